@@ -1,0 +1,11 @@
+/** The exports of the core, by room of the specification they come from. */
+
+export * from './chain';
+export * from './ed25519';
+export * from './gcm';
+export { AREA_BYTES, inputAddress, outputAddress, wipeInput, wipeOutput } from './memory';
+export * from './merkle';
+export * from './record';
+export * from './sha256';
+export * from './sha512';
+export * from './x25519';

@@ -1,0 +1,126 @@
+/**
+ * The cryptographic primitives of the project as one object. What flows through here: rooms above ask for a
+ * primitive by name and never learn which engine computed it. Everything is synchronous. Whatever
+ * authenticates throws on failure: nothing here returns a value that says "not verified".
+ */
+import type { Random } from '../ports.ts';
+
+/** `auto` picks by the measured crossover; the other two force one engine (tests, benchmarks, the oracle). */
+export type EngineName = 'wasm' | 'hardware' | 'auto';
+
+export interface Aes256Gcm {
+  /** Returns ciphertext followed by the 16-byte tag. Key 32 bytes, iv 12 bytes (NIST SP 800-38D). */
+  seal(
+    key: Uint8Array,
+    iv: Uint8Array,
+    aad: Uint8Array,
+    plaintext: Uint8Array,
+    engine?: EngineName,
+  ): Uint8Array;
+  /** @throws OOTO_CRYPTO_AUTHENTICATION (peer) when the tag does not match. */
+  open(key: Uint8Array, iv: Uint8Array, aad: Uint8Array, sealed: Uint8Array, engine?: EngineName): Uint8Array;
+  /** Seals many records under one key in one call; each result is ciphertext followed by its tag. */
+  sealMany(
+    key: Uint8Array,
+    records: readonly { iv: Uint8Array; aad: Uint8Array; plaintext: Uint8Array }[],
+  ): Uint8Array[];
+  /** @throws OOTO_CRYPTO_AUTHENTICATION (peer) when any tag does not match; then nothing is returned. */
+  openMany(
+    key: Uint8Array,
+    records: readonly { iv: Uint8Array; aad: Uint8Array; sealed: Uint8Array }[],
+  ): Uint8Array[];
+}
+
+/** One record of a channel: the 13-byte header is the additional data, the counter is the nonce. */
+export interface RecordFrame {
+  type: number;
+  epoch: number;
+  counter: bigint;
+  plaintext: Uint8Array;
+}
+
+/** Frames and seals records under one key: `u32be length ‖ type ‖ u32be epoch ‖ u64be counter ‖ ciphertext ‖ tag`. */
+export interface RecordCipher extends Disposable {
+  /** The frames of all records, one after the other, ready for the wire. */
+  seal(records: readonly RecordFrame[]): Uint8Array;
+  /**
+   * Opens whole frames (each with its length prefix), in order.
+   * @throws OOTO_CRYPTO_AUTHENTICATION (peer) when any tag does not match; then nothing is returned.
+   */
+  open(frames: readonly Uint8Array[]): RecordFrame[];
+}
+
+export interface Ed25519Item {
+  publicKey: Uint8Array;
+  message: Uint8Array;
+  signature: Uint8Array;
+}
+
+/** Ed25519 under the mesh's one rule (docs/protocol.md): canonical encodings, cofactored equation. */
+export interface Ed25519 {
+  publicKey(seed: Uint8Array): Uint8Array;
+  sign(seed: Uint8Array, message: Uint8Array): Uint8Array;
+  /** @throws OOTO_CRYPTO_SIGNATURE (peer). */
+  verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array, engine?: EngineName): void;
+  /** Indexes of the items that {@link verify} refuses; empty when all are good. */
+  verifyBatch(items: readonly Ed25519Item[]): number[];
+  /** @throws OOTO_CRYPTO_KEY (peer) unless the key is canonical, on the curve and not of small order. */
+  admitKey(publicKey: Uint8Array): void;
+}
+
+export interface X25519 {
+  publicKey(scalar: Uint8Array): Uint8Array;
+  /** @throws OOTO_CRYPTO_KEY (peer) when the result is all zero (RFC 7748 section 6.1). */
+  sharedSecret(scalar: Uint8Array, point: Uint8Array): Uint8Array;
+}
+
+/** FIPS 203. */
+export interface MlKem768 {
+  /** From the 64-byte seed d ‖ z. */
+  keygen(seed: Uint8Array): { ek: Uint8Array; dk: Uint8Array };
+  /** From 32 random bytes m. @throws OOTO_CRYPTO_KEY (peer) when `ek` fails the modulus check. */
+  encaps(ek: Uint8Array, m: Uint8Array): { c: Uint8Array; k: Uint8Array };
+  /** Implicit rejection: a wrong ciphertext gives a different key. @throws OOTO_CRYPTO_KEY for wrong lengths or a `dk` whose hash does not fit. */
+  decaps(dk: Uint8Array, c: Uint8Array): Uint8Array;
+}
+
+export interface P256 {
+  /** `publicKey` is the uncompressed point; SHA-256 of `message`; high-S accepted. @throws OOTO_CRYPTO_SIGNATURE (peer). */
+  verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array, encoding: 'der' | 'p1363'): void;
+}
+
+/** SHA-256 hash chain (docs/protocol.md, "Hash chain"). Heads are 32 bytes. */
+export interface HashChain {
+  /** head_i = SHA-256(0x02 ‖ head_{i−1} ‖ SHA-256(0x00 ‖ record_i)); one head per record. */
+  append(head: Uint8Array, records: readonly Uint8Array[]): Uint8Array[];
+  /** SHA-256(0x03 ‖ head ‖ u32be count ‖ RFC 6962 root of the records). */
+  appendBatch(head: Uint8Array, records: readonly Uint8Array[]): Uint8Array;
+}
+
+/** RFC 6962 section 2.1; proofs are made and checked in the log room. */
+export interface Merkle {
+  leafHash(leaf: Uint8Array): Uint8Array;
+  nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array;
+  root(leaves: readonly Uint8Array[]): Uint8Array;
+  rootOfHashes(leafHashes: readonly Uint8Array[]): Uint8Array;
+}
+
+export interface Crypto {
+  readonly random: Random;
+  readonly aes256gcm: Aes256Gcm;
+  recordCipher(key: Uint8Array): RecordCipher;
+  sha256(message: Uint8Array, engine?: EngineName): Uint8Array;
+  sha256Many(messages: readonly Uint8Array[]): Uint8Array[];
+  sha512(message: Uint8Array): Uint8Array;
+  hmac256(key: Uint8Array, message: Uint8Array): Uint8Array;
+  /** RFC 5869, extract then expand. */
+  hkdf256(ikm: Uint8Array, salt: Uint8Array, info: Uint8Array, length: number): Uint8Array;
+  /** RFC 5869, expand alone. */
+  hkdf256Expand(prk: Uint8Array, info: Uint8Array, length: number): Uint8Array;
+  readonly ed25519: Ed25519;
+  readonly x25519: X25519;
+  readonly mlkem768: MlKem768;
+  readonly p256: P256;
+  readonly chain: HashChain;
+  readonly merkle: Merkle;
+}

@@ -1,0 +1,135 @@
+/**
+ * The ports: what this project needs of the world, as types alone. Rooms above take these as arguments; the
+ * adapters in `platform/` implement them; tests give seeded ones. No port call is ever made by a protocol
+ * machine: machines take bytes, time and results, and return bytes, events and jobs.
+ */
+
+/** Wall clock and monotonic clock, both in milliseconds. Validity is judged by both (see the mesh head). */
+export interface Clock {
+  /** Milliseconds since 1970-01-01T00:00:00Z; may jump. */
+  now(): number;
+  /** Milliseconds since some fixed moment; never runs backwards. */
+  monotonic(): number;
+  /** Calls `callback` once after `ms`; returns a function that cancels it. */
+  after(ms: number, callback: () => void): () => void;
+}
+
+/** A source of cryptographically secure bytes. */
+export interface Random {
+  bytes(length: number): Uint8Array;
+}
+
+/** One ordered, reliable byte connection. */
+export interface Connection {
+  /** For people and rate limits, for example `127.0.0.1:4710`. Never an identity. */
+  readonly remoteAddress: string;
+  /** Chunks as they arrive; ends when the peer ends or the connection breaks. */
+  readonly incoming: AsyncIterable<Uint8Array>;
+  /** Resolves when more may be written without growing the queue. Rejects when the connection is gone. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Closes both directions; idempotent. */
+  close(): void;
+}
+
+export interface Listener {
+  /** The address others dial. */
+  readonly address: string;
+  readonly connections: AsyncIterable<Connection>;
+  close(): Promise<void>;
+}
+
+export interface Transport {
+  dial(address: string, options?: { signal?: AbortSignal }): Promise<Connection>;
+  listen(address: string): Promise<Listener>;
+}
+
+/** Keys are text of at most 500 bytes; order is that of their UTF-8 bytes. */
+export interface StoreEntry {
+  key: string;
+  value: Uint8Array;
+}
+
+export type StoreChange = { put: string; value: Uint8Array } | { delete: string };
+
+/**
+ * Durable, ordered, transactional storage of one node. The engine gives durability and order, never trust:
+ * whoever reads verifies.
+ */
+export interface Store {
+  get(key: string): Uint8Array | undefined;
+  /** Entries with `from <= key < to`, in order. */
+  range(from: string, to: string, options?: { limit?: number; reverse?: boolean }): StoreEntry[];
+  /** All changes or none; resolves once they would survive a crash of the process and of the machine. */
+  commit(changes: readonly StoreChange[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Signed membership records of a mesh, by node id; hostile by assumption. */
+export interface Registry {
+  publish(id: string, record: Uint8Array): Promise<void>;
+  records(): Promise<Uint8Array[]>;
+}
+
+/** Primitives that the platform does in hardware, synchronously. Each is absent where it cannot be had. */
+export interface Hardware {
+  /** Returns ciphertext followed by the 16-byte tag. */
+  aes256gcmSeal?(key: Uint8Array, iv: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Uint8Array;
+  /** Returns the plaintext, or undefined when the tag does not match. */
+  aes256gcmOpen?(
+    key: Uint8Array,
+    iv: Uint8Array,
+    aad: Uint8Array,
+    sealed: Uint8Array,
+  ): Uint8Array | undefined;
+  sha256?(message: Uint8Array): Uint8Array;
+  sha512?(message: Uint8Array): Uint8Array;
+  /** Whether the platform's own rule accepts; the mesh's rule is applied by the caller. */
+  ed25519Verify?(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
+  ed25519Sign?(seed: Uint8Array, message: Uint8Array): Uint8Array;
+  p256Verify?(
+    publicKey: Uint8Array,
+    message: Uint8Array,
+    signature: Uint8Array,
+    encoding: 'der' | 'p1363',
+  ): boolean;
+}
+
+/** Holder of an identity key; signing may take hundreds of milliseconds (TPM) and happens through jobs only. */
+export interface Signer {
+  readonly algorithm: 'ed25519' | 'p256';
+  /** Ed25519: 32 bytes. P-256: 65 bytes, uncompressed. */
+  readonly publicKey: Uint8Array;
+  sign(message: Uint8Array, options?: { signal?: AbortSignal }): Promise<Uint8Array>;
+}
+
+/** Limits of one sandboxed execution. */
+export interface SandboxLimits {
+  /** Bytes of linear memory at most. */
+  memoryBytes: number;
+  /** Wall-clock milliseconds at most. */
+  timeMs: number;
+  /** Bytes of output at most. */
+  outputBytes: number;
+}
+
+export interface SandboxResult {
+  exitCode: number;
+  stdout: Uint8Array;
+  stderr: Uint8Array;
+}
+
+/** Runs a WASI preview 1 module with no file system, no network and no clock of the host. */
+export interface Worker {
+  run(
+    module: Uint8Array,
+    options: { arguments: readonly string[]; stdin: Uint8Array; limits: SandboxLimits; signal?: AbortSignal },
+  ): Promise<SandboxResult>;
+  close(): Promise<void>;
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+/** Structured log; never given a secret. Field names are listed in docs/operations.md. */
+export interface Logger {
+  log(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void;
+}

@@ -1,0 +1,47 @@
+/** Assertions of this project: uvu's, and three that name what matters here. */
+import * as uvu from 'uvu/assert';
+import { OotoError } from '../../src/base/errors.ts';
+import { hex } from '../../src/base/hex.ts';
+
+export const { ok, is, equal, not, throws, unreachable, match, instance, type } = uvu;
+
+/** Byte equality, shown in hexadecimal and shortened around the first difference. */
+export function bytes(actual: Uint8Array, expected: Uint8Array, what = 'bytes'): void {
+  const [a, e] = [hex(actual), hex(expected)];
+  if (a === e) return;
+  let at = 0;
+  while (a[at] === e[at]) at++;
+  const from = Math.max(0, at - 16);
+  throw new Error(
+    `${what}: ${actual.length} and ${expected.length} bytes differ at byte ${at >> 1}: ` +
+      `got …${a.slice(from, from + 64)}… expected …${e.slice(from, from + 64)}…`,
+  );
+}
+
+/** Runs `body`, which must throw an OotoError with this code; returns the error. */
+export function throwsCode(body: () => unknown, code: string): OotoError {
+  try {
+    body();
+  } catch (error) {
+    return requireCode(error, code);
+  }
+  throw new Error(`nothing was thrown, expected ${code}`);
+}
+
+/** Awaits `promise`, which must reject with an OotoError with this code; returns the error. */
+export async function rejectsCode(promise: Promise<unknown>, code: string): Promise<OotoError> {
+  try {
+    await promise;
+  } catch (error) {
+    return requireCode(error, code);
+  }
+  throw new Error(`nothing was thrown, expected ${code}`);
+}
+
+function requireCode(error: unknown, code: string): OotoError {
+  if (!(error instanceof OotoError))
+    throw new Error(`threw ${error}, expected OotoError ${code}`, { cause: error });
+  if (error.code !== code)
+    throw new Error(`threw ${error.code} (${error.message}), expected ${code}`, { cause: error });
+  return error;
+}

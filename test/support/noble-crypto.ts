@@ -1,0 +1,157 @@
+/**
+ * The `Crypto` interface from @noble and node:crypto alone: an implementation nobody here wrote, against which
+ * the core is compared, and a stand-in with which single rooms are tested.
+ */
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { ed25519, x25519 } from '@noble/curves/ed25519.js';
+import { p256 } from '@noble/curves/nist.js';
+import { expand, hkdf } from '@noble/hashes/hkdf.js';
+import { hmac } from '@noble/hashes/hmac.js';
+import { sha256, sha512 } from '@noble/hashes/sha2.js';
+import { ml_kem768 } from '@noble/post-quantum/ml-kem.js';
+import { concat, readU32be, readU64be, u32be, u64be } from '../../src/base/bytes.ts';
+import { OotoError } from '../../src/base/errors.ts';
+import type { Crypto, Ed25519Item } from '../../src/crypto/crypto.ts';
+import type { Random } from '../../src/ports.ts';
+
+const refuse = (code: string, cause?: unknown) => new OotoError(code, 'peer', 'refused', { cause });
+
+function seal(key: Uint8Array, iv: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Uint8Array {
+  const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(aad);
+  return new Uint8Array(Buffer.concat([cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]));
+}
+
+function open(key: Uint8Array, iv: Uint8Array, aad: Uint8Array, sealed: Uint8Array): Uint8Array {
+  if (sealed.length < 16) throw refuse('OOTO_CRYPTO_AUTHENTICATION');
+  const decipher = createDecipheriv('aes-256-gcm', key, iv, { authTagLength: 16 }).setAAD(aad);
+  decipher.setAuthTag(sealed.subarray(-16));
+  try {
+    return new Uint8Array(Buffer.concat([decipher.update(sealed.subarray(0, -16)), decipher.final()]));
+  } catch (cause) {
+    throw refuse('OOTO_CRYPTO_AUTHENTICATION', cause);
+  }
+}
+
+/** Canonical encodings and cofactored equation, as docs/protocol.md has it. */
+function verifies({ publicKey, message, signature }: Ed25519Item): boolean {
+  try {
+    const { Point } = ed25519;
+    if (Point.fromBytes(publicKey).isSmallOrder() || signature.length !== 64) return false;
+    const A = Point.fromBytes(publicKey);
+    const R = Point.fromBytes(signature.subarray(0, 32));
+    const little = (bytes: Uint8Array) => BigInt(`0x${Buffer.from(bytes).reverse().toString('hex')}`);
+    const S = little(signature.subarray(32));
+    if (S >= Point.Fn.ORDER) return false;
+    const k = little(sha512(concat(signature.subarray(0, 32), publicKey, message))) % Point.Fn.ORDER;
+    const left = S === 0n ? Point.ZERO : Point.BASE.multiplyUnsafe(S);
+    return left.subtract(R).subtract(A.multiplyUnsafe(k)).clearCofactor().is0();
+  } catch {
+    return false;
+  }
+}
+
+const header = (type: number, epoch: number, counter: bigint) =>
+  concat(Uint8Array.of(type), u32be(epoch), u64be(counter));
+const nonce = (counter: bigint) => concat(new Uint8Array(4), u64be(counter));
+const leafHash = (leaf: Uint8Array) => sha256(concat(Uint8Array.of(0), leaf));
+const nodeHash = (left: Uint8Array, right: Uint8Array) => sha256(concat(Uint8Array.of(1), left, right));
+
+function rootOfHashes(hashes: readonly Uint8Array[]): Uint8Array {
+  if (hashes.length === 0) return sha256(new Uint8Array());
+  if (hashes.length === 1) return hashes[0];
+  const split = 2 ** Math.floor(Math.log2(hashes.length - 1));
+  return nodeHash(rootOfHashes(hashes.slice(0, split)), rootOfHashes(hashes.slice(split)));
+}
+
+export function nobleCrypto(random: Random = { bytes: (n) => new Uint8Array(randomBytes(n)) }): Crypto {
+  const guarded = <T>(code: string, body: () => T): T => {
+    try {
+      return body();
+    } catch (cause) {
+      throw refuse(code, cause);
+    }
+  };
+  return {
+    random,
+    aes256gcm: {
+      seal,
+      open,
+      sealMany: (key, records) => records.map((r) => seal(key, r.iv, r.aad, r.plaintext)),
+      openMany: (key, records) => records.map((r) => open(key, r.iv, r.aad, r.sealed)),
+    },
+    recordCipher: (key) => ({
+      seal: (records) =>
+        concat(
+          ...records.map((r) => {
+            const aad = header(r.type, r.epoch, r.counter);
+            const sealed = seal(key, nonce(r.counter), aad, r.plaintext);
+            return concat(u32be(aad.length + sealed.length), aad, sealed);
+          }),
+        ),
+      open: (frames) =>
+        frames.map((frame) => {
+          const counter = readU64be(frame, 9);
+          const plaintext = open(key, nonce(counter), frame.subarray(4, 17), frame.subarray(17));
+          return { type: frame[4], epoch: readU32be(frame, 5), counter, plaintext };
+        }),
+      [Symbol.dispose]() {},
+    }),
+    sha256: (message) => sha256(message),
+    sha256Many: (messages) => messages.map((message) => sha256(message)),
+    sha512: (message) => sha512(message),
+    hmac256: (key, message) => hmac(sha256, key, message),
+    hkdf256: (ikm, salt, info, length) => hkdf(sha256, ikm, salt, info, length),
+    hkdf256Expand: (prk, info, length) => expand(sha256, prk, info, length),
+    ed25519: {
+      publicKey: (seed) => ed25519.getPublicKey(seed),
+      sign: (seed, message) => ed25519.sign(message, seed),
+      verify: (publicKey, message, signature) => {
+        if (!verifies({ publicKey, message, signature })) throw refuse('OOTO_CRYPTO_SIGNATURE');
+      },
+      verifyBatch: (items) => items.flatMap((item, i) => (verifies(item) ? [] : [i])),
+      admitKey: (publicKey) => {
+        guarded('OOTO_CRYPTO_KEY', () => {
+          if (ed25519.Point.fromBytes(publicKey).isSmallOrder()) throw new Error('small order');
+        });
+      },
+    },
+    x25519: {
+      publicKey: (scalar) => x25519.getPublicKey(scalar),
+      sharedSecret: (scalar, point) =>
+        guarded('OOTO_CRYPTO_KEY', () => x25519.getSharedSecret(scalar, point)),
+    },
+    mlkem768: {
+      keygen: (seed) => {
+        const { publicKey, secretKey } = ml_kem768.keygen(seed);
+        return { ek: publicKey, dk: secretKey };
+      },
+      encaps: (ek, m) =>
+        guarded('OOTO_CRYPTO_KEY', () => {
+          const { cipherText, sharedSecret } = ml_kem768.encapsulate(ek, m);
+          return { c: cipherText, k: sharedSecret };
+        }),
+      decaps: (dk, c) => guarded('OOTO_CRYPTO_KEY', () => ml_kem768.decapsulate(c, dk)),
+    },
+    p256: {
+      verify: (publicKey, message, signature, encoding) => {
+        const format = encoding === 'der' ? 'der' : 'compact';
+        const good = guarded('OOTO_CRYPTO_SIGNATURE', () =>
+          p256.verify(signature, message, publicKey, { format, lowS: false }),
+        );
+        if (!good) throw refuse('OOTO_CRYPTO_SIGNATURE');
+      },
+    },
+    chain: {
+      append: (head, records) => {
+        let current = head;
+        return records.map((record) => {
+          current = sha256(concat(Uint8Array.of(2), current, leafHash(record)));
+          return current;
+        });
+      },
+      appendBatch: (head, records) =>
+        sha256(concat(Uint8Array.of(3), head, u32be(records.length), rootOfHashes(records.map(leafHash)))),
+    },
+    merkle: { leafHash, nodeHash, root: (leaves) => rootOfHashes(leaves.map(leafHash)), rootOfHashes },
+  };
+}
