@@ -1,9 +1,8 @@
 /** Assertions of this project: uvu's, and three that name what matters here. */
-import * as uvu from 'uvu/assert';
 import { OotoError } from '../../src/base/errors.ts';
 import { hex } from '../../src/base/hex.ts';
 
-export const { ok, is, equal, not, throws, unreachable, match, instance, type } = uvu;
+export { equal, instance, is, match, not, ok, throws, type, unreachable } from 'uvu/assert';
 
 /** Byte equality, shown in hexadecimal and shortened around the first difference. */
 export function bytes(actual: Uint8Array, expected: Uint8Array, what = 'bytes'): void {
