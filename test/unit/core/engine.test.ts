@@ -1,0 +1,42 @@
+/** The boundary of the core: declared exports are the real ones, and failed assertions arrive as errors. */
+import type { CoreExports } from '../../../src/core/engine.ts';
+import { startEngine } from '../../../src/core/engine.ts';
+import { equal, is, throwsCode } from '../../support/assert.ts';
+import { coreBytes, testCores } from '../../support/core.ts';
+import { suite } from '../../support/suite.ts';
+
+/** Every declared function with its number of parameters; the compiler holds this table to the interface. */
+const DECLARED: { [Name in keyof CoreExports]: Parameters<CoreExports[Name]>['length'] } = {
+  inputAddress: 0,
+  outputAddress: 0,
+  wipeInput: 1,
+  wipeOutput: 1,
+};
+
+const test = suite('core engine');
+
+for (const { name, core } of testCores())
+  test(`${name}: the exports are exactly the declared ones`, () => {
+    const exported = Object.entries(core.engine.exports)
+      .filter(([, value]) => typeof value === 'function')
+      .map(([key, value]) => [key, value.length]);
+    equal(Object.fromEntries(exported), DECLARED);
+  });
+
+test('the areas lie apart and inside memory', () => {
+  const { input, output, memory } = startEngine(coreBytes());
+  is(input.buffer, memory.buffer);
+  is(input.length, output.length);
+  is(Math.abs(input.byteOffset - output.byteOffset) >= input.length, true);
+});
+
+test('an assertion of the core names its place', () => {
+  const { exports } = startEngine(coreBytes());
+  const error = throwsCode(() => exports.wipeInput(-1), 'OOTO_CORE_ASSERTION');
+  is(error.message.includes('length outside the input area'), true);
+  is(error.message.includes('memory.ts'), true);
+});
+
+test('bytes that are no module are refused', () => {
+  throwsCode(() => startEngine(Uint8Array.of(0, 1, 2)), 'OOTO_CORE_MODULE');
+});
