@@ -1,0 +1,158 @@
+/**
+ * The mesh head: what the whole mesh agrees on, signed by the group key every few minutes. What flows through
+ * here: the authority signs {number, time, expiry, versions and digests}; a node verifies it, never goes back to
+ * a lower number, keeps it in its store, and takes its time as the lower bound of its own clock.
+ */
+import { OotoError } from '../base/errors.ts';
+import { hex } from '../base/hex.ts';
+import type { Crypto } from '../crypto/crypto.ts';
+import { bytes, type Fields, object, uint } from '../envelope/fields.ts';
+import { encodeStatement, readStatement, statementMessage, verifyStatement } from '../envelope/statement.ts';
+import type { StoreChange } from '../ports.ts';
+
+/** A clock further than this from the head's time is wrong, and the node says so. */
+export const MOST_CLOCK_SKEW_MS = 120_000;
+const MOST_BYTES = 4 * 1024;
+const STORE_KEY = 'head/current';
+
+const versioned = object({ version: uint(), digest: bytes(32) });
+
+const headShape = {
+  mesh: bytes(32),
+  /** Counts from 1; a node never accepts a lower one than it has. */
+  number: uint(),
+  /** Milliseconds since 1970. */
+  time: uint(),
+  /** After this the head says nothing any more. */
+  expires: uint(),
+  bundle: versioned,
+  policy: versioned,
+  committee: versioned,
+  revocations: versioned,
+} as const;
+
+export type MeshHeadBody = Fields<typeof headShape>;
+
+export interface MeshHead extends MeshHeadBody {
+  encoded: Uint8Array;
+}
+
+/** The bytes that the group key signs. */
+export function headMessage(body: MeshHeadBody): Uint8Array {
+  return statementMessage('mesh-head', plain(body));
+}
+
+/** The body as a member reads it from a proposal. @throws OOTO_ENVELOPE_FIELD (peer). */
+export const headBody = object(headShape);
+
+export function encodeHead(body: MeshHeadBody, signature: Uint8Array): Uint8Array {
+  return encodeStatement(plain(body), signature);
+}
+
+/** @throws OOTO_ENVELOPE_* or OOTO_AUTHORITY_HEAD (peer) unless the group key signed it for this mesh. */
+export function verifyHead(
+  crypto: Crypto,
+  mesh: { meshId: Uint8Array; groupKey: Uint8Array },
+  encoded: Uint8Array,
+): MeshHead {
+  const statement = readStatement('mesh-head', encoded, { body: headBody, maxBytes: MOST_BYTES });
+  const body = verifyStatement(crypto, statement, { algorithm: 'ed25519', bytes: mesh.groupKey });
+  if (hex(body.mesh) !== hex(mesh.meshId))
+    throw refuse('OOTO_AUTHORITY_HEAD', 'the head is that of another mesh');
+  return { ...body, encoded };
+}
+
+/** The newest head a node has seen. Stage, commit the changes, then accept. */
+export class HeadView {
+  readonly #crypto: Crypto;
+  readonly #mesh: { meshId: Uint8Array; groupKey: Uint8Array };
+  #head: MeshHead | undefined;
+
+  /** `stored` is the value under {@link HeadView.storeKey}, if there is one. */
+  constructor(
+    crypto: Crypto,
+    mesh: { meshId: Uint8Array; groupKey: Uint8Array },
+    stored: Uint8Array | undefined,
+  ) {
+    this.#crypto = crypto;
+    this.#mesh = mesh;
+    this.#head = stored && verifyHead(crypto, mesh, stored);
+  }
+
+  static readonly storeKey = STORE_KEY;
+
+  get current(): MeshHead | undefined {
+    return this.#head;
+  }
+
+  /**
+   * Judges a head that a peer shows. An older or equal one needs no change; a newer one must be persisted before
+   * {@link accept}.
+   * @throws OOTO_AUTHORITY_HEAD, OOTO_AUTHORITY_HEAD_FORK, OOTO_AUTHORITY_CLOCK, OOTO_ENVELOPE_* (peer).
+   */
+  stage(encoded: Uint8Array, now: number): { head: MeshHead; changes: StoreChange[] } {
+    const head = verifyHead(this.#crypto, this.#mesh, encoded);
+    const current = this.#head;
+    if (current && head.number === current.number && hex(headMessage(head)) !== hex(headMessage(current)))
+      throw refuse(
+        'OOTO_AUTHORITY_HEAD_FORK',
+        `two heads carry the number ${head.number}: the authority is compromised`,
+      );
+    if (head.time - now > MOST_CLOCK_SKEW_MS)
+      throw new OotoError(
+        'OOTO_AUTHORITY_CLOCK',
+        'environment',
+        'this clock is more than two minutes behind the mesh',
+        {
+          hint: 'set the clock of this machine',
+        },
+      );
+    const newer = !current || head.number > current.number;
+    return { head, changes: newer ? [{ put: STORE_KEY, value: encoded }] : [] };
+  }
+
+  accept(head: MeshHead): void {
+    if (!this.#head || head.number > this.#head.number) this.#head = head;
+  }
+
+  /**
+   * Whether a new session may begin: the head is there and young enough.
+   * @throws OOTO_AUTHORITY_HEAD_STALE (environment).
+   */
+  requireFresh(now: number, maximumAgeMs: number): MeshHead {
+    const head = this.#head;
+    if (!head) throw stale('no mesh head has been seen yet');
+    if (now < head.time - MOST_CLOCK_SKEW_MS)
+      throw new OotoError('OOTO_AUTHORITY_CLOCK', 'environment', 'the clock of this machine went back', {
+        hint: 'set the clock of this machine',
+      });
+    if (now > head.expires || now - head.time > maximumAgeMs)
+      throw stale(`mesh head ${head.number} is too old`);
+    return head;
+  }
+}
+
+function plain(body: MeshHeadBody) {
+  const { mesh, number, time, expires } = body;
+  const copy = ({ version, digest }: { version: number; digest: Uint8Array }) => ({ version, digest });
+  return {
+    mesh,
+    number,
+    time,
+    expires,
+    bundle: copy(body.bundle),
+    policy: copy(body.policy),
+    committee: copy(body.committee),
+    revocations: copy(body.revocations),
+  };
+}
+
+function refuse(code: string, message: string): OotoError {
+  return new OotoError(code, 'peer', message);
+}
+
+function stale(message: string): OotoError {
+  return new OotoError('OOTO_AUTHORITY_HEAD_STALE', 'environment', message, {
+    hint: 'an authority quorum must be reachable for new sessions',
+  });
+}

@@ -1,0 +1,44 @@
+/**
+ * What a member of the authority writes into its log before it signs. What flows through here: a certificate or
+ * a workload definition becomes one leaf, which says what is signed, for whom, on what evidence, and what this
+ * member found; a reader takes it apart strictly.
+ */
+import { decode, encode } from '../envelope/cbor.ts';
+import { bytes, type Fields, oneOf, text, variant } from '../envelope/fields.ts';
+
+const MOST_BYTES = 8 * 1024;
+
+const certificateLeaf = {
+  /** SHA-256 of the to-be-signed certificate. */
+  tbs: bytes(32),
+  /** SHA-256 of the group key it is issued under. */
+  issuer: bytes(32),
+  /** SPIFFE id of the subject. */
+  id: text(2048),
+  /** SHA-256 of the subject's identity key. */
+  key: bytes(32),
+  /** SHA-256 of the evidence that was judged. */
+  evidence: bytes(32),
+  verdict: oneOf('software', 'authenticator', 'hardware', 'measured'),
+} as const;
+
+const definitionLeaf = {
+  /** SHA-256 of the definition's envelope. */
+  digest: bytes(32),
+  /** Name of the originator whose signature was verified. */
+  originator: text(256),
+} as const;
+
+export type CertificateLeaf = { kind: 'certificate' } & Fields<typeof certificateLeaf>;
+export type DefinitionLeaf = { kind: 'definition' } & Fields<typeof definitionLeaf>;
+export type Leaf = CertificateLeaf | DefinitionLeaf;
+
+export function encodeLeaf(leaf: Leaf): Uint8Array {
+  return encode({ ...leaf });
+}
+
+/** @throws OOTO_ENVELOPE_* (peer). */
+export function readLeaf(encoded: Uint8Array): Leaf {
+  const reader = variant('kind', { certificate: certificateLeaf, definition: definitionLeaf });
+  return reader(decode(encoded, { maxBytes: MOST_BYTES }), 'leaf');
+}

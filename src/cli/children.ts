@@ -1,0 +1,103 @@
+/**
+ * Node processes that a command started itself (the demonstration, drills). What flows through here: a folder
+ * becomes a child process running `ooto node run`, its readiness and figures are read from `status.json` in that
+ * folder, and every child is ended when the command ends, however it ends.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { OotoError } from '../base/errors.ts';
+import type { NodeStatus } from '../mesh/status.ts';
+
+const POLL_MS = 50;
+const STOP_GRACE_MS = 3_000;
+
+export class NodeProcess {
+  readonly folder: string;
+  readonly program: string;
+  #child: ChildProcess | undefined;
+
+  /** `program` is the path of the built command line. */
+  constructor(program: string, folder: string) {
+    this.program = program;
+    this.folder = folder;
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
+  get running(): boolean {
+    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  start(): void {
+    rmSync(join(this.folder, 'status.json'), { force: true });
+    this.#child = spawn(process.execPath, [this.program, 'node', 'run', '--folder', this.folder], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.lastWords = (this.lastWords + text).slice(-4_000);
+    });
+  }
+
+  /** The end of what the child wrote to stderr, for error messages. */
+  lastWords = '';
+
+  /** What the node last said of itself, or undefined before it said anything. */
+  status(): NodeStatus | undefined {
+    try {
+      const status = JSON.parse(readFileSync(join(this.folder, 'status.json'), 'utf8')) as NodeStatus;
+      return status.pid === this.pid ? status : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Waits until `condition` holds of the node's status. @throws OOTO_CLI_NODE (environment) with the child's last words. */
+  async until(
+    what: string,
+    condition: (status: NodeStatus) => boolean,
+    timeoutMs = 60_000,
+  ): Promise<NodeStatus> {
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      const status = this.status();
+      if (status && condition(status)) return status;
+      if (!this.running) throw this.#failed(`ended before it was ${what}`);
+      if (performance.now() > deadline) throw this.#failed(`is not ${what} after ${timeoutMs / 1000} s`);
+      await sleep(POLL_MS);
+    }
+  }
+
+  /** kill -9, and waits for the end. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  async stop(): Promise<void> {
+    const patience = setTimeout(() => this.#child?.kill('SIGKILL'), STOP_GRACE_MS);
+    await this.#end('SIGTERM');
+    clearTimeout(patience);
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    if (!this.running || !this.#child) return;
+    const ended = once(this.#child, 'exit');
+    this.#child.kill(signal);
+    await ended;
+  }
+
+  #failed(what: string): OotoError {
+    return new OotoError(
+      'OOTO_CLI_NODE',
+      'environment',
+      `the node in ${this.folder} ${what}\n${this.lastWords}`.trim(),
+      {
+        hint: `its log is ${join(this.folder, 'node.log')}`,
+      },
+    );
+  }
+}

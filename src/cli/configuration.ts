@@ -1,0 +1,72 @@
+/**
+ * A node's folder and its `node.toml`. What flows through here: the file is read, checked field by field, and
+ * becomes a `NodeConfiguration`; an unknown or misspelt field is refused by name. Secrets are never in it.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse, stringify } from 'smol-toml';
+import * as v from 'valibot';
+import { OotoError } from '../base/errors.ts';
+import { ROLES } from '../mesh/operations.ts';
+import { writeFileAtomically } from '../platform/node/files.ts';
+
+const MOST_BYTES = 64 * 1024;
+
+const schema = v.strictObject({
+  name: v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'lower-case letters, digits and dashes')),
+  role: v.picklist(ROLES),
+  listen: v.pipe(v.string(), v.regex(/^[^\s]+:\d{1,5}$/, 'host:port')),
+  /** Milliseconds between epochs; 60000 unless a demonstration or a test shortens it. */
+  epoch_ms: v.optional(v.pipe(v.number(), v.integer(), v.minValue(200), v.maxValue(60_000)), 60_000),
+  /** Milliseconds between two exports of telemetry. */
+  telemetry_ms: v.optional(v.pipe(v.number(), v.integer(), v.minValue(100), v.maxValue(3_600_000)), 10_000),
+  /** The life that is asked for this node's certificate, in milliseconds. */
+  certificate_ms: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1_000)), 14_400_000),
+  log_level: v.optional(v.picklist(['debug', 'info', 'warn', 'error']), 'info'),
+});
+
+export type NodeConfiguration = v.InferOutput<typeof schema>;
+
+/** @throws OOTO_CLI_CONFIGURATION (caller) that names the field. */
+export function readConfiguration(folder: string): NodeConfiguration {
+  const file = join(folder, 'node.toml');
+  return parseConfiguration(readText(file), file);
+}
+
+export function parseConfiguration(text: string, file = 'node.toml'): NodeConfiguration {
+  if (text.length > MOST_BYTES) throw wrong(file, `larger than ${MOST_BYTES} bytes`);
+  let raw: unknown;
+  try {
+    raw = parse(text);
+  } catch (cause) {
+    throw wrong(file, 'not TOML', cause);
+  }
+  const result = v.safeParse(schema, raw);
+  if (result.success) return result.output;
+  const issue = result.issues[0];
+  throw wrong(file, `${v.getDotPath(issue) ?? 'file'}: ${issue.message}`);
+}
+
+export async function writeConfiguration(
+  folder: string,
+  configuration: v.InferInput<typeof schema>,
+): Promise<void> {
+  const text = stringify(configuration);
+  parseConfiguration(text);
+  await writeFileAtomically(join(folder, 'node.toml'), new TextEncoder().encode(text));
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new OotoError('OOTO_CLI_CONFIGURATION', 'caller', `${file} cannot be read`, {
+      cause,
+      hint: 'ooto init makes a node folder',
+    });
+  }
+}
+
+function wrong(file: string, what: string, cause?: unknown): OotoError {
+  return new OotoError('OOTO_CLI_CONFIGURATION', 'caller', `${file}: ${what}`, { cause });
+}

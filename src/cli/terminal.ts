@@ -1,0 +1,90 @@
+/**
+ * How the command line speaks. Data goes to stdout and nothing else does; talk goes to stderr, lower case,
+ * prefixed `ooto:`, no full stop. Progress is drawn only on a terminal and never with --json or --quiet.
+ */
+import { isOotoError } from '../base/errors.ts';
+
+export interface TerminalOptions {
+  json?: boolean;
+  quiet?: boolean;
+}
+
+/** Exit codes; docs/operations.md has the same table. */
+export const EXIT = {
+  ok: 0,
+  failure: 1,
+  usage: 2,
+  verification: 3,
+  notAuthorised: 4,
+  unreachable: 5,
+  interrupted: 130,
+} as const;
+
+export class Terminal {
+  readonly #json: boolean;
+  readonly #quiet: boolean;
+  #drawn = false;
+
+  constructor(options: TerminalOptions = {}) {
+    this.#json = options.json ?? false;
+    this.#quiet = options.quiet ?? false;
+  }
+
+  /** The one result of the command: an object with `--json`, else the lines of `text`. */
+  result(object: { schema: string }, text: () => string): void {
+    process.stdout.write(this.#json ? `${JSON.stringify(object, undefined, 2)}\n` : `${text()}\n`);
+  }
+
+  /** A line for the person who waits. */
+  say(message: string): void {
+    if (this.#quiet) return;
+    this.#endBar();
+    process.stderr.write(`ooto: ${message}\n`);
+  }
+
+  /** Something to be noticed, shown even with --quiet. */
+  warn(message: string): void {
+    this.#endBar();
+    process.stderr.write(`ooto: warning: ${message}\n`);
+  }
+
+  /** Draws or redraws a bar; `done` of `total` in any unit. */
+  progress(label: string, done: number, total: number): void {
+    if (this.#quiet || this.#json || !process.stderr.isTTY || process.env.TERM === 'dumb') return;
+    const share = total === 0 ? 1 : Math.min(1, done / total);
+    const bar = '#'.repeat(Math.round(share * 30)).padEnd(30, '.');
+    process.stderr.write(`\r\x1b[Kooto: ${label} [${bar}] ${Math.round(share * 100)}%`);
+    this.#drawn = true;
+  }
+
+  #endBar(): void {
+    if (this.#drawn) process.stderr.write('\n');
+    this.#drawn = false;
+  }
+
+  /** Says what went wrong, whose fault it is and what to do; returns the exit code. */
+  failure(error: unknown): number {
+    this.#endBar();
+    const lines = isOotoError(error)
+      ? [
+          `${error.message} (${error.code}, fault: ${error.fault})`,
+          ...(error.hint ? [`hint: ${error.hint}`] : []),
+        ]
+      : [error instanceof Error ? error.message : String(error)];
+    for (const line of lines) process.stderr.write(`ooto: ${line}\n`);
+    if (process.env.NODE_DEBUG?.includes('ooto') && error instanceof Error)
+      process.stderr.write(`${error.stack}\n`);
+    return exitCode(error);
+  }
+}
+
+/** The exit code that fits an error. */
+export function exitCode(error: unknown): number {
+  if (!isOotoError(error)) return EXIT.failure;
+  if (error.code === 'OOTO_CLI_USAGE') return EXIT.usage;
+  if (error.code.startsWith('OOTO_VERIFY_')) return EXIT.verification;
+  if (error.code === 'OOTO_POLICY_DENIED' || error.code === 'OOTO_MESH_ANONYMOUS') return EXIT.notAuthorised;
+  if (error.code.startsWith('OOTO_TRANSPORT_') || error.code.endsWith('_UNAVAILABLE'))
+    return EXIT.unreachable;
+  return EXIT.failure;
+}

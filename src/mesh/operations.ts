@@ -1,0 +1,78 @@
+/**
+ * Everything that a node can be asked to do, in one table. What flows through here: the name of a request is
+ * looked up, and the table says which role answers it and over which kind of channel it may come at all. An
+ * operation that is not in the table does not exist; who of the members may call it is the policy's business.
+ */
+import { OotoError } from '../base/errors.ts';
+
+/** The role of a node: the first segment of its SPIFFE path, bound by its certificate. */
+export type Role = 'authority' | 'scheduler' | 'worker' | 'collector' | 'originator';
+
+export const ROLES: readonly Role[] = ['authority', 'scheduler', 'worker', 'collector', 'originator'];
+
+/** How the peer has shown who it is: by certificate, as founder of the genesis draft, or not yet (enrolment). */
+export type ChannelKind = 'member' | 'founder' | 'enrol';
+
+export interface Operation {
+  /** The roles of the nodes that answer. */
+  offeredBy: readonly Role[];
+  /** The kinds of channel on which the request is looked at. */
+  over: readonly ChannelKind[];
+}
+
+const everyone = ROLES;
+
+export const OPERATIONS = {
+  'genesis.key-generation': { offeredBy: ['authority'], over: ['founder'] },
+  'genesis.certify': { offeredBy: ['authority'], over: ['founder'] },
+  'authority.challenge': { offeredBy: ['authority'], over: ['member', 'founder'] },
+  'authority.appraise': { offeredBy: ['authority'], over: ['member', 'founder'] },
+  'authority.share': { offeredBy: ['authority'], over: ['member', 'founder'] },
+  'authority.adopt-head': { offeredBy: ['authority'], over: ['member', 'founder'] },
+  'enrol.challenge': { offeredBy: ['authority'], over: ['enrol'] },
+  'enrol.evidence': { offeredBy: ['authority'], over: ['enrol'] },
+  'certificate.renew': { offeredBy: ['authority'], over: ['member'] },
+  'certificate.renew-evidence': { offeredBy: ['authority'], over: ['member'] },
+  'head.current': { offeredBy: ['authority'], over: ['member'] },
+  'membership.publish': { offeredBy: ['authority'], over: ['member'] },
+  'membership.list': { offeredBy: ['authority'], over: ['member'] },
+  'definition.log': { offeredBy: ['authority'], over: ['member'] },
+  'witness.cosign': { offeredBy: ['authority'], over: ['member'] },
+  'job.submit': { offeredBy: ['scheduler'], over: ['member'] },
+  'job.chunk': { offeredBy: ['scheduler'], over: ['member'] },
+  'job.finish': { offeredBy: ['scheduler'], over: ['member'] },
+  'workload.execute': { offeredBy: ['worker'], over: ['member'] },
+  'telemetry.append': { offeredBy: ['collector'], over: ['member'] },
+  'telemetry.summary': { offeredBy: ['collector'], over: ['member'] },
+  'node.ping': { offeredBy: everyone, over: ['member'] },
+} as const satisfies Record<string, Operation>;
+
+export type OperationName = keyof typeof OPERATIONS;
+
+/** The operations that nodes of `role` answer. */
+export function operationsOf(role: Role): OperationName[] {
+  return (Object.keys(OPERATIONS) as OperationName[]).filter((name) =>
+    (OPERATIONS[name].offeredBy as readonly Role[]).includes(role),
+  );
+}
+
+/**
+ * The operation called `name`, if a node of `role` answers it over such a channel.
+ * @throws OOTO_MESH_UNKNOWN_OPERATION (peer), OOTO_MESH_ANONYMOUS (peer) when only members may ask.
+ */
+export function admitOperation(name: string, role: Role, channel: ChannelKind): OperationName {
+  if (!Object.hasOwn(OPERATIONS, name) || !operationsOf(role).includes(name as OperationName))
+    throw new OotoError(
+      'OOTO_MESH_UNKNOWN_OPERATION',
+      'peer',
+      `a node of role ${role} answers no such operation`,
+    );
+  const operation: Operation = OPERATIONS[name as OperationName];
+  if (!operation.over.includes(channel))
+    throw new OotoError(
+      channel === 'member' ? 'OOTO_MESH_UNKNOWN_OPERATION' : 'OOTO_MESH_ANONYMOUS',
+      'peer',
+      `${name} is not answered over a channel of kind ${channel}: the peer has not shown a certificate`,
+    );
+  return name as OperationName;
+}
