@@ -4,10 +4,12 @@
  * certifies the result with its key-generation key; all of it is the genesis record, and the SHA-256 of the
  * record is the mesh's id for life. Whoever holds the id can check the record, and with it everything else.
  */
+
+import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import { hex } from '../base/hex.ts';
 import type { Crypto } from '../crypto/crypto.ts';
-import { type CborValue, decode, encode } from '../envelope/cbor.ts';
+import { decode, encode } from '../envelope/cbor.ts';
 import {
   anything,
   bytes,
@@ -19,8 +21,21 @@ import {
   text,
   uint,
 } from '../envelope/fields.ts';
-import { type NamedKey, type NamedSignature, verifyQuorum } from '../envelope/quorum.ts';
+import { type NamedSignature, verifyQuorum } from '../envelope/quorum.ts';
 import { statementMessage } from '../envelope/statement.ts';
+import { type Committee, encodeCommittee } from '../threshold/committee.ts';
+import {
+  decodeGenerationCertificate,
+  encodeGenerationCertificate,
+  type GenerationCertificate,
+  verifyGenerationCertificate,
+} from '../threshold/generation-certificate.ts';
+import {
+  decodePublicPackage,
+  encodePublicPackage,
+  groupKey,
+  type PublicPackage,
+} from '../threshold/public-package.ts';
 
 const MOST_BYTES = 1024 * 1024;
 const MOST_FOUNDERS = 64;
@@ -65,19 +80,19 @@ const recordShape = {
   /** The encoded draft. */
   draft: bytesBetween(1, MOST_BYTES),
   operatorSignatures: list(signatureShape, { min: 1, max: 16 }),
-  /** The Ed25519 key under which the mesh's certificates are issued. */
-  groupKey: bytes(32),
+  /** Which run of key generation succeeded; counts from 1. */
+  attempt: uint(1_000_000),
   /** The public result of key generation, in the threshold room's encoding. */
   publicPackage: bytesBetween(1, 64 * 1024),
-  /** Digest of the key-generation transcript that every founder saw. */
-  transcript: bytes(32),
-  /** By every founder's key-generation key. */
-  founderSignatures: list(signatureShape, { min: 1, max: MOST_FOUNDERS }),
+  /** Every founder's signature over it, in the threshold room's encoding. */
+  generationCertificate: bytesBetween(1, 64 * 1024),
 } as const;
 
-export interface GenesisRecord extends Omit<Fields<typeof recordShape>, 'draft'> {
+export interface GenesisRecord {
   draft: GenesisDraft;
-  draftBytes: Uint8Array;
+  publicPackage: PublicPackage;
+  /** The Ed25519 key under which the mesh's certificates and heads are signed. */
+  groupKey: Uint8Array;
   /** The bytes whose SHA-256 is the mesh id. */
   encoded: Uint8Array;
   meshId: Uint8Array;
@@ -106,14 +121,19 @@ export function operatorMessage(draft: Uint8Array): Uint8Array {
   return statementMessage('genesis-draft', draft);
 }
 
-/** The bytes that each founder's key-generation key signs. */
-export function founderMessage(result: {
-  draft: Uint8Array;
-  groupKey: Uint8Array;
-  publicPackage: Uint8Array;
-  transcript: Uint8Array;
-}): Uint8Array {
-  return statementMessage('genesis', { ...result });
+/** The committee that generates the key: the founders, in the order of the draft. */
+export function foundingCommittee(draft: GenesisDraft): Committee {
+  const members = draft.founders.map(({ name, keyGenerationKey }, i) => ({
+    identifier: i + 1,
+    name,
+    publicKey: keyGenerationKey,
+  }));
+  return { epoch: 0, threshold: draft.threshold, members };
+}
+
+/** What binds one run of key generation to the draft that the operators signed. */
+export function generationSession(crypto: Crypto, draft: Uint8Array, attempt: number): Uint8Array {
+  return crypto.sha256(statementMessage('genesis', { draft: draftDigest(crypto, draft), attempt }));
 }
 
 /** Puts the record together, and verifies it. */
@@ -122,48 +142,53 @@ export function createGenesisRecord(
   parts: {
     draft: Uint8Array;
     operatorSignatures: readonly NamedSignature[];
-    groupKey: Uint8Array;
-    publicPackage: Uint8Array;
-    transcript: Uint8Array;
-    founderSignatures: readonly NamedSignature[];
+    attempt: number;
+    publicPackage: PublicPackage;
+    certificate: GenerationCertificate;
   },
 ): GenesisRecord {
-  const named = (signatures: readonly NamedSignature[]): CborValue =>
-    signatures.map(({ keyid, signature }) => ({ keyid, signature }));
   const encoded = encode({
-    ...parts,
-    operatorSignatures: named(parts.operatorSignatures),
-    founderSignatures: named(parts.founderSignatures),
+    draft: parts.draft,
+    operatorSignatures: parts.operatorSignatures.map(({ keyid, signature }) => ({ keyid, signature })),
+    attempt: parts.attempt,
+    publicPackage: encodePublicPackage(parts.publicPackage),
+    generationCertificate: encodeGenerationCertificate(parts.certificate),
   });
   return verifyGenesisRecord(crypto, encoded);
 }
 
 /**
- * Judges a genesis record: sound draft, agreed by the operators' quorum, certified by every founder, and, where
- * an id is given, the record of that mesh.
- * @throws OOTO_AUTHORITY_GENESIS, OOTO_AUTHORITY_MESH_ID, OOTO_ENVELOPE_* (peer).
+ * Judges a genesis record: sound draft, agreed by the operators' quorum, a group key that exactly the draft's
+ * founders generated for exactly this draft and every one of them certified, and, where an id is given, the
+ * record of that mesh.
+ * @throws OOTO_AUTHORITY_GENESIS, OOTO_AUTHORITY_MESH_ID, OOTO_ENVELOPE_*, OOTO_THRESHOLD_* (peer).
  */
 export function verifyGenesisRecord(crypto: Crypto, encoded: Uint8Array, meshId?: Uint8Array): GenesisRecord {
   const record = fields(decode(encoded, { maxBytes: 2 * MOST_BYTES }), recordShape, 'genesis record');
   const id = crypto.sha256(encoded);
-  if (meshId && hex(meshId) !== hex(id))
+  if (meshId && !equal(meshId, id))
     throw new OotoError('OOTO_AUTHORITY_MESH_ID', 'peer', 'the genesis record is that of another mesh');
   const draft = readDraft(record.draft);
-  verifyQuorum(crypto, operatorMessage(record.draft), record.operatorSignatures, {
-    keys: draft.operators,
-    threshold: draft.operatorQuorum,
-  });
-  const founderKeys = draft.founders.map(
-    (founder): NamedKey => ({ keyid: founder.name, publicKey: founder.keyGenerationKey }),
-  );
-  const { groupKey, publicPackage, transcript } = record;
-  const certified = founderMessage({ draft: record.draft, groupKey, publicPackage, transcript });
-  verifyQuorum(crypto, certified, record.founderSignatures, {
-    keys: founderKeys,
-    threshold: founderKeys.length,
-  });
-  crypto.ed25519.admitKey(record.groupKey);
-  return { ...record, draft, draftBytes: record.draft, encoded, meshId: id };
+  verifyOperators(crypto, draft, record.draft, record.operatorSignatures);
+  const publicPackage = decodePublicPackage(crypto, record.publicPackage);
+  const certificate = decodeGenerationCertificate(record.generationCertificate);
+  if (!equal(encodeCommittee(publicPackage.committee), encodeCommittee(foundingCommittee(draft))))
+    throw unsound('the key was generated by others than the founders');
+  if (!equal(certificate.session, generationSession(crypto, record.draft, record.attempt)))
+    throw unsound('the key was generated for another draft');
+  verifyGenerationCertificate(crypto, publicPackage, certificate);
+  return { draft, publicPackage, groupKey: groupKey(publicPackage), encoded, meshId: id };
+}
+
+/** @throws OOTO_ENVELOPE_* (peer) unless the operators' quorum signed this draft. */
+export function verifyOperators(
+  crypto: Crypto,
+  draft: GenesisDraft,
+  encodedDraft: Uint8Array,
+  signatures: readonly NamedSignature[],
+): void {
+  const quorum = { keys: draft.operators, threshold: draft.operatorQuorum };
+  verifyQuorum(crypto, operatorMessage(encodedDraft), signatures, quorum);
 }
 
 /** A majority signs, every key has one purpose and one holder, every founder one name. */

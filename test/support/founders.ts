@@ -1,0 +1,105 @@
+/** A founded mesh in memory: draft, operators' signatures, a real key generation, the genesis record. */
+import {
+  createGenesisRecord,
+  draftDigest,
+  encodeDraft,
+  foundingCommittee,
+  type GenesisDraft,
+  type GenesisRecord,
+  generationSession,
+  operatorMessage,
+} from '../../src/authority/genesis.ts';
+import type { Crypto } from '../../src/crypto/crypto.ts';
+import type { CborValue } from '../../src/envelope/cbor.ts';
+import { Ed25519SigningKey } from '../../src/envelope/keys.ts';
+import { type GeneratedKey, KeyGeneration } from '../../src/threshold/key-generation.ts';
+
+export interface FounderKeys {
+  name: string;
+  identity: Ed25519SigningKey;
+  log: Ed25519SigningKey;
+  witness: Ed25519SigningKey;
+  keyGeneration: Ed25519SigningKey;
+}
+
+export interface FoundedMesh {
+  founders: FounderKeys[];
+  operator: { keyid: string; key: Ed25519SigningKey };
+  draft: GenesisDraft;
+  draftBytes: Uint8Array;
+  record: GenesisRecord;
+  keys: GeneratedKey[];
+}
+
+export function foundMesh(
+  crypto: Crypto,
+  options: { count?: number; threshold?: number; created?: number; policy?: CborValue } = {},
+): FoundedMesh {
+  const { count = 3, threshold = 2, created = 1_700_000_000_000, policy = {} } = options;
+  const key = () => Ed25519SigningKey.generate(crypto);
+  const founders = Array.from({ length: count }, (_, i) => ({
+    name: `a${i + 1}`,
+    identity: key(),
+    log: key(),
+    witness: key(),
+    keyGeneration: key(),
+  }));
+  const operator = { keyid: 'operator', key: key() };
+  const draft: GenesisDraft = {
+    name: 'test',
+    created,
+    threshold,
+    founders: founders.map((founder, i) => ({
+      name: founder.name,
+      identityKey: founder.identity.publicKey,
+      logKey: founder.log.publicKey,
+      witnessKey: founder.witness.publicKey,
+      keyGenerationKey: founder.keyGeneration.publicKey,
+      addresses: [`127.0.0.1:${7000 + i}`],
+    })),
+    operators: [{ keyid: operator.keyid, publicKey: operator.key.publicKey }],
+    operatorQuorum: 1,
+    policy,
+  };
+  const draftBytes = encodeDraft(draft);
+  const keys = generate(crypto, draft, draftBytes, founders);
+  const record = createGenesisRecord(crypto, {
+    draft: draftBytes,
+    operatorSignatures: [
+      { keyid: operator.keyid, signature: operator.key.sign(operatorMessage(draftBytes)) },
+    ],
+    attempt: 1,
+    publicPackage: keys[0].publicPackage,
+    certificate: keys[0].certificate,
+  });
+  return { founders, operator, draft, draftBytes, record, keys };
+}
+
+function generate(
+  crypto: Crypto,
+  draft: GenesisDraft,
+  draftBytes: Uint8Array,
+  founders: FounderKeys[],
+): GeneratedKey[] {
+  const machines = new Map(
+    founders.map(({ name, keyGeneration }) => [
+      name,
+      new KeyGeneration({
+        crypto,
+        committee: foundingCommittee(draft),
+        session: generationSession(crypto, draftBytes, 1),
+        name,
+        signer: keyGeneration,
+      }),
+    ]),
+  );
+  const queue = [...machines].flatMap(([from, machine]) => machine.start().map((m) => ({ from, ...m })));
+  for (let next = queue.shift(); next; next = queue.shift()) {
+    const { to } = next;
+    for (const message of machines.get(to)!.receive(next.from, next.bytes))
+      queue.push({ from: to, ...message });
+  }
+  return founders.map(({ name }) => machines.get(name)!.result!);
+}
+
+export { draftDigest };
