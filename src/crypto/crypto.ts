@@ -87,6 +87,8 @@ export interface MlKem768 {
 export interface P256 {
   /** `publicKey` is the uncompressed point; SHA-256 of `message`; high-S accepted. @throws OOTO_CRYPTO_SIGNATURE (peer). */
   verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array, encoding: 'der' | 'p1363'): void;
+  /** @throws OOTO_CRYPTO_KEY (peer) unless the key is 65 bytes, uncompressed, and a point of the curve. */
+  admitKey(publicKey: Uint8Array): void;
 }
 
 /** SHA-256 hash chain (docs/protocol.md, "Hash chain"). Heads are 32 bytes. */

@@ -140,6 +140,12 @@ export function nobleCrypto(random: Random = { bytes: (n) => new Uint8Array(rand
         );
         if (!good) throw refuse('OOTO_CRYPTO_SIGNATURE');
       },
+      admitKey: (publicKey) => {
+        guarded('OOTO_CRYPTO_KEY', () => {
+          if (publicKey.length !== 65) throw new Error('not uncompressed');
+          p256.Point.fromBytes(publicKey);
+        });
+      },
     },
     chain: {
       append: (head, records) => {
