@@ -14,6 +14,22 @@ export interface CoreExports {
   outputAddress(): number;
   wipeInput(length: number): void;
   wipeOutput(length: number): void;
+  // sha256
+  sha256Hash(length: number): void;
+  sha256Start(): void;
+  sha256Update(length: number): void;
+  sha256Finish(): void;
+  sha256Many(count: number): void;
+  // merkle
+  merkleStart(): void;
+  merkleAppend(count: number): void;
+  merkleAppendHashes(count: number): void;
+  merkleFinish(): void;
+  merkleNode(): void;
+  // chain
+  chainAppend(count: number): void;
+  chainAppendHashes(count: number): void;
+  chainAppendBatch(count: number): void;
 }
 
 export interface Engine {

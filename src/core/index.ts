@@ -1,8 +1,14 @@
 /** The core as typed objects, one per family of primitives, over one instance of the WebAssembly module. */
+import { type CoreChain, createCoreChain } from './chain.ts';
 import { type Engine, startEngine } from './engine.ts';
+import { type CoreMerkle, createCoreMerkle } from './merkle.ts';
+import { type CoreSha256, createCoreSha256 } from './sha256.ts';
 
 export interface Core {
   readonly engine: Engine;
+  readonly sha256: CoreSha256;
+  readonly merkle: CoreMerkle;
+  readonly chain: CoreChain;
 }
 
 /**
@@ -11,5 +17,7 @@ export interface Core {
  */
 export function instantiateCore(wasm: Uint8Array): Core {
   const engine = startEngine(wasm);
-  return { engine };
+  const sha256 = createCoreSha256(engine);
+  const merkle = createCoreMerkle(engine, sha256);
+  return { engine, sha256, merkle, chain: createCoreChain(engine, sha256, merkle) };
 }

@@ -1,0 +1,77 @@
+/**
+ * The hash chain in the core. What flows through here: the running head stands before the records, or before
+ * leaf hashes made elsewhere; each piece of the input area yields one head per record and hands its last head to
+ * the next piece. A batch first grows its Merkle tree, then takes one step.
+ */
+import { DIGEST_BYTES, requireDigests, takeDigest, takeDigests, writeDigests } from './digest.ts';
+import type { Engine } from './engine.ts';
+import { type CoreMerkle, LEAF_PREFIX } from './merkle.ts';
+import { MessageList } from './message-list.ts';
+import type { CoreSha256 } from './sha256.ts';
+
+export interface CoreChain {
+  append(head: Uint8Array, records: readonly Uint8Array[]): Uint8Array[];
+  appendHashes(head: Uint8Array, leafHashes: readonly Uint8Array[]): Uint8Array[];
+  appendBatch(head: Uint8Array, records: readonly Uint8Array[]): Uint8Array;
+  appendBatchHashes(head: Uint8Array, leafHashes: readonly Uint8Array[]): Uint8Array;
+}
+
+export function createCoreChain(engine: Engine, sha256: CoreSha256, merkle: CoreMerkle): CoreChain {
+  const { exports, input } = engine;
+  const list = new MessageList(engine, DIGEST_BYTES);
+
+  const appendHashes = (head: Uint8Array, leafHashes: readonly Uint8Array[]): Uint8Array[] => {
+    requireDigests([head]);
+    requireDigests(leafHashes);
+    const heads: Uint8Array[] = [];
+    while (heads.length < leafHashes.length) {
+      const count = writeDigests(engine, leafHashes, heads.length, DIGEST_BYTES);
+      input.set(heads.at(-1) ?? head);
+      exports.chainAppendHashes(count);
+      input.fill(0, 0, (count + 1) * DIGEST_BYTES);
+      takeDigests(engine, count, heads);
+    }
+    return heads;
+  };
+
+  const append = (head: Uint8Array, records: readonly Uint8Array[]): Uint8Array[] => {
+    requireDigests([head]);
+    const heads: Uint8Array[] = [];
+    while (heads.length < records.length) {
+      const before = heads.at(-1) ?? head;
+      const count = list.write(records, heads.length, LEAF_PREFIX);
+      if (count === 0) {
+        const leafHash = sha256.hash(Uint8Array.of(LEAF_PREFIX), records[heads.length]);
+        heads.push(...appendHashes(before, [leafHash]));
+      } else {
+        input.set(before);
+        exports.chainAppend(count);
+        list.wipe();
+        takeDigests(engine, count, heads);
+      }
+    }
+    return heads;
+  };
+
+  const step = (head: Uint8Array, count: number): Uint8Array => {
+    input.set(head);
+    exports.chainAppendBatch(count);
+    input.fill(0, 0, DIGEST_BYTES);
+    return takeDigest(engine);
+  };
+
+  return {
+    append,
+    appendHashes,
+    appendBatch: (head, records) => {
+      requireDigests([head]);
+      merkle.grow(records);
+      return step(head, records.length);
+    },
+    appendBatchHashes: (head, leafHashes) => {
+      requireDigests([head]);
+      merkle.growHashes(leafHashes);
+      return step(head, leafHashes.length);
+    },
+  };
+}

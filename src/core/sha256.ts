@@ -1,0 +1,64 @@
+/**
+ * SHA-256 in the core. What flows through here: one message, in as many parts and pieces as it takes, or many
+ * messages at once; digests come out in arrays of their own. Both areas are wiped after each call.
+ */
+import { takeDigest, takeDigests } from './digest.ts';
+import type { Engine } from './engine.ts';
+import { MessageList } from './message-list.ts';
+
+export interface CoreSha256 {
+  /** The digest of `parts`, one after the other; of any length. */
+  hash(...parts: readonly Uint8Array[]): Uint8Array;
+  /** The digests of `messages`, each behind the byte `prefix` where one is given. */
+  many(messages: readonly Uint8Array[], prefix?: number): Uint8Array[];
+}
+
+export function createCoreSha256(engine: Engine): CoreSha256 {
+  const { exports, input } = engine;
+  const list = new MessageList(engine);
+
+  const hashOne = (message: Uint8Array): Uint8Array => {
+    input.set(message);
+    exports.sha256Hash(message.length);
+    input.fill(0, 0, message.length);
+    return takeDigest(engine);
+  };
+
+  const hash = (...parts: readonly Uint8Array[]): Uint8Array => {
+    if (parts.length === 1 && parts[0].length <= input.length) return hashOne(parts[0]);
+    exports.sha256Start();
+    for (const part of parts) absorb(engine, part);
+    exports.sha256Finish();
+    return takeDigest(engine);
+  };
+
+  const many = (messages: readonly Uint8Array[], prefix?: number): Uint8Array[] => {
+    const digests: Uint8Array[] = [];
+    while (digests.length < messages.length) {
+      const count = list.write(messages, digests.length, prefix);
+      if (count === 0) digests.push(hash(...behind(prefix, messages[digests.length])));
+      else {
+        exports.sha256Many(count);
+        list.wipe();
+        takeDigests(engine, count, digests);
+      }
+    }
+    return digests;
+  };
+
+  return { hash, many };
+}
+
+/** Hashes one part, in pieces of the input area. */
+function absorb({ exports, input }: Engine, part: Uint8Array): void {
+  for (let from = 0; from < part.length; from += input.length) {
+    const piece = part.subarray(from, from + input.length);
+    input.set(piece);
+    exports.sha256Update(piece.length);
+    input.fill(0, 0, piece.length);
+  }
+}
+
+function behind(prefix: number | undefined, message: Uint8Array): Uint8Array[] {
+  return prefix === undefined ? [message] : [Uint8Array.of(prefix), message];
+}
