@@ -27,6 +27,7 @@ await exclusively(async () => {
     'extra',
     'src',
     'test/oracle.ts',
+    'test/oracle',
     'test/conformance',
     'test/support',
     'scripts/build.mjs',

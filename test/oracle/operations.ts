@@ -1,0 +1,18 @@
+/** All operations of the oracle over one `Crypto`. A new room adds its family here. */
+import type { Crypto } from '../../src/crypto/crypto.ts';
+import type { OperationTable } from './answer.ts';
+import { curveOperations } from './curve.ts';
+import { hashOperations } from './hash.ts';
+import { noiseOperations } from './noise.ts';
+import { symmetricOperations } from './symmetric.ts';
+
+export function operationsOf(crypto: Crypto): OperationTable {
+  return new Map(
+    Object.entries({
+      ...symmetricOperations(crypto),
+      ...hashOperations(crypto),
+      ...curveOperations(crypto),
+      ...noiseOperations(crypto),
+    }),
+  );
+}
