@@ -9,7 +9,7 @@ const DOORS = {
   index: 'src/index.ts',
   node: 'src/node.ts',
   cli: 'src/cli/index.ts',
-  sandbox: 'src/platform/node/sandbox.ts',
+  sandbox: 'src/sandbox.ts',
 };
 const TOOLS = { oracle: 'test/oracle.ts', conformance: 'test/conformance/index.ts' };
 

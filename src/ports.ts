@@ -122,7 +122,14 @@ export interface SandboxResult {
 export interface Worker {
   run(
     module: Uint8Array,
-    options: { arguments: readonly string[]; stdin: Uint8Array; limits: SandboxLimits; signal?: AbortSignal },
+    options: {
+      arguments: readonly string[];
+      stdin: Uint8Array;
+      limits: SandboxLimits;
+      /** 32 bytes from which the module's random numbers follow, so that runs are repeatable; zeros if absent. */
+      seed?: Uint8Array;
+      signal?: AbortSignal;
+    },
   ): Promise<SandboxResult>;
   close(): Promise<void>;
 }

@@ -1,0 +1,106 @@
+/**
+ * The software identity: an Ed25519 key in a file of mode 0600. What flows through here: on first use 32 random
+ * bytes are written once, whole and flushed; every later start reads them; messages come in, signatures go out.
+ * The file is PKCS #8 in PEM (RFC 8410), so that other tools can read it.
+ */
+import { concat, equal } from '../../base/bytes.ts';
+import { wipe } from '../../base/disposal.ts';
+import { OotoError } from '../../base/errors.ts';
+import { unhex } from '../../base/hex.ts';
+import { type PemBlock, pemDecode, pemEncode } from '../../base/pem.ts';
+import type { Random, Signer } from '../../ports.ts';
+import { createFileOnce, readSecretFile } from './files.ts';
+
+const SEED_BYTES = 32;
+const LABEL = 'PRIVATE KEY';
+/** RFC 8410 section 7: OneAsymmetricKey version 0, id-Ed25519, a 32-byte CurvePrivateKey follows. */
+const PKCS8_HEAD = unhex('302e020100300506032b657004220420');
+const FILE_BYTES_MOST = 1024;
+
+export interface SoftwareSignerOptions {
+  file: string;
+  random: Random;
+  /** The project's Ed25519. */
+  ed25519: {
+    publicKey(seed: Uint8Array): Uint8Array;
+    sign(seed: Uint8Array, message: Uint8Array): Uint8Array;
+  };
+}
+
+/**
+ * The signer of the key in `file`, which is made if there is none. Disposing it wipes the seed.
+ * @throws OOTO_SIGNER_FILE (environment) when the file holds anything else, and what `files.ts` throws.
+ */
+export async function softwareSigner({ file, random, ed25519 }: SoftwareSignerOptions) {
+  const seed = (await existingSeed(file)) ?? (await newSeed(file, random));
+  const publicKey = ed25519.publicKey(seed);
+  return {
+    algorithm: 'ed25519',
+    publicKey,
+    async sign(message, { signal } = {}) {
+      signal?.throwIfAborted();
+      return ed25519.sign(seed, message);
+    },
+    [Symbol.dispose]: () => wipe(seed),
+  } satisfies Signer & Disposable;
+}
+
+async function existingSeed(file: string): Promise<Uint8Array | undefined> {
+  try {
+    const content = await readSecretFile(file, FILE_BYTES_MOST);
+    try {
+      return decodeSeed(content, file);
+    } finally {
+      wipe(content);
+    }
+  } catch (error) {
+    if (error instanceof OotoError && error.code === 'OOTO_FILES_MISSING') return undefined;
+    throw error;
+  }
+}
+
+/** Two processes may get here at once: one file wins, and both read it. */
+async function newSeed(file: string, random: Random): Promise<Uint8Array> {
+  const seed = random.bytes(SEED_BYTES);
+  const content = encodeSeed(seed);
+  await createFileOnce(file, content);
+  wipe(seed, content);
+  return (await existingSeed(file)) as Uint8Array;
+}
+
+function encodeSeed(seed: Uint8Array): Uint8Array {
+  const der = concat(PKCS8_HEAD, seed);
+  const content = new TextEncoder().encode(pemEncode([{ label: LABEL, bytes: der }]));
+  wipe(der);
+  return content;
+}
+
+function decodeSeed(content: Uint8Array, file: string): Uint8Array {
+  const block = onlyBlock(content);
+  const head = block?.bytes.subarray(0, PKCS8_HEAD.length);
+  if (
+    block?.label !== LABEL ||
+    block.bytes.length !== PKCS8_HEAD.length + SEED_BYTES ||
+    !equal(head as Uint8Array, PKCS8_HEAD)
+  )
+    throw new OotoError(
+      'OOTO_SIGNER_FILE',
+      'environment',
+      `${file} holds no Ed25519 key as this project writes it`,
+      {
+        hint: 'restore the file from a backup; a new key means a new node',
+      },
+    );
+  const seed = block.bytes.slice(PKCS8_HEAD.length);
+  wipe(block.bytes);
+  return seed;
+}
+
+function onlyBlock(content: Uint8Array): PemBlock | undefined {
+  try {
+    const blocks = pemDecode(new TextDecoder().decode(content));
+    return blocks.length === 1 ? blocks[0] : undefined;
+  } catch {
+    return undefined;
+  }
+}

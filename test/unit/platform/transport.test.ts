@@ -1,0 +1,188 @@
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import { parseAddress } from '../../../src/platform/node/address.ts';
+import { Arrivals } from '../../../src/platform/node/arrivals.ts';
+import { tcpTransport } from '../../../src/platform/node/transport.ts';
+import type { Connection, Listener } from '../../../src/ports.ts';
+import { bytes, equal, is, match, ok, rejectsCode, throwsCode } from '../../support/assert.ts';
+import { suite } from '../../support/suite.ts';
+
+const test = suite('TCP transport', { timeout: 30_000 });
+const transport = tcpTransport();
+
+async function pair(): Promise<{ listener: Listener; near: Connection; far: Connection }> {
+  const listener = await transport.listen('127.0.0.1:0');
+  const arriving = listener.connections[Symbol.asyncIterator]().next();
+  const near = await transport.dial(listener.address);
+  return { listener, near, far: (await arriving).value };
+}
+
+async function collect(connection: Connection): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for await (const chunk of connection.incoming) parts.push(chunk);
+  return new Uint8Array(Buffer.concat(parts));
+}
+
+test('port 0 becomes a real port; bytes go both ways in order and end', async () => {
+  const { listener, near, far } = await pair();
+  match(listener.address, /^127\.0\.0\.1:[1-9]\d*$/);
+  const [there, back] = [collect(far), collect(near)];
+  await near.write(Uint8Array.of(1, 2));
+  await far.write(Uint8Array.of(9));
+  await near.write(Uint8Array.of(3));
+  near.close();
+  bytes(await there, Uint8Array.of(1, 2, 3));
+  await back;
+  await listener.close();
+});
+
+test('chunks are plain arrays, remote addresses are shown', async () => {
+  const { listener, near, far } = await pair();
+  is(near.remoteAddress, listener.address);
+  match(far.remoteAddress, /^127\.0\.0\.1:\d+$/);
+  const first = far.incoming[Symbol.asyncIterator]().next();
+  await near.write(Uint8Array.of(5));
+  is((await first).value?.constructor, Uint8Array);
+  near.close();
+  await listener.close();
+});
+
+test('a slow reader holds the writer back, and nothing is lost', async () => {
+  const { listener, near, far } = await pair();
+  const piece = new Uint8Array(64 * 1024);
+  let written = 0;
+  let held = false;
+  const writing = (async () => {
+    for (; written < 1024; written++) await near.write(piece.slice().fill(written));
+    near.close();
+  })();
+  for (let last = -1; last !== written; ) {
+    last = written;
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+    for (let i = 0; i < 200 && written === last; i++) await new Promise((resolve) => setImmediate(resolve));
+  }
+  held = written < 1024;
+  ok(held, 'the writer was never held back');
+  ok(written * piece.length < 32 * 1024 * 1024, `${written} pieces went into buffers`);
+  let read = 0;
+  for await (const chunk of far.incoming) {
+    for (let i = 0; i < chunk.length; i += 4096) {
+      const at = read + i;
+      if (chunk[i] !== (Math.floor(at / piece.length) & 255)) throw new Error(`wrong byte at ${at}`);
+    }
+    read += chunk.length;
+  }
+  await writing;
+  is(read, 1024 * piece.length);
+  await listener.close();
+});
+
+test('a write held back rejects when the connection breaks', async () => {
+  const { listener, near, far } = await pair();
+  const flood = (async () => {
+    for (;;) await near.write(new Uint8Array(1 << 20));
+  })();
+  await new Promise((resolve) => setImmediate(resolve));
+  far.close();
+  await rejectsCode(flood, 'OOTO_TRANSPORT_CLOSED');
+  await rejectsCode(near.write(Uint8Array.of(1)), 'OOTO_TRANSPORT_CLOSED');
+  near.close();
+  near.close();
+  await listener.close();
+});
+
+test('a reset ends the reader and kills nobody', async () => {
+  const listener = await transport.listen('127.0.0.1:0');
+  const { host, port } = parseAddress(listener.address);
+  const raw = connect({ host, port });
+  const { value: far } = await listener.connections[Symbol.asyncIterator]().next();
+  raw.write('x');
+  await once(raw, 'connect').catch(() => {});
+  raw.resetAndDestroy();
+  ok((await collect(far)).length <= 1);
+  await listener.close();
+});
+
+test('nobody there, a malformed address, a taken port: each its own code', async () => {
+  const listener = await transport.listen('127.0.0.1:0');
+  await rejectsCode(transport.listen(listener.address), 'OOTO_TRANSPORT_LISTEN');
+  await listener.close();
+  const error = await rejectsCode(transport.dial(listener.address), 'OOTO_TRANSPORT_UNREACHABLE');
+  is(error.fault, 'environment');
+  ok(error.hint);
+  await rejectsCode(transport.dial('nowhere'), 'OOTO_TRANSPORT_ADDRESS');
+});
+
+test('dialling can be given up', async () => {
+  const aborted = new AbortController();
+  aborted.abort(new Error('changed my mind'));
+  await transport.dial('127.0.0.1:9', { signal: aborted.signal }).then(
+    () => {
+      throw new Error('dialled');
+    },
+    (reason) => is(reason.message, 'changed my mind'),
+  );
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const later = new AbortController();
+  const dialling = transport.dial(`127.0.0.1:${(server.address() as { port: number }).port}`, {
+    signal: later.signal,
+  });
+  later.abort(new Error('too late'));
+  await dialling.then(
+    () => {
+      throw new Error('dialled');
+    },
+    (reason) => is(reason.message, 'too late'),
+  );
+  server.close();
+});
+
+test('closing a listener ends its iterator and its connections', async () => {
+  const { listener, near } = await pair();
+  const ended = collect(near);
+  await listener.close();
+  await ended;
+  is((await listener.connections[Symbol.asyncIterator]().next()).done, true);
+});
+
+test('addresses have one form', () => {
+  equal(parseAddress('[::1]:4710'), { host: '::1', port: 4710 });
+  equal(parseAddress('node-1.example:0'), { host: 'node-1.example', port: 0 });
+  for (const wrong of [
+    '',
+    'a',
+    ':1',
+    'a:',
+    'a:01',
+    'a:65536',
+    '::1:4710',
+    '[::1]',
+    '[zz]:1',
+    'a b:1',
+    'a:1\n',
+    `${'a'.repeat(300)}:1`,
+  ])
+    throwsCode(() => parseAddress(wrong), 'OOTO_TRANSPORT_ADDRESS');
+});
+
+test('arrivals: the producer is stopped above the bound and resumed at its half', async () => {
+  const calls: string[] = [];
+  const arrivals = new Arrivals<number>({
+    weigh: (n) => n,
+    most: 10,
+    pause: () => calls.push('pause'),
+    resume: () => calls.push('resume'),
+  });
+  for (const n of [4, 4, 4, 4]) arrivals.push(n);
+  equal(calls, ['pause']);
+  const reader = arrivals[Symbol.asyncIterator]();
+  await reader.next();
+  await reader.next();
+  equal(calls, ['pause']);
+  await reader.next();
+  equal(calls, ['pause', 'resume']);
+  arrivals.end();
+  equal(await reader.next(), { value: 4, done: false });
+  is((await reader.next()).done, true);
+});
