@@ -27,7 +27,7 @@ export const OPERATIONS = {
   'genesis.certify': { offeredBy: ['authority'], over: ['founder'] },
   'authority.challenge': { offeredBy: ['authority'], over: ['member', 'founder'] },
   'authority.appraise': { offeredBy: ['authority'], over: ['member', 'founder'] },
-  'authority.share': { offeredBy: ['authority'], over: ['member', 'founder'] },
+  'authority.sign': { offeredBy: ['authority'], over: ['member', 'founder'] },
   'authority.adopt-head': { offeredBy: ['authority'], over: ['member', 'founder'] },
   'enrol.challenge': { offeredBy: ['authority'], over: ['enrol'] },
   'enrol.evidence': { offeredBy: ['authority'], over: ['enrol'] },

@@ -4,11 +4,8 @@
  * is to deny. The policy itself is data: versioned, part of what the mesh has agreed on, the same on every node.
  */
 import { OotoError } from '../base/errors.ts';
+import { meetsTier, type Tier } from '../cert/tier.ts';
 import type { OperationName, Role } from './operations.ts';
-
-/** Weakest first (DESIGN: tiers). */
-export const TIERS = ['software', 'authenticator', 'hardware', 'measured'] as const;
-export type Tier = (typeof TIERS)[number];
 
 export interface PolicyRule {
   /** Roles of the peers that may ask. */
@@ -46,7 +43,7 @@ export function decide(policy: Policy, subject: Subject, operation: OperationNam
   );
   if (rules.length === 0)
     throw denied(`no rule of policy ${policy.version} lets a ${subject.role} ask for ${operation}`);
-  const strongEnough = rules.find((rule) => TIERS.indexOf(rule.tier) <= TIERS.indexOf(subject.tier));
+  const strongEnough = rules.find((rule) => meetsTier(subject.tier, rule.tier));
   if (!strongEnough) throw denied(`${operation} needs a higher tier than ${subject.tier}`);
   return strongEnough;
 }
@@ -70,7 +67,7 @@ export function initialPolicy(options: Pick<Policy, 'manifests' | 'originators'>
     rules: [
       rule(
         ['authority'],
-        ['authority.challenge', 'authority.appraise', 'authority.share', 'authority.adopt-head'],
+        ['authority.challenge', 'authority.appraise', 'authority.sign', 'authority.adopt-head'],
       ),
       rule(everyone, ['certificate.renew', 'certificate.renew-evidence', 'head.current', 'node.ping']),
       rule(everyone, ['membership.publish', 'membership.list', 'telemetry.append']),

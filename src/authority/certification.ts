@@ -1,0 +1,104 @@
+/**
+ * What the authority signs for whom. What flows through here: an accepted request becomes the one certificate
+ * body it may become; every member compares the body it is asked to sign with the request it judged itself, so a
+ * coordinator can choose serial number and moment and nothing else.
+ */
+import { equal } from '../base/bytes.ts';
+import { OotoError } from '../base/errors.ts';
+import { hex } from '../base/hex.ts';
+import { type LeafTbs, readTbs } from '../cert/certificate.ts';
+import { formatSpiffeId, parseSpiffeId } from '../cert/spiffe-id.ts';
+import { randomSerial, writeTbs } from '../cert/write.ts';
+import type { Crypto } from '../crypto/crypto.ts';
+import type { GenesisRecord } from './genesis.ts';
+import type { EnrolmentRequest } from './request.ts';
+
+/** A certificate begins this long before it is issued, so that clocks two minutes apart agree that it is valid. */
+export const BACKDATE_MS = 120_000;
+/** The group key's own certificate outlives every rotation that is planned. */
+const ROOT_LIFE_MS = 10 * 365 * 24 * 3_600_000;
+/** How far a body's times may be from the member's own clock. */
+const TIME_TOLERANCE_MS = 60_000;
+
+/** The SPIFFE id of a node: role and name under the mesh's trust domain. */
+export function nodeIdOf(meshId: Uint8Array, role: string, name: string): string {
+  return formatSpiffeId({ trustDomain: hex(meshId), path: `/${role}/${name}` });
+}
+
+/** Role and name from a node's id. @throws OOTO_AUTHORITY_NAME, OOTO_CERT_NAME (peer). */
+export function readNodeId(id: string): { meshId: string; role: string; name: string } {
+  const { trustDomain, path } = parseSpiffeId(id);
+  const segments = path.slice(1).split('/');
+  if (segments.length !== 2)
+    throw new OotoError('OOTO_AUTHORITY_NAME', 'peer', 'a node is named by role and name', {
+      hint: 'spiffe://<mesh id>/<role>/<name>',
+    });
+  return { meshId: trustDomain, role: segments[0], name: segments[1] };
+}
+
+/** The body of the group key's own certificate: the same on every member. */
+export function rootTbs(crypto: Crypto, genesis: GenesisRecord): Promise<Uint8Array> {
+  const serial = genesis.meshId.slice(0, 16);
+  serial[0] = (serial[0] & 0x3f) | 0x40;
+  const notBefore = genesis.draft.created - BACKDATE_MS;
+  return writeTbs(crypto, {
+    kind: 'root',
+    serial,
+    notBefore,
+    notAfter: notBefore + ROOT_LIFE_MS,
+    trustDomain: hex(genesis.meshId),
+    publicKey: genesis.groupKey,
+  });
+}
+
+/** A new body for an accepted request. */
+export function leafTbs(
+  crypto: Crypto,
+  genesis: GenesisRecord,
+  request: EnrolmentRequest,
+  now: number,
+): Promise<Uint8Array> {
+  return writeTbs(crypto, {
+    kind: 'leaf',
+    serial: randomSerial(crypto.random),
+    notBefore: now - BACKDATE_MS,
+    notAfter: now + request.life,
+    id: request.id,
+    publicKey: request.key,
+    tier: request.tier,
+    issuerKey: genesis.groupKey,
+  });
+}
+
+/**
+ * A member's own judgement of a body: it says what the request says, about this mesh, for no longer than asked
+ * and allowed, and from now.
+ * @throws OOTO_AUTHORITY_TBS (peer), OOTO_CERT_* (peer).
+ */
+export function requireFaithful(
+  genesis: GenesisRecord,
+  tbs: Uint8Array,
+  expected: { request: EnrolmentRequest; now: number; longestLifeMs: number },
+): LeafTbs {
+  const claims = readTbs(tbs);
+  const { request, now, longestLifeMs } = expected;
+  if (claims.kind !== 'leaf') throw unfaithful('is no leaf');
+  if (claims.issuer !== hex(genesis.meshId)) throw unfaithful('names another issuer');
+  if (claims.id !== request.id) throw unfaithful('is for another name');
+  if (
+    claims.publicKey.algorithm !== request.key.algorithm ||
+    !equal(claims.publicKey.bytes, request.key.bytes)
+  )
+    throw unfaithful('is for another key');
+  if (claims.tier !== request.tier) throw unfaithful('claims another tier');
+  if (Math.abs(claims.notBefore + BACKDATE_MS - now) > TIME_TOLERANCE_MS)
+    throw unfaithful('does not begin now');
+  const life = claims.notAfter - claims.notBefore - BACKDATE_MS;
+  if (life > Math.min(request.life, longestLifeMs) + 1_000)
+    throw unfaithful('lives longer than asked or allowed');
+  return claims;
+}
+
+function unfaithful(what: string): OotoError {
+  return new OotoError('OOTO_AUTHORITY_TBS', 'peer', `the certificate body ${what}`);
+}
