@@ -1,0 +1,16 @@
+/** What this room signs, hashes and stores begins with one of these; no two kinds share a first byte string. */
+import { utf8 } from '../base/bytes.ts';
+
+const label = (kind: string): Uint8Array => utf8(`ooto/1 ${kind}\0`);
+
+export const LABELS = {
+  committee: label('threshold-committee'),
+  publicPackage: label('threshold-public-package'),
+  secretShare: label('threshold-secret-share'),
+  generationPackage: label('key-generation-package'),
+  generationPackageStatement: label('key-generation-package-statement'),
+  generationTranscript: label('key-generation-transcript'),
+  generationStatement: label('key-generation-statement'),
+  generationCertificate: label('key-generation-certificate'),
+  signingMessage: label('threshold-signing-message'),
+} as const;

@@ -1,0 +1,131 @@
+/** Members in one process: what the machines of this room say is carried between them, and may be tampered with. */
+import type { Crypto } from '../../../src/crypto/crypto.ts';
+import {
+  type Committee,
+  type GeneratedKey,
+  KeyGeneration,
+  type Outgoing,
+  SigningCoordinator,
+  SigningMember,
+} from '../../../src/threshold/index.ts';
+import { testCrypto } from '../../support/crypto.ts';
+
+export const crypto: Crypto = testCrypto();
+export const SESSION = new Uint8Array(32).fill(7);
+
+/** What happens to a message on its way; nothing means that it is lost. */
+export type Tamper = (from: string, message: Outgoing) => Outgoing | undefined;
+
+const seedOf = (identifier: number) => new Uint8Array(32).fill(identifier);
+
+export function signerOf(identifier: number) {
+  const seed = seedOf(identifier);
+  return {
+    publicKey: crypto.ed25519.publicKey(seed),
+    sign: (message: Uint8Array) => crypto.ed25519.sign(seed, message),
+  };
+}
+
+export function committeeOf(threshold: number, count: number): Committee {
+  const members = Array.from({ length: count }, (_, i) => ({
+    identifier: i + 1,
+    name: `member-${i + 1}`,
+    publicKey: signerOf(i + 1).publicKey,
+  }));
+  return { epoch: 1, threshold, members };
+}
+
+export function machinesOf(committee: Committee, deadline?: number): Map<string, KeyGeneration> {
+  return new Map(
+    committee.members.map(({ identifier, name }) => {
+      const signer = signerOf(identifier);
+      const options = { crypto, committee, session: SESSION, name, signer };
+      return [name, new KeyGeneration(deadline === undefined ? options : { ...options, deadline })];
+    }),
+  );
+}
+
+/** Runs key generation to its end; errors of members are returned by name. */
+export function generate(
+  machines: Map<string, KeyGeneration>,
+  tamper: Tamper = (_, m) => m,
+): Map<string, Error> {
+  const errors = new Map<string, Error>();
+  const queue: { from: string; message: Outgoing }[] = [];
+  const send = (from: string, messages: Outgoing[]) =>
+    queue.push(...messages.map((message) => ({ from, message })));
+  for (const [name, machine] of machines) send(name, machine.start());
+  for (let next = queue.shift(); next; next = queue.shift()) {
+    const message = tamper(next.from, next.message);
+    const receiver = message && machines.get(message.to);
+    if (!message || !receiver || errors.has(message.to)) continue;
+    try {
+      send(message.to, receiver.receive(next.from, message.bytes));
+    } catch (error) {
+      errors.set(message.to, error as Error);
+    }
+  }
+  return errors;
+}
+
+const keys = new Map<string, Map<string, GeneratedKey>>();
+
+/** The keys of an honest t-of-n run; the same for every test of a process. */
+export function keysOf(threshold: number, count: number): Map<string, GeneratedKey> {
+  const known = keys.get(`${threshold}/${count}`);
+  if (known) return known;
+  const machines = machinesOf(committeeOf(threshold, count));
+  const errors = generate(machines);
+  if (errors.size > 0) throw [...errors.values()][0];
+  const made = new Map([...machines].map(([name, machine]) => [name, machine.result!]));
+  keys.set(`${threshold}/${count}`, made);
+  return made;
+}
+
+/** Members that have approved `message`; they share the secret shares of {@link keysOf}, so are not disposed of. */
+export function approving(
+  made: Map<string, GeneratedKey>,
+  message: Uint8Array,
+  session = SESSION,
+): Map<string, SigningMember> {
+  return new Map(
+    [...made].map(([name, { publicPackage, secretShare }]) => {
+      const member = new SigningMember({ crypto, publicPackage, secretShare });
+      member.approve({ session, message, coordinator: 'coordinator' }, 0);
+      return [name, member];
+    }),
+  );
+}
+
+export type Answer = (name: string, request: Uint8Array, answer: Uint8Array) => Uint8Array | undefined;
+
+/** Carries requests and answers until nothing moves; the silent are passed over by the clock. */
+export function runSigning(
+  coordinator: SigningCoordinator,
+  members: Map<string, SigningMember>,
+  tamper: Answer = (_, __, answer) => answer,
+): Uint8Array | undefined {
+  let now = 0;
+  let queue = coordinator.start(now);
+  while (queue.length > 0) {
+    for (let next = queue.shift(); next; next = queue.shift()) {
+      const answer = members.get(next.to)?.receive('coordinator', next.bytes, now);
+      const sent = answer && tamper(next.to, next.bytes, answer);
+      if (sent) queue.push(...coordinator.receive(next.to, sent, now));
+    }
+    if (coordinator.deadline === undefined) break;
+    now = coordinator.deadline;
+    queue = coordinator.tick(now);
+  }
+  return coordinator.signature;
+}
+
+export function coordinatorOf(
+  made: Map<string, GeneratedKey>,
+  message: Uint8Array,
+  candidates?: string[],
+): SigningCoordinator {
+  const { publicPackage } = [...made.values()][0];
+  const options = { crypto, publicPackage, session: SESSION, message };
+  return new SigningCoordinator(candidates ? { ...options, candidates } : options);
+}
