@@ -1,0 +1,42 @@
+/**
+ * The core's file on disk. What flows through here: from the folder of the running script upwards, the first
+ * folder that holds a core gives its bytes: the relaxed-SIMD variant where this platform accepts it, else the
+ * plain SIMD one.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { OotoError } from '../../base/errors.ts';
+
+const PLAIN = 'core.wasm';
+const RELAXED = 'core-relaxed.wasm';
+
+/**
+ * Bytes of the best core that this platform runs.
+ * @throws OOTO_CORE_MISSING (environment) when no folder above this file holds one.
+ */
+export function readCore(): Uint8Array {
+  const folder = coreFolder();
+  const relaxed = join(folder, RELAXED);
+  if (existsSync(relaxed)) {
+    const bytes = new Uint8Array(readFileSync(relaxed));
+    if (WebAssembly.validate(bytes)) return bytes;
+  }
+  return new Uint8Array(readFileSync(join(folder, PLAIN)));
+}
+
+function coreFolder(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  for (let above = ''; folder !== above; above = folder, folder = dirname(folder)) {
+    for (const candidate of [folder, join(folder, 'build')])
+      if (existsSync(join(candidate, PLAIN))) return candidate;
+  }
+  throw new OotoError(
+    'OOTO_CORE_MISSING',
+    'environment',
+    'core.wasm is not in any folder above the program',
+    {
+      hint: 'Run `npm run build`, or install the package again.',
+    },
+  );
+}
