@@ -3,7 +3,7 @@ import binaryen from 'binaryen';
 
 export function wat(text: string): Uint8Array {
   const module = binaryen.parseText(text);
-  module.setFeatures(binaryen.Features.All);
+  module.setFeatures(binaryen.Features.All & ~binaryen.Features.GC);
   const bytes = module.emitBinary();
   module.dispose();
   return new Uint8Array(bytes);
