@@ -43,15 +43,20 @@ export function admitScalar(bytes: Uint8Array): void {
 }
 
 /**
- * The value in the exponent of the polynomial committed to, at `identifier`: a member's verifying share
+ * The values in the exponent of the polynomial committed to, at `identifiers`: the members' verifying shares
  * (RFC 9591 appendix C.2).
  * @throws OOTO_CRYPTO_KEY (peer) for a commitment that is no element.
  */
-export function evaluateCommitment(commitment: readonly Uint8Array[], identifier: number): Uint8Array {
-  const at = BigInt(identifier);
-  let sum = ed25519.Point.ZERO;
-  for (let i = commitment.length - 1; i >= 0; i--) sum = sum.multiplyUnsafe(at).add(element(commitment[i]));
-  return sum.toBytes();
+export function evaluateCommitment(
+  commitment: readonly Uint8Array[],
+  identifiers: readonly number[],
+): Uint8Array[] {
+  const descending = commitment.map(element).reverse();
+  return identifiers.map((identifier) => {
+    const at = BigInt(identifier);
+    const value = descending.reduce((sum, point) => sum.multiplyUnsafe(at).add(point), ed25519.Point.ZERO);
+    return value.toBytes();
+  });
 }
 
 /**

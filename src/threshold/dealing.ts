@@ -66,7 +66,7 @@ export class Dealing implements Disposable {
 }
 
 /**
- * Checks a dealt share against its dealer's commitment (RFC 9591 appendix C.2, vss_verify).
+ * Checks a share, dealt or summed, against the commitment to its polynomial (RFC 9591 appendix C.2, vss_verify).
  * @throws noble's error when it does not fit.
  */
 export function checkDealtShare(

@@ -68,14 +68,13 @@ export function publicPackageDigest(crypto: Crypto, publicPackage: PublicPackage
 
 /** The form that noble's functions take. */
 export function frostPublic({ committee, commitment }: PublicPackage): FrostPublic {
+  const identifiers = committee.members.map((member) => member.identifier);
+  const verifyingShares = evaluateCommitment(commitment, identifiers);
   return {
     signers: { min: committee.threshold, max: committee.members.length },
     commitments: commitment.map((element) => element.slice()),
     verifyingShares: Object.fromEntries(
-      committee.members.map(({ identifier }) => [
-        frostIdentifier(identifier),
-        evaluateCommitment(commitment, identifier),
-      ]),
+      identifiers.map((id, i) => [frostIdentifier(id), verifyingShares[i]]),
     ),
   } as FrostPublic;
 }

@@ -7,10 +7,11 @@ import { wipe, withSecrets } from '../base/disposal.ts';
 import { OotoError } from '../base/errors.ts';
 import { ByteReader } from '../base/reader.ts';
 import type { Crypto } from '../crypto/crypto.ts';
-import { type FrostSecret, frost } from '../crypto/frost.ts';
+import type { FrostSecret } from '../crypto/frost.ts';
 import { requireLabel } from './committee.ts';
+import { checkDealtShare } from './dealing.ts';
 import { LABELS } from './labels.ts';
-import { frostIdentifier, frostPublic, type PublicPackage, publicPackageDigest } from './public-package.ts';
+import { frostIdentifier, type PublicPackage, publicPackageDigest } from './public-package.ts';
 
 const SCALAR_BYTES = 32;
 const DIGEST_BYTES = 32;
@@ -83,7 +84,8 @@ export function requireFitting(crypto: Crypto, publicPackage: PublicPackage, sha
   const expected = publicPackageDigest(crypto, publicPackage);
   if (!known || !equal(share.publicDigest, expected)) throw doesNotFit();
   try {
-    share.use((secret) => frost.validateSecret(secret, frostPublic(publicPackage)));
+    const { committee, commitment } = publicPackage;
+    share.use(({ signingShare }) => checkDealtShare(committee, share.identifier, commitment, signingShare));
   } catch (cause) {
     throw doesNotFit(cause);
   }

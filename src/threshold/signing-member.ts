@@ -8,7 +8,7 @@
 import { OotoError } from '../base/errors.ts';
 import { hex } from '../base/hex.ts';
 import type { Crypto } from '../crypto/crypto.ts';
-import { admitElement, type FrostPublic, frost } from '../crypto/frost.ts';
+import { type FrostPublic, frost } from '../crypto/frost.ts';
 import { NoncePair } from './nonce-pair.ts';
 import { frostPublic, type PublicPackage, publicPackageDigest } from './public-package.ts';
 import { requireFitting, type SecretShare } from './secret-share.ts';
@@ -160,16 +160,21 @@ export class SigningMember implements Disposable {
       this.#requireAgreed(session, binding);
       if (binding.attempt !== session.attempt) throw nonceUsed(`attempt ${binding.attempt} is not open`);
       this.#requireProper(commitments, nonces.commitment);
-      return encodeSignatureShare(
-        binding,
-        this.#share.use((secret) =>
-          nonces.spend((pair) =>
-            frost.signShare(secret, this.#frostPublic, pair, frostCommitments(commitments), session.message),
-          ),
-        ),
-      );
+      return encodeSignatureShare(binding, this.#computeShare(nonces, commitments, session.message));
     } finally {
       nonces[Symbol.dispose]();
+    }
+  }
+
+  /** RFC 9591 section 5.2; noble refuses commitments that are no elements. */
+  #computeShare(nonces: NoncePair, commitments: NonceCommitment[], message: Uint8Array): Uint8Array {
+    const list = frostCommitments(commitments);
+    try {
+      return this.#share.use((secret) =>
+        nonces.spend((pair) => frost.signShare(secret, this.#frostPublic, pair, list, message)),
+      );
+    } catch (cause) {
+      throw new OotoError('OOTO_THRESHOLD_COMMITMENTS', 'peer', 'a commitment is no element', { cause });
     }
   }
 
@@ -202,10 +207,6 @@ export class SigningMember implements Disposable {
         'peer',
         `a list of ${list.length} commitments that is not ours`,
       );
-    for (const { hiding, binding } of list) {
-      admitElement(hiding);
-      admitElement(binding);
-    }
   }
 
   #close(key: string): void {

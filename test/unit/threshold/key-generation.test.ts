@@ -75,7 +75,7 @@ test('verifying shares are what the secret shares commit to', () => {
     const own = secretShare.use(({ signingShare }) =>
       frost.utils.Fn.fromBytes(signingShare) === 0n ? undefined : signingShare.slice(),
     );
-    const expected = evaluateCommitment(publicPackage.commitment, secretShare.identifier);
+    const [expected] = evaluateCommitment(publicPackage.commitment, [secretShare.identifier]);
     const [alone] = [frost.sign(utf8('x'), own!)];
     ok(frost.verify(alone, utf8('x'), expected));
   }

@@ -201,7 +201,7 @@ test('round 2 for another message, session, epoch, attempt or list is refused, a
     ['out of order', (r) => swapWhole(r), 'OOTO_THRESHOLD_COMMITMENTS'],
     ['one signer alone', (r) => shortened(r), 'OOTO_THRESHOLD_COMMITMENTS'],
     ['no member', (r) => patched(r, HEADER + 2 + 66, Uint8Array.of(0, 9)), 'OOTO_THRESHOLD_COMMITMENTS'],
-    ['no element', (r) => patched(r, HEADER + 2 + 68, new Uint8Array(32)), 'OOTO_CRYPTO_KEY'],
+    ['no element', (r) => patched(r, HEADER + 2 + 68, new Uint8Array(32)), 'OOTO_THRESHOLD_COMMITMENTS'],
   ];
   for (const [what, make, code] of cases) {
     const { member, shareRequest } = asked();
