@@ -1,0 +1,97 @@
+/**
+ * Ed25519 signing (RFC 8032 section 5.1.6). What flows through here: the seed comes in and is expanded; the host
+ * gives the message twice through `sha512Update`, once for the nonce, once for the challenge; R and S go out.
+ * Every secret lies in SECRETS or in the scratch areas that `ed25519Wipe` overwrites.
+ */
+import { pointEncode, pointStore, pointWipe, PROJECTIVE_BYTES } from './edwards25519';
+import { baseMultiply, baseWipe } from './edwards25519-base';
+import { fieldMultiply, FIELD_BYTES } from './field25519';
+import { fieldInvert } from './field25519-power';
+import { inputArea, outputArea } from './memory';
+import { scalarMultiplyAdd, scalarReduce, scalarWipe } from './scalar25519';
+import { sha512StreamAppend, sha512StreamBegin, sha512StreamEnd, sha512StreamWipe } from './sha512-stream';
+
+const SECRETS_BYTES: i32 = 896;
+const SECRETS: usize = memory.data(896, 16);
+/** The expanded seed: scalar a, then the prefix of the nonce's hash. */
+const SCALAR: usize = SECRETS;
+const PREFIX: usize = SECRETS + 32;
+const DIGEST: usize = SECRETS + 64;
+const NONCE: usize = SECRETS + 128;
+const CHALLENGE: usize = SECRETS + 160;
+/** a B and r B, projective: coordinates that are not divided out tell about the scalar. */
+const KEY_POINT: usize = SECRETS + 192;
+const NONCE_POINT: usize = KEY_POINT + PROJECTIVE_BYTES;
+const PRODUCT: usize = NONCE_POINT + PROJECTIVE_BYTES;
+const INVERSE: usize = PRODUCT + FIELD_BYTES;
+
+const KEY: usize = memory.data(32, 16);
+const SIGNATURE: usize = memory.data(64, 16);
+
+/** From the 32-byte seed at the start of the input area, the public key to the output area. */
+export function ed25519PublicKey(): void {
+  expandSeed();
+  baseMultiply(SCALAR);
+  pointStore(KEY_POINT);
+  fieldInvert(INVERSE, KEY_POINT + 2 * FIELD_BYTES);
+  pointEncode(outputArea(), KEY_POINT, INVERSE);
+  ed25519Wipe();
+}
+
+/** Takes the seed from the input area; the message follows, in pieces. */
+export function ed25519SignStart(): void {
+  expandSeed();
+  sha512StreamBegin();
+  sha512StreamAppend(PREFIX, 32);
+}
+
+/** Ends the message's first passing: A and R are computed; the message follows again. */
+export function ed25519SignCommit(): void {
+  sha512StreamEnd(DIGEST);
+  scalarReduce(NONCE, DIGEST);
+  baseMultiply(SCALAR);
+  pointStore(KEY_POINT);
+  baseMultiply(NONCE);
+  pointStore(NONCE_POINT);
+  encodeBoth();
+  sha512StreamBegin();
+  sha512StreamAppend(SIGNATURE, 32);
+  sha512StreamAppend(KEY, 32);
+}
+
+/** Ends the message's second passing: the signature goes to the output area. */
+export function ed25519SignFinish(): void {
+  sha512StreamEnd(DIGEST);
+  scalarReduce(CHALLENGE, DIGEST);
+  scalarMultiplyAdd(SIGNATURE + 32, CHALLENGE, SCALAR, NONCE);
+  memory.copy(outputArea(), SIGNATURE, 64);
+  ed25519Wipe();
+}
+
+/** Overwrites all that a signature leaves; for the host when it stops half-way. */
+export function ed25519Wipe(): void {
+  memory.fill(SECRETS, 0, SECRETS_BYTES);
+  sha512StreamWipe();
+  scalarWipe();
+  baseWipe();
+  pointWipe();
+}
+
+function expandSeed(): void {
+  sha512StreamBegin();
+  sha512StreamAppend(inputArea(), 32);
+  sha512StreamEnd(SCALAR);
+  store<u8>(SCALAR, load<u8>(SCALAR) & 248);
+  store<u8>(SCALAR, (load<u8>(SCALAR, 31) & 127) | 64, 31);
+}
+
+/** Encodes both points with one inversion: 1/Za = Zr / (Za Zr) and the other way round. */
+function encodeBoth(): void {
+  const keyZ = KEY_POINT + 2 * FIELD_BYTES, nonceZ = NONCE_POINT + 2 * FIELD_BYTES;
+  fieldMultiply<i64>(PRODUCT, keyZ, nonceZ);
+  fieldInvert(PRODUCT, PRODUCT);
+  fieldMultiply<i64>(INVERSE, PRODUCT, nonceZ);
+  pointEncode(KEY, KEY_POINT, INVERSE);
+  fieldMultiply<i64>(INVERSE, PRODUCT, keyZ);
+  pointEncode(SIGNATURE, NONCE_POINT, INVERSE);
+}

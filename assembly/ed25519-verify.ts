@@ -1,0 +1,103 @@
+/**
+ * Ed25519 verification under the one rule of the mesh: the key is canonical and not of small order, R is
+ * canonical, S is below L, and [8](S B - R - k A) = 0. What flows through here: key and signature come in, the
+ * message follows through `sha512Update`; then one signature is judged, or it joins a batch (ed25519-batch.ts).
+ * Everything here is public, so digits may choose entries and decide branches.
+ */
+import { AFFINE_BYTES, affineFromCoordinates, pointAddAffine, pointClear, pointDouble, pointDoubleTimes, pointIsIdentity } from './edwards25519';
+import { BASE_WIDTH, baseOddTable } from './edwards25519-base';
+import { DECODED_X, DECODED_Y, pointDecode } from './edwards25519-decode';
+import { KEY_ENTRIES, KEY_WIDTH, keysBegin, keySlot, keyTable } from './ed25519-keys';
+import { inputArea } from './memory';
+import { scalarIsCanonical, scalarRecode, scalarReduce } from './scalar25519';
+import { sha512StreamAppend, sha512StreamBegin, sha512StreamEnd } from './sha512-stream';
+
+/** Public key and signature of the operation under way: A, R, S, 32 bytes each. */
+export const HEADER_BYTES: i32 = 96;
+const HEADER: usize = memory.data(96, 16);
+export const HEADER_KEY: usize = HEADER;
+export const HEADER_R: usize = HEADER + 32;
+export const HEADER_S: usize = HEADER + 64;
+
+/** Odd multiples of the base in one table, of 2^128 times the base right behind. */
+const BASE_ENTRIES: i32 = 64;
+
+const DIGEST: usize = memory.data(64, 16);
+const CHALLENGE: usize = memory.data(32, 16);
+const CHALLENGE_DIGITS: usize = memory.data(272, 16);
+const S_DIGITS: usize = memory.data(272, 16);
+const R_POINT: usize = memory.data(144, 16);
+
+/** 1 when the 32 bytes at the start of the input area may be a key of the mesh; it is kept prepared. */
+export function ed25519AdmitKey(): i32 {
+  keysBegin();
+  return i32(keySlot(inputArea()) >= 0);
+}
+
+/** Takes public key and signature from the start of the input area; the message follows, in pieces. */
+export function ed25519VerifyStart(): void {
+  memory.copy(HEADER, inputArea(), HEADER_BYTES);
+  sha512StreamBegin();
+  sha512StreamAppend(HEADER_R, 32);
+  sha512StreamAppend(HEADER_KEY, 32);
+}
+
+/** 1 when the signature is good under the rule. */
+export function ed25519VerifyFinish(): i32 {
+  takeChallenge(CHALLENGE);
+  keysBegin();
+  const slot = admittedSlot();
+  if (slot < 0) return 0;
+  affineFromCoordinates(R_POINT, DECODED_X, DECODED_Y);
+  scalarRecode(CHALLENGE_DIGITS, CHALLENGE, KEY_WIDTH);
+  scalarRecode(S_DIGITS, HEADER_S, BASE_WIDTH);
+  pointClear();
+  for (let i = 127; i >= 0; i--) {
+    pointDouble();
+    subtractKeyMultiple(keyTable(slot), CHALLENGE_DIGITS + i);
+    addBaseMultiple(S_DIGITS + i);
+  }
+  pointAddAffine(R_POINT, true);
+  return i32(vanishesTimesEight());
+}
+
+/** Ends the hash of R, A and the message: the challenge k. */
+export function takeChallenge(challenge: usize): void {
+  sha512StreamEnd(DIGEST);
+  scalarReduce(challenge, DIGEST);
+}
+
+/** The checks on bytes: the slot of the key with R left decoded, or -1. */
+export function admittedSlot(): i32 {
+  if (!scalarIsCanonical(HEADER_S)) return -1;
+  const slot = keySlot(HEADER_KEY);
+  if (slot < 0 || !pointDecode(HEADER_R)) return -1;
+  return slot;
+}
+
+/** Takes the multiples of A and 2^128 A that the digits at `digits` and 128 places higher ask for. */
+// @ts-ignore: decorator
+@inline export function subtractKeyMultiple(table: usize, digits: usize): void {
+  addOdd(table, -<i32>load<i8>(digits));
+  addOdd(table + KEY_ENTRIES * AFFINE_BYTES, -<i32>load<i8>(digits, 128));
+}
+
+/** Adds the multiples of B and 2^128 B. */
+// @ts-ignore: decorator
+@inline export function addBaseMultiple(digits: usize): void {
+  const table = baseOddTable();
+  addOdd(table, <i32>load<i8>(digits));
+  addOdd(table + BASE_ENTRIES * AFFINE_BYTES, <i32>load<i8>(digits, 128));
+}
+
+/** Whether eight times the accumulator is the identity. */
+export function vanishesTimesEight(): bool {
+  pointDoubleTimes(3);
+  return pointIsIdentity();
+}
+
+/** Adds `digit` times the point whose odd multiples are in `table`. */
+function addOdd(table: usize, digit: i32): void {
+  if (digit > 0) pointAddAffine(table + (digit >> 1) * AFFINE_BYTES, false);
+  else if (digit < 0) pointAddAffine(table + (-digit >> 1) * AFFINE_BYTES, true);
+}

@@ -1,0 +1,185 @@
+/**
+ * Integers modulo L = 2^252 + 27742317777372353535851937790883648493, the order of the base point. What flows
+ * through here: 32 or 64 little-endian bytes become signed limbs of 21 bits, one i64 each; products add up in 24
+ * limbs; high limbs are folded down by 2^252 = -c (mod L) until the value is below L. The order of steps is fixed:
+ * nothing here depends on the value, except `scalarRecode` and `scalarIsCanonical`, which see public data alone.
+ */
+
+/** Bytes of a scalar. */
+export const SCALAR_BYTES: i32 = 32;
+
+const LIMBS: i32 = 24;
+const MASK21: i64 = (1 << 21) - 1;
+
+/** 2^252 modulo L in six signed limbs: what a limb of weight 2^(252 + 21 i) adds to limbs i to i + 5. */
+const FOLD0: i64 = 666643;
+const FOLD1: i64 = 470296;
+const FOLD2: i64 = 654183;
+const FOLD3: i64 = -997805;
+const FOLD4: i64 = 136657;
+const FOLD5: i64 = -683901;
+
+/** L itself, little-endian. */
+const ORDER: usize = memory.data<u64>([0x5812631a5cf5d3ed, 0x14def9dea2f79cd6, 0, 0x1000000000000000]);
+
+const SUM: usize = memory.data(192, 16);
+const A: usize = memory.data(96, 16);
+const B: usize = memory.data(96, 16);
+
+/** Whether the 32 bytes at `scalar` are below L; public data only. */
+export function scalarIsCanonical(scalar: usize): bool {
+  for (let i = 24; i >= 0; i -= 8) {
+    const word = load<u64>(scalar + i), limit = load<u64>(ORDER + i);
+    if (word != limit) return word < limit;
+  }
+  return false;
+}
+
+/** out = the 64 bytes at `wide` modulo L. */
+export function scalarReduce(out: usize, wide: usize): void {
+  for (let i = 0; i < LIMBS - 1; i++) store<i64>(SUM + 8 * i, bits(wide, 21 * i) & MASK21);
+  store<i64>(SUM + 8 * 23, load<u64>(wide + 56) >> 35);
+  reduceSum();
+  storePacked(out);
+}
+
+/** out = a * b + c modulo L; a, b and c are any 32 bytes. */
+export function scalarMultiplyAdd(out: usize, a: usize, b: usize, c: usize): void {
+  memory.fill(SUM, 0, 8 * LIMBS);
+  loadLimbs(SUM, c);
+  loadLimbs(A, a);
+  loadLimbs(B, b);
+  for (let i = 0; i < 12; i++) addRow(SUM + 8 * i, load<i64>(A + 8 * i));
+  for (let i = 0; i < 23; i += 2) carryRounded(i);
+  for (let i = 1; i < 22; i += 2) carryRounded(i);
+  reduceSum();
+  storePacked(out);
+}
+
+/** out = -a modulo L; a is below L. Zero stays L, which is as good in a sum. */
+export function scalarNegate(out: usize, a: usize): void {
+  let borrow: u64 = 0;
+  for (let i: usize = 0; i < SCALAR_BYTES; i += 8) {
+    const limit = load<u64>(ORDER + i), word = load<u64>(a + i);
+    const difference = limit - word;
+    store<u64>(out + i, difference - borrow);
+    borrow = u64(limit < word) | u64(difference < borrow);
+  }
+}
+
+/**
+ * Writes the signed digits of width `w` (non-adjacent form) of the 256-bit number at `scalar` to `digits`, 257
+ * bytes: each digit is zero or odd and below 2^(w-1) in magnitude, and among any w neighbours at most one is not
+ * zero. Public data only.
+ */
+export function scalarRecode(digits: usize, scalar: usize, w: i32): void {
+  memory.fill(digits, 0, 257);
+  const half = 1 << (w - 1);
+  let carry = 0;
+  for (let position = 0; position < 257; ) {
+    const window = (<i32>windowAt(scalar, position, w)) + carry;
+    if ((window & 1) == 0) {
+      position++;
+      continue;
+    }
+    carry = i32(window >= half);
+    store<i8>(digits + position, <i8>(window - (carry << w)));
+    position += w;
+  }
+}
+
+/** Overwrites what is left of the last operands. */
+export function scalarWipe(): void {
+  memory.fill(SUM, 0, 192);
+  memory.fill(A, 0, 96);
+  memory.fill(B, 0, 96);
+}
+
+/** `w` bits from `position`, zeros beyond the end. A carry into an even window is kept: the window is odd then. */
+// @ts-ignore: decorator
+@inline function windowAt(scalar: usize, position: i32, w: i32): u64 {
+  const word = position >> 6, shift = position & 63;
+  let bits: u64 = word < 4 ? load<u64>(scalar + 8 * word) >> shift : 0;
+  if (shift + w > 64 && word < 3) bits |= load<u64>(scalar + 8 * word, 8) << (64 - shift);
+  return bits & ((1 << w) - 1);
+}
+
+/** At least 21 bits from bit `position` on; reads eight bytes from no further than 24 bytes before the end. */
+// @ts-ignore: decorator
+@inline function bits(bytes: usize, position: i32): i64 {
+  return <i64>(load<u32>(bytes + (position >> 3)) >>> (position & 7));
+}
+
+/** The 256 bits at `bytes` in twelve limbs, the last of 25 bits. */
+function loadLimbs(limbs: usize, bytes: usize): void {
+  for (let i = 0; i < 11; i++) store<i64>(limbs + 8 * i, bits(bytes, 21 * i) & MASK21);
+  store<i64>(limbs + 88, load<u64>(bytes + 24) >> 39);
+}
+
+/** Adds factor * B to the twelve limbs at `sum`. */
+// @ts-ignore: decorator
+@inline function addRow(sum: usize, factor: i64): void {
+  for (let j: usize = 0; j < 96; j += 8)
+    store<i64>(sum + j, load<i64>(sum + j) + factor * load<i64>(B + j));
+}
+
+/** Moves what exceeds 21 signed bits of limb i into limb i + 1. */
+// @ts-ignore: decorator
+@inline function carryRounded(i: i32): void {
+  const at = SUM + 8 * i;
+  const carry = (load<i64>(at) + (1 << 20)) >> 21;
+  store<i64>(at, load<i64>(at, 8) + carry, 8);
+  store<i64>(at, load<i64>(at) - (carry << 21));
+}
+
+/** Moves what exceeds 21 unsigned bits of limb i into limb i + 1. */
+// @ts-ignore: decorator
+@inline function carryFloor(i: i32): void {
+  const at = SUM + 8 * i;
+  const limb = load<i64>(at);
+  store<i64>(at, load<i64>(at, 8) + (limb >> 21), 8);
+  store<i64>(at, limb & MASK21);
+}
+
+/** Replaces limb i, of weight 2^(252 + 21 (i - 12)), by its equivalent in limbs i - 12 to i - 7. */
+// @ts-ignore: decorator
+@inline function fold(i: i32): void {
+  const limb = load<i64>(SUM + 8 * i);
+  const at = SUM + 8 * (i - 12);
+  store<i64>(SUM + 8 * i, 0);
+  store<i64>(at, load<i64>(at, 0) + limb * FOLD0, 0);
+  store<i64>(at, load<i64>(at, 8) + limb * FOLD1, 8);
+  store<i64>(at, load<i64>(at, 16) + limb * FOLD2, 16);
+  store<i64>(at, load<i64>(at, 24) + limb * FOLD3, 24);
+  store<i64>(at, load<i64>(at, 32) + limb * FOLD4, 32);
+  store<i64>(at, load<i64>(at, 40) + limb * FOLD5, 40);
+}
+
+/** The 24 limbs to twelve, non-negative and below L. Carries between the folds keep every limb under 2^63. */
+function reduceSum(): void {
+  for (let i = 23; i >= 18; i--) fold(i);
+  for (let i = 6; i <= 16; i += 2) carryRounded(i);
+  for (let i = 7; i <= 15; i += 2) carryRounded(i);
+  for (let i = 17; i >= 12; i--) fold(i);
+  for (let i = 0; i <= 10; i += 2) carryRounded(i);
+  for (let i = 1; i <= 11; i += 2) carryRounded(i);
+  fold(12);
+  for (let i = 0; i <= 11; i++) carryFloor(i);
+  fold(12);
+  for (let i = 0; i <= 10; i++) carryFloor(i);
+}
+
+/** Twelve limbs of 21 bits to 32 bytes. */
+function storePacked(out: usize): void {
+  let held: u64 = 0, heldBits: i32 = 0;
+  for (let i = 0; i < 12; i++) {
+    held |= load<u64>(SUM + 8 * i) << heldBits;
+    heldBits += 21;
+    while (heldBits >= 8) {
+      store<u8>(out++, <u8>held);
+      held >>= 8;
+      heldBits -= 8;
+    }
+  }
+  store<u8>(out, <u8>held);
+}
