@@ -4,31 +4,41 @@
  * is to deny. The policy itself is data: versioned, part of what the mesh has agreed on, the same on every node.
  */
 import { OotoError } from '../base/errors.ts';
-import { meetsTier, type Tier } from '../cert/tier.ts';
+import { meetsTier, TIERS, type Tier } from '../cert/tier.ts';
+import { bytes, type Fields, list, object, oneOf, text, uint } from '../envelope/fields.ts';
 import type { OperationName, Role } from './operations.ts';
 
-export interface PolicyRule {
-  /** Roles of the peers that may ask. */
-  roles: readonly string[];
-  operations: readonly string[];
-  /** The least tier of the peer's certificate. */
-  tier: Tier;
-}
+const digestText = text(64, /^[0-9a-f]{64}$/);
 
-export interface Policy {
-  version: number;
-  rules: readonly PolicyRule[];
-  /** SHA-256 digests of the software manifests that may take part; hexadecimal. */
-  manifests: readonly string[];
+const policyShape = {
+  version: uint(),
+  rules: list(
+    object({
+      /** Roles of the peers that may ask. */
+      roles: list(text(32), { max: 16 }),
+      operations: list(text(64), { max: 64 }),
+      /** The least tier of the peer's certificate. */
+      tier: oneOf(...TIERS),
+    }),
+    { max: 64 },
+  ),
+  /** SHA-256 digests of the software manifests that may take part. */
+  manifests: list(digestText, { min: 1, max: 64 }),
   /** Keys that may sign workload definitions. */
-  originators: readonly { name: string; publicKey: Uint8Array }[];
+  originators: list(object({ name: text(256), publicKey: bytes(32) }), { max: 64 }),
   /** Longest life of a node certificate in milliseconds. */
-  certificateLifeMs: number;
+  certificateLifeMs: uint(),
   /** A node is attested again this often, in milliseconds. */
-  attestationIntervalMs: number;
+  attestationIntervalMs: uint(),
   /** With a mesh head older than this no new session is made, in milliseconds. */
-  headMaximumAgeMs: number;
-}
+  headMaximumAgeMs: uint(),
+} as const;
+
+export type Policy = Fields<typeof policyShape>;
+export type PolicyRule = Policy['rules'][number];
+
+/** The policy in a decoded document. @throws OOTO_ENVELOPE_FIELD (peer). */
+export const readPolicy = object(policyShape);
 
 export interface Subject {
   id: string;

@@ -27,21 +27,36 @@ export interface SoftwareSignerOptions {
   };
 }
 
+/** A key in memory that signs at once: for log, witness and key-generation keys. */
+export interface SoftwareKey extends Disposable {
+  readonly publicKey: Uint8Array;
+  sign(message: Uint8Array): Uint8Array;
+}
+
 /**
- * The signer of the key in `file`, which is made if there is none. Disposing it wipes the seed.
+ * The key in `file`, which is made if there is none. Disposing it wipes the seed.
  * @throws OOTO_SIGNER_FILE (environment) when the file holds anything else, and what `files.ts` throws.
  */
-export async function softwareSigner({ file, random, ed25519 }: SoftwareSignerOptions) {
+export async function softwareKey({ file, random, ed25519 }: SoftwareSignerOptions): Promise<SoftwareKey> {
   const seed = (await existingSeed(file)) ?? (await newSeed(file, random));
-  const publicKey = ed25519.publicKey(seed);
+  return {
+    publicKey: ed25519.publicKey(seed),
+    sign: (message) => ed25519.sign(seed, message),
+    [Symbol.dispose]: () => wipe(seed),
+  };
+}
+
+/** The same key behind the `Signer` port, for identity keys. @throws as {@link softwareKey}. */
+export async function softwareSigner(options: SoftwareSignerOptions) {
+  const key = await softwareKey(options);
   return {
     algorithm: 'ed25519',
-    publicKey,
+    publicKey: key.publicKey,
     async sign(message, { signal } = {}) {
       signal?.throwIfAborted();
-      return ed25519.sign(seed, message);
+      return key.sign(message);
     },
-    [Symbol.dispose]: () => wipe(seed),
+    [Symbol.dispose]: () => key[Symbol.dispose](),
   } satisfies Signer & Disposable;
 }
 

@@ -1,0 +1,102 @@
+/**
+ * What this node shows of itself. What flows through here: the identity key (slow, maybe in hardware) signs a
+ * delegation for a fresh message key and a fresh Noise static key at most every ten minutes; channels present
+ * the credential with the newest delegation. Message and Noise keys live in memory only and die with the process.
+ */
+import { OotoError } from '../base/errors.ts';
+import type { CredentialKind, OwnCredential } from '../channel/credential.ts';
+import { type Delegation, delegationMessage, encodeDelegation } from '../channel/delegation.ts';
+import type { Crypto } from '../crypto/crypto.ts';
+import { Ed25519SigningKey } from '../envelope/keys.ts';
+import type { Clock, Signer } from '../ports.ts';
+
+/** How long a delegation serves; a new one is made when half of it is over. */
+export const DELEGATION_LIFE_MS = 600_000;
+
+export interface Presentation {
+  kind: CredentialKind;
+  id: string;
+  meshId: Uint8Array;
+  /** What the delegation names: SHA-256 of the TBS, of the request, or of the genesis draft. */
+  subject: Uint8Array;
+  /** Opaque to the channel. */
+  credential: Uint8Array;
+  /** Milliseconds since 1970 when the identity itself ends. */
+  notAfter: number;
+}
+
+export class OwnCredentials {
+  readonly #crypto: Crypto;
+  readonly #clock: Clock;
+  readonly #signer: Signer;
+  readonly messageKey: Ed25519SigningKey;
+  readonly #noiseStatic: Uint8Array;
+  #presentation: Presentation;
+  #delegation: { encoded: Uint8Array; until: number } | undefined;
+
+  private constructor(crypto: Crypto, clock: Clock, signer: Signer, presentation: Presentation) {
+    this.#crypto = crypto;
+    this.#clock = clock;
+    this.#signer = signer;
+    this.#presentation = presentation;
+    this.messageKey = Ed25519SigningKey.generate(crypto);
+    this.#noiseStatic = crypto.random.bytes(32);
+  }
+
+  /** Fresh message and Noise keys, delegated by `signer` for what `presentation` says. */
+  static async create(
+    options: { crypto: Crypto; clock: Clock; signer: Signer },
+    presentation: Presentation,
+  ): Promise<OwnCredentials> {
+    const own = new OwnCredentials(options.crypto, options.clock, options.signer, presentation);
+    await own.renewDelegation();
+    return own;
+  }
+
+  get presentation(): Presentation {
+    return this.#presentation;
+  }
+
+  /** The encoded delegation in force. */
+  get delegation(): Uint8Array {
+    return this.#valid().encoded;
+  }
+
+  /** Presents something else from now on, for example a renewed certificate; delegated anew. */
+  async present(presentation: Presentation): Promise<void> {
+    this.#presentation = presentation;
+    await this.renewDelegation();
+  }
+
+  /** One signature of the identity key. Call at most every few minutes: a TPM is slow. */
+  async renewDelegation(): Promise<void> {
+    const { meshId, subject, notAfter } = this.#presentation;
+    const now = this.#clock.now();
+    const delegation: Delegation = {
+      meshId,
+      subject,
+      messageKey: this.messageKey.publicKey,
+      noiseStatic: this.#crypto.x25519.publicKey(this.#noiseStatic),
+      notBefore: now,
+      notAfter: Math.min(now + DELEGATION_LIFE_MS, notAfter),
+    };
+    const signature = await this.#signer.sign(delegationMessage(delegation));
+    this.#delegation = { encoded: encodeDelegation(delegation, signature), until: delegation.notAfter };
+  }
+
+  /** What a new channel presents. @throws OOTO_MESH_DELEGATION (local) when none is valid. */
+  forChannel(): OwnCredential {
+    const { kind, id, credential } = this.#presentation;
+    const { encoded: delegation } = this.#valid();
+    return { kind, id, credential, delegation, noiseStatic: this.#noiseStatic, messageKey: this.messageKey };
+  }
+
+  #valid(): { encoded: Uint8Array; until: number } {
+    const delegation = this.#delegation;
+    if (!delegation || delegation.until <= this.#clock.now())
+      throw new OotoError('OOTO_MESH_DELEGATION', 'local', 'the delegation of this node has ended', {
+        hint: 'the identity key could not sign a new one, or the certificate has expired',
+      });
+    return delegation;
+  }
+}

@@ -1,0 +1,240 @@
+/**
+ * One live connection to a peer. What flows through here: bytes of the connection go into the channel machine and
+ * its frames go out; its events become: the peer is known, a message is here, it is over. Once the peer is known
+ * both sides attest each other, and until both are satisfied nothing but attestation is looked at; then requests
+ * are handed to the node and answered, and responses settle what was asked.
+ */
+import { isOotoError, OotoError } from '../base/errors.ts';
+import type { Channel } from '../channel/channel.ts';
+import type { Peer } from '../channel/credential.ts';
+import type { Moment } from '../channel/limits.ts';
+import type { CborValue } from '../envelope/cbor.ts';
+import type { Clock, Connection, Logger } from '../ports.ts';
+import type { PeerAttestation } from './attestation.ts';
+import { Exchange, type RequestOptions } from './exchange.ts';
+import { decodeMessage, encodeMessage, type Message, refusalOf } from './message.ts';
+import type { OperationName } from './operations.ts';
+
+/** Requests of one peer that may be worked on at once; more are refused. */
+const MOST_REQUESTS = 64;
+
+export interface SessionHandlers {
+  /** The peer has proven who it is; returns what attests it, or undefined where evidence travels otherwise. */
+  authenticated(session: Session, peer: Peer): PeerAttestation | undefined;
+  /** Both sides are satisfied: requests are answered from now on. */
+  ready(session: Session): void;
+  /** Answers one request; what it throws is refused and logged. */
+  answer(session: Session, operation: string, body: CborValue): Promise<CborValue>;
+  /** The session has ended, for this reason. */
+  ended(session: Session, reason: OotoError): void;
+}
+
+export interface SessionOptions {
+  connection: Connection;
+  channel: Channel;
+  clock: Clock;
+  logger: Logger;
+  handlers: SessionHandlers;
+}
+
+export class Session {
+  readonly #connection: Connection;
+  readonly #channel: Channel;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #handlers: SessionHandlers;
+  readonly #exchange: Exchange;
+  readonly #ready: Promise<void>;
+  #settleReady: { resolve(): void; reject(reason: OotoError): void } = { resolve() {}, reject() {} };
+  #peer: Peer | undefined;
+  #attestation: PeerAttestation | undefined;
+  #isReady = false;
+  #ended = false;
+  #requests = 0;
+  #writing: Promise<void> = Promise.resolve();
+  #cancelTimer = () => {};
+
+  constructor(options: SessionOptions) {
+    this.#connection = options.connection;
+    this.#channel = options.channel;
+    this.#clock = options.clock;
+    this.#logger = options.logger;
+    this.#handlers = options.handlers;
+    this.#exchange = new Exchange(options.clock);
+    this.#ready = new Promise((resolve, reject) => {
+      this.#settleReady = { resolve, reject };
+    });
+    this.#ready.catch(() => {});
+    this.#step(() => this.#channel.start(this.#moment()));
+    void this.#readAll();
+  }
+
+  get channel(): Channel {
+    return this.#channel;
+  }
+
+  get remoteAddress(): string {
+    return this.#connection.remoteAddress;
+  }
+
+  /** @throws OOTO_MESH_NOT_READY (caller) before the peer is known. */
+  get peer(): Peer {
+    if (!this.#peer) throw new OotoError('OOTO_MESH_NOT_READY', 'caller', 'the peer is not known yet');
+    return this.#peer;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Resolves when both sides have authenticated and attested each other; rejects when the session ends before. */
+  ready(): Promise<void> {
+    return this.#ready;
+  }
+
+  /** Asks the peer. Rejects with the peer's refusal, at the deadline, or when the session ends. */
+  request(operation: OperationName, body: CborValue, options?: RequestOptions): Promise<CborValue> {
+    return this.#exchange.ask(operation, body, (message) => this.#send(message), options);
+  }
+
+  /** Ends the session; idempotent. */
+  close(reason = new OotoError('OOTO_MESH_CLOSED', 'local', 'the session was closed here')): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#cancelTimer();
+    this.#channel.close();
+    this.#flush();
+    void this.#writing.finally(() => this.#connection.close());
+    this.#exchange.end(reason);
+    this.#settleReady.reject(reason);
+    this.#handlers.ended(this, reason);
+  }
+
+  async #readAll(): Promise<void> {
+    try {
+      for await (const chunk of this.#connection.incoming) {
+        if (this.#ended) return;
+        this.#step(() => this.#channel.receive(chunk, this.#moment()));
+        await this.#writing;
+      }
+      this.close(new OotoError('OOTO_MESH_DISCONNECTED', 'peer', 'the peer has closed the connection'));
+    } catch (error) {
+      this.close(asOotoError(error));
+    }
+  }
+
+  /** Advances the channel, then sends what it has, takes its events and sets its timer anew. */
+  #step(advance: () => void): void {
+    if (this.#ended) return;
+    try {
+      advance();
+      for (const event of this.#channel.takeEvents()) this.#take(event);
+      this.#flush();
+    } catch (error) {
+      this.#flush();
+      this.close(asOotoError(error));
+      return;
+    }
+    this.#setTimer();
+  }
+
+  #take(event: ReturnType<Channel['takeEvents']>[number]): void {
+    if (event.type === 'established') this.#authenticated(event.peer);
+    else if (event.type === 'message') this.#receive(decodeMessage(event.message));
+    else if (event.type === 'closed')
+      this.close(
+        event.error ?? new OotoError('OOTO_MESH_DISCONNECTED', 'peer', 'the peer has closed the channel'),
+      );
+  }
+
+  #authenticated(peer: Peer): void {
+    this.#peer = peer;
+    this.#attestation = this.#handlers.authenticated(this, peer);
+    if (!this.#attestation) return this.#becomeReady();
+    for (const body of this.#attestation.start()) this.#send({ kind: 'attestation', body });
+  }
+
+  #receive(message: Message): void {
+    if (message.kind === 'attestation') return this.#attest(message.body);
+    if (!this.#isReady)
+      throw new OotoError('OOTO_MESH_UNATTESTED', 'peer', 'the peer sent a request before it was attested');
+    if (message.kind === 'request') void this.#answer(message.id, message.operation, message.body);
+    else this.#exchange.settle(message);
+  }
+
+  #attest(body: CborValue): void {
+    const attestation = this.#attestation;
+    if (!attestation)
+      throw new OotoError('OOTO_MESH_MESSAGE', 'peer', 'no attestation is due on this channel');
+    for (const reply of attestation.receive(body)) this.#send({ kind: 'attestation', body: reply });
+    if (attestation.satisfied && !this.#isReady) this.#becomeReady();
+  }
+
+  #becomeReady(): void {
+    this.#isReady = true;
+    this.#settleReady.resolve();
+    this.#handlers.ready(this);
+  }
+
+  /** Asks the attestation machine whether something is due; called by the node's timer. */
+  attestAgain(): void {
+    this.#step(() => {
+      for (const body of this.#attestation?.tick() ?? []) this.#send({ kind: 'attestation', body });
+    });
+  }
+
+  async #answer(id: number, operation: string, body: CborValue): Promise<void> {
+    if (this.#requests >= MOST_REQUESTS) {
+      this.#send(refusalOf(id, new OotoError('OOTO_MESH_BUSY', 'peer', 'too many requests at once')));
+      return;
+    }
+    this.#requests++;
+    try {
+      const answer = await this.#handlers.answer(this, operation, body);
+      this.#send({ kind: 'response', id, body: answer });
+    } catch (error) {
+      this.#logRefusal(operation, error);
+      this.#send(refusalOf(id, error));
+    } finally {
+      this.#requests--;
+    }
+  }
+
+  #logRefusal(operation: string, error: unknown): void {
+    const { code, fault } = asOotoError(error);
+    const peer = this.#peer?.identity.id;
+    this.#logger.log('warn', 'refused', { operation, peer, remote: this.remoteAddress, code, fault, error });
+  }
+
+  #send(message: Message): void {
+    if (this.#ended) return;
+    this.#channel.send(encodeMessage(message));
+    queueMicrotask(() => this.#step(() => {}));
+  }
+
+  #flush(): void {
+    const frames = this.#channel.flush(this.#moment());
+    if (frames.length === 0) return;
+    this.#writing = this.#writing
+      .then(() => this.#connection.write(frames))
+      .catch((error) => this.close(asOotoError(error)));
+  }
+
+  #setTimer(): void {
+    this.#cancelTimer();
+    const deadline = this.#channel.deadline();
+    if (deadline === undefined || this.#ended) return;
+    const wait = Math.max(0, deadline - this.#clock.monotonic());
+    this.#cancelTimer = this.#clock.after(wait, () => this.#step(() => this.#channel.tick(this.#moment())));
+  }
+
+  #moment(): Moment {
+    return { wall: this.#clock.now(), monotonic: this.#clock.monotonic() };
+  }
+}
+
+/** What is no error of ours is a fault of this program, not of the peer. */
+export function asOotoError(error: unknown): OotoError {
+  if (isOotoError(error)) return error;
+  return new OotoError('OOTO_MESH_INTERNAL', 'local', 'an unexpected error', { cause: error });
+}
