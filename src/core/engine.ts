@@ -14,6 +14,22 @@ export interface CoreExports {
   outputAddress(): number;
   wipeInput(length: number): void;
   wipeOutput(length: number): void;
+  // gcm
+  gcmSetKey(slot: number): void;
+  gcmWipeKey(slot: number): void;
+  gcmSeal(slot: number, aadLength: number, length: number): void;
+  gcmOpen(slot: number, aadLength: number, length: number): number;
+  gcmBegin(slot: number): void;
+  gcmAddAad(length: number): void;
+  gcmSealPiece(length: number): void;
+  gcmOpenPiece(length: number): void;
+  gcmFinishSeal(): void;
+  gcmFinishOpen(): number;
+  // record
+  recordFrame(): void;
+  recordUnframe(bytes: number): number;
+  recordSeal(slot: number, count: number): number;
+  recordOpen(slot: number, count: number, bytes: number): number;
   // sha256
   sha256Hash(length: number): void;
   sha256Start(): void;

@@ -1,11 +1,17 @@
 /** The core as typed objects, one per family of primitives, over one instance of the WebAssembly module. */
+import { type CoreAes256Gcm, createCoreAes256Gcm } from './aes256gcm.ts';
 import { type CoreChain, createCoreChain } from './chain.ts';
 import { type Engine, startEngine } from './engine.ts';
+import { KeySlots } from './key-slots.ts';
 import { type CoreMerkle, createCoreMerkle } from './merkle.ts';
+import { type CoreRecord, createCoreRecord } from './record.ts';
 import { type CoreSha256, createCoreSha256 } from './sha256.ts';
 
 export interface Core {
   readonly engine: Engine;
+  readonly keys: KeySlots;
+  readonly aes256gcm: CoreAes256Gcm;
+  readonly record: CoreRecord;
   readonly sha256: CoreSha256;
   readonly merkle: CoreMerkle;
   readonly chain: CoreChain;
@@ -17,7 +23,10 @@ export interface Core {
  */
 export function instantiateCore(wasm: Uint8Array): Core {
   const engine = startEngine(wasm);
+  const keys = new KeySlots(engine);
+  const aes256gcm = createCoreAes256Gcm(engine, keys);
+  const record = createCoreRecord(engine, keys);
   const sha256 = createCoreSha256(engine);
   const merkle = createCoreMerkle(engine, sha256);
-  return { engine, sha256, merkle, chain: createCoreChain(engine, sha256, merkle) };
+  return { engine, keys, aes256gcm, record, sha256, merkle, chain: createCoreChain(engine, sha256, merkle) };
 }

@@ -1,0 +1,37 @@
+/**
+ * Expanded keys of AES-256-GCM, each in a numbered slot: the AES round keys and the tables of its hash key. What
+ * flows through here: 32 key bytes become a slot that any number of messages share; releasing a slot wipes it.
+ */
+import { encryptBlocks, expandKey, SCHEDULE_BYTES } from './aes';
+import { makeTables, TABLES_BYTES } from './ghash';
+
+/** Keys that can stand ready at once. */
+export const KEY_SLOTS: i32 = 64;
+
+const SLOT_BYTES: i32 = SCHEDULE_BYTES + TABLES_BYTES;
+const SLOTS: usize = memory.data(64 * (15 * 128 + 4 * 17 * 16), 16);
+const HASH_KEY: usize = memory.data(8 * 16, 16);
+
+/** Address of the AES round keys of a slot. */
+export function slotSchedule(slot: i32): usize {
+  assert(slot >= 0 && slot < KEY_SLOTS, "no such key slot");
+  return SLOTS + slot * SLOT_BYTES;
+}
+
+/** Address of the GHASH tables of a slot. */
+export function slotTables(slot: i32): usize {
+  return slotSchedule(slot) + SCHEDULE_BYTES;
+}
+
+/** Fills a slot from the 32 bytes at `key`. The hash key is the block of zeros, encrypted. */
+export function fillSlot(slot: i32, key: usize): void {
+  expandKey(key, slotSchedule(slot));
+  memory.fill(HASH_KEY, 0, 16);
+  encryptBlocks(slotSchedule(slot), HASH_KEY, 1);
+  makeTables(HASH_KEY, slotTables(slot));
+  memory.fill(HASH_KEY, 0, 128);
+}
+
+export function wipeSlot(slot: i32): void {
+  memory.fill(slotSchedule(slot), 0, SLOT_BYTES);
+}
