@@ -15,6 +15,10 @@ export const LABELS = [
   'epoch-confirmation',
   'batch',
   'delegation',
+  'cookie',
+  'epoch-psk',
+  'batch-salts',
+  'attestation-exporter',
   // attest
   'attestation',
   'attestation-challenge',

@@ -1,0 +1,224 @@
+/**
+ * Who is at the other end. What flows through here: the payload of handshake message 2 or 3 is taken apart; the
+ * injected verifier judges the credential; the delegation, the transcript signature and the ids are checked; out
+ * comes a {@link Peer}, or the handshake ends. This is the security decision of the channel, in
+ * {@link authenticatePeer}, to be read from top to bottom.
+ */
+import { equal } from '../base/bytes.ts';
+import { isOotoError, OotoError } from '../base/errors.ts';
+import type { Crypto } from '../crypto/crypto.ts';
+import { decode, encode } from '../envelope/cbor.ts';
+import { bytes, bytesBetween, fields, oneOf, text } from '../envelope/fields.ts';
+import type { SigningKey, VerificationKey } from '../envelope/keys.ts';
+import type { Role } from '../noise/handshake-state.ts';
+import { type Delegation, MAX_DELEGATION_BYTES, readDelegation, verifyDelegation } from './delegation.ts';
+import type { Moment } from './limits.ts';
+import { otherRole, transcriptMessage } from './transcript.ts';
+
+/**
+ * `member` has a certificate; `enrol` has an identity key and asks for one; `founder` is pinned by the genesis
+ * draft. A side accepts only the kinds it names.
+ */
+export type CredentialKind = 'member' | 'enrol' | 'founder';
+
+/** What one's own side presents and signs with. The keys stay the caller's. */
+export interface OwnCredential {
+  readonly kind: CredentialKind;
+  /** For members the SPIFFE id. The peer's verifier must come to the same id. */
+  readonly id: string;
+  /** Opaque to the channel: certificate, inclusion proofs, mesh head. At most {@link MAX_CREDENTIAL_BYTES}. */
+  readonly credential: Uint8Array;
+  /** Encoded delegation for the two keys below. */
+  readonly delegation: Uint8Array;
+  /** X25519 private key, 32 bytes. */
+  readonly noiseStatic: Uint8Array;
+  readonly messageKey: SigningKey;
+}
+
+/** What a peer presented; nothing of it is proven yet. */
+export interface PresentedCredential {
+  readonly kind: CredentialKind;
+  readonly id: string;
+  readonly credential: Uint8Array;
+  readonly meshId: Uint8Array;
+  /** The peer's role in the handshake. */
+  readonly role: Role;
+}
+
+/** What the verifier found to be true. */
+export interface PeerIdentity {
+  readonly id: string;
+  readonly kind: CredentialKind;
+  readonly identityKey: VerificationKey;
+  /** SHA-256 that the delegation must name. */
+  readonly subject: Uint8Array;
+  /** Milliseconds since 1970 until which the credential is valid; the channel closes then. */
+  readonly notAfter: number;
+  /** Whatever else the rooms above want to know of the peer. */
+  readonly details?: unknown;
+}
+
+/** Judges a credential at once: returns the identity it proves, or throws. */
+export type CredentialVerifier = (presented: PresentedCredential, now: Moment) => PeerIdentity;
+
+/** A peer that has proven who it is. */
+export interface Peer {
+  readonly identity: PeerIdentity;
+  readonly delegation: Delegation;
+  /** As presented, for proofs to third parties. */
+  readonly presented: PresentedCredential;
+  readonly encodedDelegation: Uint8Array;
+}
+
+export interface PeerContext {
+  readonly crypto: Crypto;
+  readonly meshId: Uint8Array;
+  /** One's own role. */
+  readonly role: Role;
+  readonly own: OwnCredential;
+  /** The id that was dialled. */
+  readonly expectedId: string | undefined;
+  readonly accept: readonly CredentialKind[];
+  readonly verifier: CredentialVerifier;
+}
+
+export const MAX_CREDENTIAL_BYTES = 60_000;
+const MAX_PAYLOAD_BYTES = 62_000;
+const MAX_ID_BYTES = 2048;
+
+/** The payload of message 2 or 3, signed over the transcript `h` as it stands when the payload is made. */
+export function makePayload(crypto: Crypto, own: OwnCredential, role: Role, h: Uint8Array): Uint8Array {
+  const { kind, id, credential, delegation, messageKey } = own;
+  const content = encode({ kind, id, credential, delegation });
+  const signature = messageKey.sign(transcriptMessage(role, h, crypto.sha256(content)));
+  return encode({ content, signature });
+}
+
+/**
+ * The peer, once it has proven everything a peer must prove.
+ * @param payload of the peer's handshake message
+ * @param h the transcript before that payload
+ * @param noiseStatic the static key that the handshake gave
+ * @throws OotoError (peer) with the code of the check that failed; whatever the verifier throws.
+ */
+export function authenticatePeer(
+  context: PeerContext,
+  payload: Uint8Array,
+  h: Uint8Array,
+  noiseStatic: Uint8Array,
+  now: Moment,
+): Peer {
+  const { crypto, meshId } = context;
+  const { content, signature } = readPayload(payload);
+  const claim = readContent(content);
+  requireAcceptedKind(context, claim.kind);
+  requireExpectedId(context, claim.id);
+  const statement = readDelegation(claim.delegation);
+  const message = transcriptMessage(otherRole(context.role), h, crypto.sha256(content));
+  requireTranscriptSignature(crypto, statement.unverified.messageKey, message, signature);
+  const presented = presentedBy(context, claim);
+  const identity = judge(context.verifier, presented, now);
+  const delegation = verifyDelegation(crypto, statement, {
+    meshId,
+    noiseStatic,
+    identityKey: identity.identityKey,
+    subject: identity.subject,
+    identityNotAfter: identity.notAfter,
+    wall: now.wall,
+  });
+  requireOtherKeys(context, delegation);
+  return { identity, delegation, presented, encodedDelegation: claim.delegation };
+}
+
+function readPayload(payload: Uint8Array) {
+  return fields(
+    decode(payload, { maxBytes: MAX_PAYLOAD_BYTES, maxItems: 8 }),
+    { content: bytesBetween(1, MAX_PAYLOAD_BYTES), signature: bytes(64) },
+    'handshake payload',
+  );
+}
+
+function readContent(content: Uint8Array) {
+  return fields(
+    decode(content, { maxBytes: MAX_PAYLOAD_BYTES, maxItems: 16 }),
+    {
+      kind: oneOf('member', 'enrol', 'founder'),
+      id: text(MAX_ID_BYTES),
+      credential: bytesBetween(0, MAX_CREDENTIAL_BYTES),
+      delegation: bytesBetween(1, MAX_DELEGATION_BYTES),
+    },
+    'handshake payload',
+  );
+}
+
+function presentedBy(context: PeerContext, claim: ReturnType<typeof readContent>): PresentedCredential {
+  const { kind, id, credential } = claim;
+  return { kind, id, credential, meshId: context.meshId, role: otherRole(context.role) };
+}
+
+function requireAcceptedKind({ accept }: PeerContext, kind: CredentialKind): void {
+  if (!accept.includes(kind))
+    throw new OotoError('OOTO_CHANNEL_KIND', 'peer', `a peer of kind "${kind}" is not accepted here`, {
+      hint: 'only authority nodes take enrolments, and only founders meet before the mesh exists',
+    });
+}
+
+function requireExpectedId({ own, expectedId }: PeerContext, id: string): void {
+  if (id === own.id)
+    throw new OotoError('OOTO_CHANNEL_SELF', 'peer', 'the peer presents our own id', {
+      hint: 'the address dialled is our own, or someone reflects our messages',
+    });
+  if (expectedId !== undefined && id !== expectedId)
+    throw new OotoError('OOTO_CHANNEL_PEER_ID', 'peer', `dialled ${expectedId}, but ${id} answered`);
+}
+
+function requireTranscriptSignature(
+  crypto: Crypto,
+  messageKey: Uint8Array,
+  message: Uint8Array,
+  signature: Uint8Array,
+): void {
+  try {
+    crypto.ed25519.verify(messageKey, message, signature);
+  } catch (cause) {
+    throw new OotoError(
+      'OOTO_CHANNEL_TRANSCRIPT',
+      'peer',
+      'the signature over the handshake is not by the key that the peer presents',
+      { cause },
+    );
+  }
+}
+
+/** Runs the verifier; whatever it returns that is no complete identity for this claim is a refusal. */
+function judge(verifier: CredentialVerifier, presented: PresentedCredential, now: Moment): PeerIdentity {
+  const identity = runVerifier(verifier, presented, now) as Partial<PeerIdentity> | undefined;
+  const complete =
+    identity?.id === presented.id &&
+    identity.kind === presented.kind &&
+    identity.identityKey?.bytes instanceof Uint8Array &&
+    identity.subject instanceof Uint8Array &&
+    typeof identity.notAfter === 'number' &&
+    now.wall < identity.notAfter;
+  if (!complete) throw refusedCredential('the verifier did not confirm the identity that the peer claims');
+  return identity as PeerIdentity;
+}
+
+function runVerifier(verifier: CredentialVerifier, presented: PresentedCredential, now: Moment): unknown {
+  try {
+    return verifier(presented, now);
+  } catch (cause) {
+    if (isOotoError(cause)) throw cause;
+    throw refusedCredential('the credential could not be verified', cause);
+  }
+}
+
+function refusedCredential(why: string, cause?: unknown): OotoError {
+  return new OotoError('OOTO_CHANNEL_CREDENTIAL', 'peer', why, { cause });
+}
+
+function requireOtherKeys({ crypto, own }: PeerContext, delegation: Delegation): void {
+  const ownStatic = crypto.x25519.publicKey(own.noiseStatic);
+  if (equal(delegation.messageKey, own.messageKey.publicKey) || equal(delegation.noiseStatic, ownStatic))
+    throw new OotoError('OOTO_CHANNEL_SELF', 'peer', 'the peer presents one of our own keys');
+}

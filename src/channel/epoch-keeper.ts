@@ -1,0 +1,220 @@
+/**
+ * The epochs of one session. What flows through here: the initiator offers a new epoch when the running one is
+ * old or worn, the responder may ask for one; each side switches its sending once the other has proven itself in
+ * the new epoch, and its receiving with the other's first record of it. At any time each direction has exactly
+ * one key, and the header of a record says which.
+ */
+import { OotoError } from '../base/errors.ts';
+import type { LabelKind } from '../envelope/labels.ts';
+import type { Role, SplitResult } from '../noise/handshake-state.ts';
+import { Epoch, type EpochOptions } from './epoch.ts';
+import { answerOffer, type EpochContext, EpochOffer, verifyEpochSignature } from './epoch-change.ts';
+import { epochConfirmationMessage } from './transcript.ts';
+import { badFrame, FRAME } from './wire.ts';
+
+export type EpochKeeperOptions = Omit<EpochOptions, 'number' | 'split' | 'since'> & {
+  readonly context: EpochContext;
+};
+
+/** A record that the keeper wants sent, in the epoch that sends now. */
+export interface ControlRecord {
+  readonly type: number;
+  readonly plaintext: Uint8Array;
+}
+
+/** The responder waits a little longer than the initiator before it asks. */
+const ASK_DELAY = 1.1;
+
+export class EpochKeeper implements Disposable {
+  readonly #options: EpochKeeperOptions;
+  readonly #role: Role;
+  #sending: Epoch;
+  #receiving: Epoch;
+  /** Keys that the peer may switch to. */
+  #incoming: Epoch | undefined;
+  /** Keys gone, exported values still readable. */
+  #previous: Epoch | undefined;
+  #offer: EpochOffer | undefined;
+  #asked = false;
+  #dueAt: number;
+
+  /** Begins with epoch 0. */
+  constructor(options: EpochKeeperOptions, split: SplitResult, now: number) {
+    this.#options = options;
+    this.#role = options.role;
+    this.#sending = new Epoch({ ...options, number: 0, split, since: now });
+    this.#receiving = this.#sending;
+    this.#dueAt = this.#nextDue();
+  }
+
+  get sending(): Epoch {
+    return this.#sending;
+  }
+
+  get receiving(): Epoch {
+    return this.#receiving;
+  }
+
+  /** The newest epoch in which both directions run. */
+  get number(): number {
+    return Math.min(this.#sending.number, this.#receiving.number);
+  }
+
+  /** Monotonic milliseconds at which {@link maintain} has something to do. */
+  get deadline(): number {
+    const limit = this.#oldest.since + this.#options.limits.epochLimitMs;
+    return this.#isSettled && !this.#asked ? Math.min(this.#dueAt, limit) : limit;
+  }
+
+  /**
+   * What time or wear demands now.
+   * @throws OOTO_CHANNEL_EPOCH_OVERDUE (peer) when the running epoch has reached its limit.
+   */
+  maintain(now: number): ControlRecord | undefined {
+    this.#requireFresh(now);
+    if (!this.#isSettled || this.#asked) return undefined;
+    const worn = this.#sending.sending.isWorn || this.#receiving.receiving.isWorn;
+    if (!worn && now < this.#dueAt) return undefined;
+    return this.#role === 'initiator' ? this.#makeOffer() : this.#ask();
+  }
+
+  /** Offers or asks for a new epoch at once, unless a change is under way. */
+  renew(): ControlRecord | undefined {
+    if (!this.#isSettled || this.#asked) return undefined;
+    return this.#role === 'initiator' ? this.#makeOffer() : this.#ask();
+  }
+
+  /** At the initiator: the responder asks. */
+  receiveRequest(plaintext: Uint8Array): ControlRecord | undefined {
+    this.#requireRole('initiator');
+    if (plaintext.length > 0) throw badFrame('an epoch request with content');
+    return this.#isSettled ? this.#makeOffer() : undefined;
+  }
+
+  /** At the responder: an offer arrived. The answer still travels in the running epoch. */
+  receiveOffer(plaintext: Uint8Array, now: number): ControlRecord {
+    this.#requireRole('responder');
+    if (!this.#isSettled) throw badFrame('an epoch offer while an epoch begins');
+    const { answer, split } = answerOffer(this.#options.context, this.#sending, plaintext);
+    this.#incoming = this.#begin(split, now);
+    return { type: FRAME.epochAnswer, plaintext: answer };
+  }
+
+  /** At the initiator: the answer arrived. Sending switches; the record returned is the first of the new epoch. */
+  receiveAnswer(plaintext: Uint8Array, now: number): ControlRecord {
+    this.#requireRole('initiator');
+    if (!this.#offer) throw badFrame('an epoch answer without an offer');
+    const next = this.#begin(this.#offer.complete(plaintext), now);
+    this.#offer = undefined;
+    this.#sending.sending[Symbol.dispose]();
+    this.#sending = next;
+    this.#incoming = next;
+    const message = epochConfirmationMessage('initiator', next.hash, next.number);
+    const signature = this.#options.context.messageKey.sign(message);
+    return { type: FRAME.epochConfirmation, plaintext: signature };
+  }
+
+  /**
+   * The epoch whose receiving key a record with this number needs; the record that switches must be of the type
+   * due and the first under its key.
+   * @throws OOTO_CHANNEL_EPOCH (peer) for every other epoch.
+   */
+  epochOf(number: number, type: number): Epoch {
+    if (number === this.#receiving.number) return this.#receiving;
+    const switching = this.#role === 'initiator' ? FRAME.epochSwitched : FRAME.epochConfirmation;
+    if (this.#incoming?.number === number && type === switching) return this.#incoming;
+    throw new OotoError('OOTO_CHANNEL_EPOCH', 'peer', `a record of epoch ${number} is out of place`);
+  }
+
+  /** At the responder: the initiator's first record of the new epoch. Both directions switch. */
+  receiveConfirmation(signature: Uint8Array): ControlRecord {
+    this.#requireRole('responder');
+    const next = this.#requireIncoming();
+    const message = epochConfirmationMessage('initiator', next.hash, next.number);
+    verifyEpochSignature(this.#options.context, message, signature);
+    this.#sending = next;
+    this.#settle(next);
+    return { type: FRAME.epochSwitched, plaintext: new Uint8Array() };
+  }
+
+  /** At the initiator: the responder's first record of the new epoch. */
+  receiveSwitched(plaintext: Uint8Array): void {
+    this.#requireRole('initiator');
+    const next = this.#requireIncoming();
+    if (plaintext.length > 0) throw badFrame('an epoch switch with content');
+    this.#settle(next);
+  }
+
+  /** @throws OOTO_CHANNEL_EXPORT (caller) for an epoch whose values are gone, or a value never asked for. */
+  exported(kind: LabelKind, context: Uint8Array | undefined, number: number): Uint8Array {
+    const known = [this.#receiving, this.#sending, this.#previous];
+    const epoch = known.find((candidate) => candidate?.number === number);
+    if (!epoch) throw new OotoError('OOTO_CHANNEL_EXPORT', 'caller', `nothing is kept of epoch ${number}`);
+    return epoch.exports.value(kind, context);
+  }
+
+  [Symbol.dispose](): void {
+    this.#offer?.[Symbol.dispose]();
+    for (const epoch of [this.#sending, this.#receiving, this.#incoming, this.#previous])
+      epoch?.[Symbol.dispose]();
+  }
+
+  get #isSettled(): boolean {
+    return !this.#offer && !this.#incoming;
+  }
+
+  /** The epoch that is in use the longest. */
+  get #oldest(): Epoch {
+    return this.#receiving.number < this.#sending.number ? this.#receiving : this.#sending;
+  }
+
+  #makeOffer(): ControlRecord {
+    this.#offer = new EpochOffer(this.#options.context, this.#sending);
+    return { type: FRAME.epochOffer, plaintext: this.#offer.message };
+  }
+
+  #ask(): ControlRecord {
+    this.#asked = true;
+    return { type: FRAME.epochRequest, plaintext: new Uint8Array() };
+  }
+
+  #begin(split: SplitResult, now: number): Epoch {
+    return new Epoch({ ...this.#options, number: this.#sending.number + 1, split, since: now });
+  }
+
+  #settle(next: Epoch): void {
+    this.#previous?.[Symbol.dispose]();
+    this.#previous = this.#receiving;
+    this.#previous.disposeKeys();
+    this.#receiving = next;
+    this.#incoming = undefined;
+    this.#asked = false;
+    this.#dueAt = this.#nextDue();
+  }
+
+  /** Up to a tenth early, at random, so that the channels of a node do not change in step. */
+  #nextDue(): number {
+    const { crypto, limits } = this.#options;
+    const [high, low] = crypto.random.bytes(2);
+    const jitter = 1 - ((high << 8) | low) / 0x10000 / 10;
+    const patience = this.#role === 'initiator' ? 1 : ASK_DELAY;
+    return this.#sending.since + limits.epochMs * jitter * patience;
+  }
+
+  #requireFresh(now: number): void {
+    const age = now - this.#oldest.since;
+    if (age >= this.#options.limits.epochLimitMs)
+      throw new OotoError('OOTO_CHANNEL_EPOCH_OVERDUE', 'peer', `no new epoch after ${age} ms`, {
+        hint: 'the peer is unreachable, overloaded or withholds its part of the key change',
+      });
+  }
+
+  #requireRole(role: Role): void {
+    if (this.#role !== role) throw badFrame('a record that only its receiver may send');
+  }
+
+  #requireIncoming(): Epoch {
+    if (!this.#incoming) throw badFrame('an epoch switch without a change under way');
+    return this.#incoming;
+  }
+}

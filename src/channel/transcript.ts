@@ -1,0 +1,38 @@
+/**
+ * What message keys sign while a channel comes up and while its epochs change. Each message opens with a label
+ * of its own and names the signer's role, so no signature can stand in for another.
+ */
+import { concat, u32be } from '../base/bytes.ts';
+import { label } from '../envelope/labels.ts';
+import type { Role } from '../noise/handshake-state.ts';
+
+/** As it stands in signed bytes; also the direction that a role sends in. */
+export const ROLE_BYTE: Readonly<Record<Role, number>> = { initiator: 1, responder: 2 };
+
+/** Inside payloads 2 and 3: `h` after the sender's `s` token, and the hash of the payload's content. */
+export function transcriptMessage(role: Role, h: Uint8Array, contentHash: Uint8Array): Uint8Array {
+  return concat(label('transcript'), roleOf(role), h, contentHash);
+}
+
+/** The responder's first record: the final `h`. */
+export function confirmationMessage(role: Role, sessionId: Uint8Array): Uint8Array {
+  return concat(label('confirmation'), roleOf(role), sessionId);
+}
+
+/** Inside the answer to an epoch offer: `h` after `ekem1`, and the new epoch's number. */
+export function epochTranscriptMessage(role: Role, h: Uint8Array, epoch: number): Uint8Array {
+  return concat(label('epoch-transcript'), roleOf(role), h, u32be(epoch));
+}
+
+/** The initiator's first record of an epoch: the epoch's final `h` and its number. */
+export function epochConfirmationMessage(role: Role, h: Uint8Array, epoch: number): Uint8Array {
+  return concat(label('epoch-confirmation'), roleOf(role), h, u32be(epoch));
+}
+
+export function otherRole(role: Role): Role {
+  return role === 'initiator' ? 'responder' : 'initiator';
+}
+
+function roleOf(role: Role): Uint8Array {
+  return Uint8Array.of(ROLE_BYTE[role]);
+}

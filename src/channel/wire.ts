@@ -1,0 +1,150 @@
+/**
+ * Frames on a byte stream. What flows through here: every frame is `u32be length ‖ u8 type ‖ rest`. Frames of
+ * the handshake carry a Noise message or a cookie; all others are records, whose rest is
+ * `u32be epoch ‖ u64be counter ‖ ciphertext ‖ tag`, with type, epoch and counter as additional data.
+ */
+import { concat, readU32be, readU64be, u32be } from '../base/bytes.ts';
+import { OotoError } from '../base/errors.ts';
+import { MAX_MESSAGE_BYTES } from '../noise/handshake-state.ts';
+import { PREAMBLE_BYTES } from './preamble.ts';
+
+/** Every frame type there is. From `batch` on they are records. */
+export const FRAME = {
+  /** Preamble and Noise message 1. */
+  hello: 0x01,
+  /** Noise message 2. */
+  reply: 0x02,
+  /** Noise message 3. */
+  finish: 0x03,
+  /** A cookie to be sent again with a new hello. */
+  cookie: 0x04,
+  /** Signed messages. */
+  batch: 0x10,
+  /** The responder's first record: its signature over the session id. */
+  confirmation: 0x11,
+  /** Asks the initiator for a new epoch. */
+  epochRequest: 0x12,
+  /** Noise message 1 of a new epoch. */
+  epochOffer: 0x13,
+  /** Noise message 2 of a new epoch. */
+  epochAnswer: 0x14,
+  /** The initiator's first record of a new epoch: its signature over the epoch's hash. */
+  epochConfirmation: 0x15,
+  /** The responder's first record of a new epoch. */
+  epochSwitched: 0x16,
+  /** Nothing follows in this direction. */
+  close: 0x17,
+} as const;
+
+export const LENGTH_BYTES = 4;
+/** Type, epoch and counter. */
+export const RECORD_HEADER_BYTES = 13;
+export const TAG_BYTES = 16;
+/** Plain text of one record at most. */
+export const MAX_PLAINTEXT_BYTES = 256 * 1024;
+/** What the length of a record's frame may say. */
+export const MAX_RECORD_BYTES = RECORD_HEADER_BYTES + MAX_PLAINTEXT_BYTES + TAG_BYTES;
+/** What the length of a handshake frame may say. */
+export const MAX_HANDSHAKE_BYTES = 1 + PREAMBLE_BYTES + MAX_MESSAGE_BYTES;
+
+export interface Frame {
+  type: number;
+  /** Length prefix included. */
+  whole: Uint8Array;
+  /** What follows the type. */
+  rest: Uint8Array;
+}
+
+export interface RecordHeader {
+  epoch: number;
+  counter: bigint;
+}
+
+export function encodeFrame(type: number, ...rest: readonly Uint8Array[]): Uint8Array {
+  const length = rest.reduce((sum, part) => sum + part.length, 1);
+  return concat(u32be(length), Uint8Array.of(type), ...rest);
+}
+
+/**
+ * The header of a record, not yet authenticated.
+ * @throws OOTO_CHANNEL_FRAME (peer) for a frame too short to be a record.
+ */
+export function readRecordHeader(frame: Frame): RecordHeader {
+  if (frame.whole.length < LENGTH_BYTES + RECORD_HEADER_BYTES + TAG_BYTES)
+    throw badFrame('a record shorter than its header and tag');
+  return { epoch: readU32be(frame.rest), counter: readU64be(frame.rest, 4) };
+}
+
+/** Cuts a byte stream into frames. A chunk that holds whole frames is not copied. */
+export class FrameReader {
+  #chunk: Uint8Array = new Uint8Array();
+  #partial: Uint8Array = new Uint8Array();
+  #filled = 0;
+
+  /** Bytes are kept as they are: the caller must not change them before the frames in them are used. */
+  push(chunk: Uint8Array): void {
+    this.#chunk = this.#chunk.length === 0 ? chunk : concat(this.#chunk, chunk);
+  }
+
+  /**
+   * The next whole frame, if it has arrived.
+   * @throws OOTO_CHANNEL_FRAME (peer) for a length of 0 or above `maxBytes`, before anything is allocated.
+   */
+  next(maxBytes: number): Frame | undefined {
+    if (this.#partial.length === 0 && this.#wholeInChunk(maxBytes)) return this.#cut();
+    return this.#gather(maxBytes);
+  }
+
+  #wholeInChunk(maxBytes: number): boolean {
+    if (this.#chunk.length < LENGTH_BYTES) return false;
+    return this.#chunk.length >= LENGTH_BYTES + frameLength(this.#chunk, maxBytes);
+  }
+
+  #cut(): Frame {
+    const end = LENGTH_BYTES + readU32be(this.#chunk);
+    const whole = this.#chunk.subarray(0, end);
+    this.#chunk = this.#chunk.subarray(end);
+    return frameOf(whole);
+  }
+
+  /** Moves bytes into a buffer of the frame's size, so that small chunks cost no more than large ones. */
+  #gather(maxBytes: number): Frame | undefined {
+    if (this.#partial.length === 0) this.#partial = new Uint8Array(LENGTH_BYTES);
+    this.#fill();
+    if (this.#filled < this.#partial.length) return undefined;
+    if (this.#filled === LENGTH_BYTES) {
+      const grown = new Uint8Array(LENGTH_BYTES + frameLength(this.#partial, maxBytes));
+      grown.set(this.#partial);
+      this.#partial = grown;
+      this.#fill();
+      if (this.#filled < grown.length) return undefined;
+    }
+    const whole = this.#partial;
+    this.#partial = new Uint8Array();
+    this.#filled = 0;
+    return frameOf(whole);
+  }
+
+  #fill(): void {
+    const taken = Math.min(this.#partial.length - this.#filled, this.#chunk.length);
+    this.#partial.set(this.#chunk.subarray(0, taken), this.#filled);
+    this.#filled += taken;
+    this.#chunk = this.#chunk.subarray(taken);
+  }
+}
+
+function frameLength(bytes: Uint8Array, maxBytes: number): number {
+  const length = readU32be(bytes);
+  if (length === 0 || length > maxBytes) throw badFrame(`a frame of ${length} bytes`);
+  return length;
+}
+
+function frameOf(whole: Uint8Array): Frame {
+  return { type: whole[LENGTH_BYTES], whole, rest: whole.subarray(LENGTH_BYTES + 1) };
+}
+
+export function badFrame(what: string): OotoError {
+  return new OotoError('OOTO_CHANNEL_FRAME', 'peer', `the peer sent ${what}`, {
+    hint: 'the other side is not speaking this protocol, or the connection is tampered with',
+  });
+}
