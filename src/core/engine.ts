@@ -46,6 +46,26 @@ export interface CoreExports {
   chainAppend(count: number): void;
   chainAppendHashes(count: number): void;
   chainAppendBatch(count: number): void;
+  // sha512
+  sha512Start(): void;
+  sha512Update(length: number): void;
+  sha512Finish(): void;
+  // ed25519
+  ed25519PublicKey(): void;
+  ed25519SignStart(): void;
+  ed25519SignCommit(): void;
+  ed25519SignFinish(): void;
+  ed25519Wipe(): void;
+  ed25519AdmitKey(): number;
+  ed25519VerifyStart(): void;
+  ed25519VerifyFinish(): number;
+  ed25519BatchStart(): void;
+  ed25519BatchAdd(): number;
+  ed25519BatchCheck(from: number, to: number): number;
+  ed25519BatchWipe(): void;
+  // x25519
+  x25519Multiply(): number;
+  x25519PublicKey(): void;
 }
 
 export interface Engine {

@@ -1,11 +1,14 @@
 /** The core as typed objects, one per family of primitives, over one instance of the WebAssembly module. */
 import { type CoreAes256Gcm, createCoreAes256Gcm } from './aes256gcm.ts';
 import { type CoreChain, createCoreChain } from './chain.ts';
+import { type CoreEd25519, createCoreEd25519 } from './ed25519.ts';
 import { type Engine, startEngine } from './engine.ts';
 import { KeySlots } from './key-slots.ts';
 import { type CoreMerkle, createCoreMerkle } from './merkle.ts';
 import { type CoreRecord, createCoreRecord } from './record.ts';
 import { type CoreSha256, createCoreSha256 } from './sha256.ts';
+import { type CoreSha512, createCoreSha512 } from './sha512.ts';
+import { type CoreX25519, createCoreX25519 } from './x25519.ts';
 
 export interface Core {
   readonly engine: Engine;
@@ -15,6 +18,9 @@ export interface Core {
   readonly sha256: CoreSha256;
   readonly merkle: CoreMerkle;
   readonly chain: CoreChain;
+  readonly sha512: CoreSha512;
+  readonly ed25519: CoreEd25519;
+  readonly x25519: CoreX25519;
 }
 
 /**
@@ -28,5 +34,9 @@ export function instantiateCore(wasm: Uint8Array): Core {
   const record = createCoreRecord(engine, keys);
   const sha256 = createCoreSha256(engine);
   const merkle = createCoreMerkle(engine, sha256);
-  return { engine, keys, aes256gcm, record, sha256, merkle, chain: createCoreChain(engine, sha256, merkle) };
+  const chain = createCoreChain(engine, sha256, merkle);
+  const sha512 = createCoreSha512(engine);
+  const ed25519 = createCoreEd25519(engine);
+  const x25519 = createCoreX25519(engine);
+  return { engine, keys, aes256gcm, record, sha256, merkle, chain, sha512, ed25519, x25519 };
 }

@@ -15,6 +15,12 @@ export const CROSSOVERS = {
   sha256: 256,
   /** Each of several SHA-256 messages that the core hashes four at a time. */
   sha256Many: 1024,
+  /** One SHA-512 message. */
+  sha512: 2048,
+  /** Message of one Ed25519 signature to make; it is hashed twice. */
+  ed25519Sign: 65536,
+  /** Message of one Ed25519 signature to judge. */
+  ed25519Verify: 131072,
 } as const;
 
 /**

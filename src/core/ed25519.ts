@@ -1,0 +1,133 @@
+/**
+ * Ed25519 in the core, under the mesh's one rule (docs/protocol.md). What flows through here: seeds and messages
+ * become signatures; signatures are judged one by one, or many at once with random coefficients, and the ones
+ * that made a batch fail are found by halving it.
+ */
+import { OotoError } from '../base/errors.ts';
+import type { Engine } from './engine.ts';
+import { updateSha512 } from './sha512.ts';
+
+const KEY_BYTES = 32;
+const SIGNATURE_BYTES = 64;
+const HEADER_BYTES = KEY_BYTES + SIGNATURE_BYTES;
+/** Most signatures of one batch in the core (assembly/ed25519-batch.ts). */
+const BATCH_ITEMS = 64;
+/** Random bytes for each signature of a batch. */
+export const COEFFICIENT_BYTES = 16;
+
+/** A message with the signature and the key to judge it by; wrong lengths make it a bad one. */
+export interface SignedMessage {
+  publicKey: Uint8Array;
+  message: Uint8Array;
+  signature: Uint8Array;
+}
+
+export interface CoreEd25519 {
+  /** From the 32-byte seed. */
+  publicKey(seed: Uint8Array): Uint8Array;
+  sign(seed: Uint8Array, message: Uint8Array): Uint8Array;
+  /** Whether the rule accepts. */
+  accepts(item: SignedMessage): boolean;
+  /** Indexes of the items that {@link accepts} refuses; `coefficients` are 16 random bytes for each item. */
+  findRefused(items: readonly SignedMessage[], coefficients: Uint8Array): number[];
+  /** Whether the key is canonical, on the curve and not of small order. */
+  acceptsKey(publicKey: Uint8Array): boolean;
+}
+
+export function createCoreEd25519(engine: Engine): CoreEd25519 {
+  return {
+    publicKey: (seed) =>
+      withSeed(engine, seed, () => {
+        engine.exports.ed25519PublicKey();
+        return engine.output.slice(0, KEY_BYTES);
+      }),
+    sign: (seed, message) => withSeed(engine, seed, () => sign(engine, message)),
+    accepts: (item) => begin(engine, item) && engine.exports.ed25519VerifyFinish() === 1,
+    findRefused(items, coefficients) {
+      if (coefficients.length !== items.length * COEFFICIENT_BYTES)
+        throw new OotoError(
+          'OOTO_CRYPTO_NONCE',
+          'caller',
+          'a batch needs 16 random bytes for each signature',
+        );
+      const refused: number[] = [];
+      for (let from = 0; from < items.length; from += BATCH_ITEMS)
+        refused.push(...refusedOfBatch(engine, items, from, coefficients));
+      return refused;
+    },
+    acceptsKey(publicKey) {
+      if (publicKey.length !== KEY_BYTES) return false;
+      engine.input.set(publicKey);
+      return engine.exports.ed25519AdmitKey() === 1;
+    },
+  };
+}
+
+/** Runs `use` with the seed in the input area; whatever happens, nothing of it stays in the core. */
+function withSeed(engine: Engine, seed: Uint8Array, use: () => Uint8Array): Uint8Array {
+  const { exports, input } = engine;
+  if (seed.length !== KEY_BYTES)
+    throw new OotoError('OOTO_CRYPTO_KEY', 'caller', `a seed of ${seed.length} bytes, expected ${KEY_BYTES}`);
+  try {
+    input.set(seed);
+    return use();
+  } finally {
+    input.fill(0, 0, KEY_BYTES);
+    exports.ed25519Wipe();
+  }
+}
+
+function sign(engine: Engine, message: Uint8Array): Uint8Array {
+  const { exports, output } = engine;
+  exports.ed25519SignStart();
+  updateSha512(engine, message);
+  exports.ed25519SignCommit();
+  updateSha512(engine, message);
+  exports.ed25519SignFinish();
+  return output.slice(0, SIGNATURE_BYTES);
+}
+
+/** Gives one signed message to the core; false when a length shows that it is a bad one. */
+function begin(engine: Engine, { publicKey, message, signature }: SignedMessage): boolean {
+  if (publicKey.length !== KEY_BYTES || signature.length !== SIGNATURE_BYTES) return false;
+  engine.input.set(publicKey);
+  engine.input.set(signature, KEY_BYTES);
+  engine.exports.ed25519VerifyStart();
+  updateSha512(engine, message);
+  return true;
+}
+
+/** Judges the items from `from` on that fit one batch. */
+function refusedOfBatch(
+  engine: Engine,
+  items: readonly SignedMessage[],
+  from: number,
+  coefficients: Uint8Array,
+): number[] {
+  const { exports, input } = engine;
+  const refused: number[] = [];
+  const batched: number[] = [];
+  exports.ed25519BatchStart();
+  for (let i = from; i < Math.min(from + BATCH_ITEMS, items.length); i++) {
+    const begun = begin(engine, items[i]);
+    input.set(coefficients.subarray(i * COEFFICIENT_BYTES, (i + 1) * COEFFICIENT_BYTES), HEADER_BYTES);
+    (begun && exports.ed25519BatchAdd() === 1 ? batched : refused).push(i);
+  }
+  if (batched.length > 0 && !exports.ed25519BatchCheck(0, batched.length))
+    for (const place of culprits(engine, 0, batched.length)) refused.push(batched[place]);
+  exports.ed25519BatchWipe();
+  input.fill(0, HEADER_BYTES, HEADER_BYTES + COEFFICIENT_BYTES);
+  return refused.sort((a, b) => a - b);
+}
+
+/**
+ * The bad ones among the items of a range that failed. When the first half is good the second is known to fail:
+ * both are sums of the same terms.
+ */
+function culprits(engine: Engine, from: number, to: number): number[] {
+  if (to - from === 1) return [from];
+  const middle = (from + to) >>> 1;
+  const first = engine.exports.ed25519BatchCheck(from, middle) ? [] : culprits(engine, from, middle);
+  const secondFails = first.length === 0 || !engine.exports.ed25519BatchCheck(middle, to);
+  return secondFails ? [...first, ...culprits(engine, middle, to)] : first;
+}
