@@ -4,8 +4,9 @@
  * both sides attest each other, and until both are satisfied nothing but attestation is looked at; then requests
  * are handed to the node and answered, and responses settle what was asked.
  */
+import { equal } from '../base/bytes.ts';
 import { isOotoError, OotoError } from '../base/errors.ts';
-import type { Channel } from '../channel/channel.ts';
+import type { Channel, ChannelEvent } from '../channel/channel.ts';
 import type { Peer } from '../channel/credential.ts';
 import type { Moment } from '../channel/limits.ts';
 import type { CborValue } from '../envelope/cbor.ts';
@@ -30,6 +31,8 @@ export interface SessionHandlers {
 }
 
 export interface SessionOptions {
+  /** The mesh, or the genesis draft, that the channel is in. */
+  meshId: Uint8Array;
   connection: Connection;
   channel: Channel;
   clock: Clock;
@@ -38,6 +41,7 @@ export interface SessionOptions {
 }
 
 export class Session {
+  readonly meshId: Uint8Array;
   readonly #connection: Connection;
   readonly #channel: Channel;
   readonly #clock: Clock;
@@ -55,6 +59,7 @@ export class Session {
   #cancelTimer = () => {};
 
   constructor(options: SessionOptions) {
+    this.meshId = options.meshId;
     this.#connection = options.connection;
     this.#channel = options.channel;
     this.#clock = options.clock;
@@ -81,6 +86,16 @@ export class Session {
   get peer(): Peer {
     if (!this.#peer) throw new OotoError('OOTO_MESH_NOT_READY', 'caller', 'the peer is not known yet');
     return this.#peer;
+  }
+
+  /** The peer's id, once it has proven it. */
+  get peerId(): string | undefined {
+    return this.#peer?.identity.id;
+  }
+
+  /** Whether requests can be sent to this peer now. */
+  isWith(meshId: Uint8Array, id: string): boolean {
+    return this.#isReady && !this.#ended && this.peerId === id && equal(this.meshId, meshId);
   }
 
   get ended(): boolean {
@@ -117,10 +132,10 @@ export class Session {
         this.#step(() => this.#channel.receive(chunk, this.#moment()));
         await this.#writing;
       }
-      this.close(new OotoError('OOTO_MESH_DISCONNECTED', 'peer', 'the peer has closed the connection'));
     } catch (error) {
       this.close(asOotoError(error));
     }
+    this.#step(() => this.#channel.receiveEnd());
   }
 
   /** Advances the channel, then sends what it has, takes its events and sets its timer anew. */
@@ -128,17 +143,17 @@ export class Session {
     if (this.#ended) return;
     try {
       advance();
+      this.#flush();
       for (const event of this.#channel.takeEvents()) this.#take(event);
       this.#flush();
     } catch (error) {
-      this.#flush();
       this.close(asOotoError(error));
       return;
     }
     this.#setTimer();
   }
 
-  #take(event: ReturnType<Channel['takeEvents']>[number]): void {
+  #take(event: ChannelEvent): void {
     if (event.type === 'established') this.#authenticated(event.peer);
     else if (event.type === 'message') this.#receive(decodeMessage(event.message));
     else if (event.type === 'closed')
@@ -150,12 +165,18 @@ export class Session {
   #authenticated(peer: Peer): void {
     this.#peer = peer;
     this.#attestation = this.#handlers.authenticated(this, peer);
-    if (!this.#attestation) return this.#becomeReady();
+    if (!this.#attestation) {
+      this.#becomeReady();
+      return;
+    }
     for (const body of this.#attestation.start()) this.#send({ kind: 'attestation', body });
   }
 
   #receive(message: Message): void {
-    if (message.kind === 'attestation') return this.#attest(message.body);
+    if (message.kind === 'attestation') {
+      this.#attest(message.body);
+      return;
+    }
     if (!this.#isReady)
       throw new OotoError('OOTO_MESH_UNATTESTED', 'peer', 'the peer sent a request before it was attested');
     if (message.kind === 'request') void this.#answer(message.id, message.operation, message.body);
@@ -223,7 +244,7 @@ export class Session {
   #setTimer(): void {
     this.#cancelTimer();
     const deadline = this.#channel.deadline();
-    if (deadline === undefined || this.#ended) return;
+    if (deadline === Number.POSITIVE_INFINITY || this.#ended) return;
     const wait = Math.max(0, deadline - this.#clock.monotonic());
     this.#cancelTimer = this.#clock.after(wait, () => this.#step(() => this.#channel.tick(this.#moment())));
   }

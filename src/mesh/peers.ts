@@ -1,0 +1,215 @@
+/**
+ * The sessions of a node. What flows through here: accepted connections are matched to the mesh they mean and
+ * become responders; dialled addresses become initiators; every session is known by its peer's id until it ends.
+ * Before a node has a certificate it stands in another mesh context (the genesis draft, an enrolment), each with
+ * credentials and a verifier of its own.
+ */
+import { OotoError } from '../base/errors.ts';
+import { hex } from '../base/hex.ts';
+import { Channel, type ChannelStatus } from '../channel/channel.ts';
+import type { CredentialKind, CredentialVerifier, OwnCredential } from '../channel/credential.ts';
+import type { Crypto } from '../crypto/crypto.ts';
+import type { Clock, Connection, Listener, Logger, Transport } from '../ports.ts';
+import { previewMeshId } from './preview.ts';
+import { asOotoError, Session, type SessionHandlers } from './session.ts';
+
+const FIRST_BYTES_MS = 5_000;
+const MOST_SESSIONS = 4_096;
+
+/** How this node stands in one mesh, or in one genesis draft. */
+export interface MeshContext {
+  meshId: Uint8Array;
+  own(): OwnCredential;
+  verifier: CredentialVerifier;
+  /** Kinds of peers that may dial this node here; none when it only dials. */
+  accept: readonly CredentialKind[];
+}
+
+export interface PeersOptions {
+  crypto: Crypto;
+  clock: Clock;
+  logger: Logger;
+  transport: Transport;
+  handlers: Omit<SessionHandlers, 'ended'>;
+  /** Milliseconds between epochs. */
+  epochMs: number;
+}
+
+/** Totals over sessions that live and that have ended. */
+export interface SessionTotals {
+  count: number;
+  suite: string;
+  /** Epochs begun on the channel that began most. */
+  epochs: number;
+  signedMessages: number;
+}
+
+export class Peers {
+  readonly #options: PeersOptions;
+  readonly #contexts = new Map<string, MeshContext>();
+  readonly #sessions = new Set<Session>();
+  readonly #past = { epochs: 0, signedMessages: 0 };
+  #listener: Listener | undefined;
+
+  constructor(options: PeersOptions) {
+    this.#options = options;
+  }
+
+  /** Stands in this mesh from now on, replacing how it stood there before. */
+  join(context: MeshContext): void {
+    this.#contexts.set(hex(context.meshId), context);
+  }
+
+  leave(meshId: Uint8Array): void {
+    this.#contexts.delete(hex(meshId));
+  }
+
+  /** Listens at `address` and accepts until closed; returns the real address. */
+  async listen(address: string): Promise<string> {
+    const listener = await this.#options.transport.listen(address);
+    this.#listener = listener;
+    void this.#acceptAll(listener);
+    return listener.address;
+  }
+
+  /**
+   * A session with the peer at `address`, authenticated and attested.
+   * @param expectedId whom to find there; only an enrolment may leave it open
+   */
+  async dial(
+    meshId: Uint8Array,
+    address: string,
+    expectedId: string | undefined,
+    { signal }: { signal?: AbortSignal } = {},
+  ): Promise<Session> {
+    const connection = await this.#options.transport.dial(address, signal ? { signal } : {});
+    const context = this.#contextOf(meshId);
+    const kind = context.own().kind;
+    const accept: CredentialKind[] = kind === 'founder' ? ['founder'] : ['member'];
+    const session = this.#open(connection, context, 'initiator', { expectedId, accept });
+    const abort = () => session.close(asOotoError(signal?.reason));
+    signal?.addEventListener('abort', abort, { once: true });
+    try {
+      await session.ready();
+      return session;
+    } finally {
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  /** The live, ready session with this peer in this mesh, the newest first. */
+  with(meshId: Uint8Array, id: string): Session | undefined {
+    return [...this.#sessions].reverse().find((session) => session.isWith(meshId, id));
+  }
+
+  get sessions(): readonly Session[] {
+    return [...this.#sessions];
+  }
+
+  get totals(): SessionTotals {
+    const live = this.sessions.map((session) => session.channel.status);
+    return {
+      count: live.length,
+      suite: live[0]?.suite ?? '',
+      epochs: Math.max(this.#past.epochs, ...live.map(epochsOf)),
+      signedMessages: live.reduce((sum, status) => sum + messagesOf(status), this.#past.signedMessages),
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#listener?.close();
+    for (const session of this.sessions) session.close();
+  }
+
+  async #acceptAll(listener: Listener): Promise<void> {
+    for await (const connection of listener.connections) void this.#accept(connection);
+  }
+
+  async #accept(connection: Connection): Promise<void> {
+    const { clock, logger } = this.#options;
+    try {
+      if (this.#sessions.size >= MOST_SESSIONS)
+        throw new OotoError('OOTO_MESH_BUSY', 'environment', `${MOST_SESSIONS} sessions are open`);
+      const preview = await previewMeshId(connection, clock, FIRST_BYTES_MS);
+      const context = this.#contextOf(preview.meshId);
+      this.#open(preview.connection, context, 'responder', { accept: context.accept });
+    } catch (error) {
+      const { code, fault } = asOotoError(error);
+      logger.log('warn', 'refused', {
+        phase: 'connection',
+        remote: connection.remoteAddress,
+        code,
+        fault,
+        error,
+      });
+      connection.close();
+    }
+  }
+
+  #open(
+    connection: Connection,
+    context: MeshContext,
+    role: 'initiator' | 'responder',
+    expectations: { expectedId?: string | undefined; accept: readonly CredentialKind[] },
+  ): Session {
+    const { crypto, clock, logger, handlers, epochMs } = this.#options;
+    const { meshId, verifier } = context;
+    const limits = { epochMs, epochLimitMs: epochMs * 1.5 };
+    const channel = new Channel({
+      crypto,
+      role,
+      meshId,
+      own: context.own(),
+      verifier,
+      limits,
+      ...expectations,
+    });
+    const ended = (session: Session, reason: OotoError) => this.#ended(session, reason);
+    const session = new Session({
+      meshId,
+      connection,
+      channel,
+      clock,
+      logger,
+      handlers: { ...handlers, ended },
+    });
+    this.#sessions.add(session);
+    return session;
+  }
+
+  #ended(session: Session, reason: OotoError): void {
+    if (!this.#sessions.delete(session)) return;
+    const { status } = session.channel;
+    this.#past.epochs = Math.max(this.#past.epochs, epochsOf(status));
+    this.#past.signedMessages += messagesOf(status);
+    const peer = session.peerId;
+    const { code, fault } = reason;
+    const refused =
+      fault === 'peer' && code !== 'OOTO_MESH_DISCONNECTED' && code !== 'OOTO_CHANNEL_TRUNCATED';
+    const fields = {
+      phase: peer ? 'session' : 'handshake',
+      peer,
+      remote: session.remoteAddress,
+      code,
+      fault,
+    };
+    this.#options.logger.log(refused ? 'warn' : 'info', refused ? 'refused' : 'session ended', {
+      ...fields,
+      error: reason,
+    });
+  }
+
+  #contextOf(meshId: Uint8Array): MeshContext {
+    const context = this.#contexts.get(hex(meshId));
+    if (!context) throw new OotoError('OOTO_MESH_OTHER_MESH', 'peer', 'this node is not in that mesh');
+    return context;
+  }
+}
+
+function epochsOf(status: ChannelStatus): number {
+  return status.state === 'new' || status.messagesSent + status.messagesReceived === 0 ? 0 : status.epoch + 1;
+}
+
+function messagesOf(status: ChannelStatus): number {
+  return status.messagesSent + status.messagesReceived;
+}
