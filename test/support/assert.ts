@@ -1,4 +1,5 @@
 /** Assertions of this project: uvu's, and three that name what matters here. */
+import { equal as sameBytes } from '../../src/base/bytes.ts';
 import { OotoError } from '../../src/base/errors.ts';
 import { hex } from '../../src/base/hex.ts';
 
@@ -6,8 +7,8 @@ export { equal, instance, is, match, not, ok, throws, type, unreachable } from '
 
 /** Byte equality, shown in hexadecimal and shortened around the first difference. */
 export function bytes(actual: Uint8Array, expected: Uint8Array, what = 'bytes'): void {
+  if (sameBytes(actual, expected)) return;
   const [a, e] = [hex(actual), hex(expected)];
-  if (a === e) return;
   let at = 0;
   while (a[at] === e[at]) at++;
   const from = Math.max(0, at - 16);
