@@ -90,6 +90,7 @@ const recordShape = {
 
 export interface GenesisRecord {
   draft: GenesisDraft;
+  draftBytes: Uint8Array;
   publicPackage: PublicPackage;
   /** The Ed25519 key under which the mesh's certificates and heads are signed. */
   groupKey: Uint8Array;
@@ -177,7 +178,14 @@ export function verifyGenesisRecord(crypto: Crypto, encoded: Uint8Array, meshId?
   if (!equal(certificate.session, generationSession(crypto, record.draft, record.attempt)))
     throw unsound('the key was generated for another draft');
   verifyGenerationCertificate(crypto, publicPackage, certificate);
-  return { draft, publicPackage, groupKey: groupKey(publicPackage), encoded, meshId: id };
+  return {
+    draft,
+    draftBytes: record.draft,
+    publicPackage,
+    groupKey: groupKey(publicPackage),
+    encoded,
+    meshId: id,
+  };
 }
 
 /** @throws OOTO_ENVELOPE_* (peer) unless the operators' quorum signed this draft. */

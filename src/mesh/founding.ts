@@ -1,0 +1,310 @@
+/**
+ * How founders make a mesh. What flows through here, in order: each founder meets every other over a channel that
+ * the genesis draft pins, both attested; the first founder of the draft opens a run of key generation; its
+ * messages travel as requests; what must survive a crash is stored before it is answered; every founder ends with
+ * the same genesis record and its own share. A founder that was down meanwhile asks the others for the record.
+ */
+
+import {
+  createGenesisRecord,
+  draftDigest,
+  foundingCommittee,
+  type GenesisDraft,
+  type GenesisRecord,
+  generationSession,
+  readDraft,
+  verifyGenesisRecord,
+  verifyOperators,
+} from '../authority/genesis.ts';
+import { equal } from '../base/bytes.ts';
+import { wipe } from '../base/disposal.ts';
+import { OotoError } from '../base/errors.ts';
+import type { CredentialVerifier } from '../channel/credential.ts';
+import type { Crypto } from '../crypto/crypto.ts';
+import { type CborValue, decode, encode } from '../envelope/cbor.ts';
+import { bytes, bytesBetween, fields, list, nullable, object, text, uint } from '../envelope/fields.ts';
+import type { NamedSignature } from '../envelope/quorum.ts';
+import type { Clock, Logger, Store, StoreChange } from '../ports.ts';
+import {
+  encodePublicPackage,
+  type GenerationSigner,
+  KeyGeneration,
+  type Outgoing,
+  type PendingKey,
+} from '../threshold/index.ts';
+import { pause, retrying } from './patience.ts';
+import type { Peers } from './peers.ts';
+import { asOotoError } from './session.ts';
+
+export const GENESIS_KEY = 'genesis/record';
+export const SHARE_KEY = 'authority/share';
+const PENDING_KEY = 'founding/pending';
+const ATTEMPT_KEY = 'founding/attempt';
+const RUN_MS = 30_000;
+const ASK_AGAIN_MS = 1_000;
+const MOST_BYTES = 4 * 1024 * 1024;
+
+/** A genesis draft with the signatures of the operators that agreed to it; public. */
+export interface SignedDraft {
+  draft: Uint8Array;
+  operatorSignatures: NamedSignature[];
+}
+
+export function encodeSignedDraft({ draft, operatorSignatures }: SignedDraft): Uint8Array {
+  return encode({
+    draft,
+    operatorSignatures: operatorSignatures.map(({ keyid, signature }) => ({ keyid, signature })),
+  });
+}
+
+/** @throws OOTO_ENVELOPE_* (peer) unless the operators' quorum signed it. */
+export function readSignedDraft(crypto: Crypto, encoded: Uint8Array): SignedDraft {
+  const signed = fields(
+    decode(encoded, { maxBytes: MOST_BYTES }),
+    {
+      draft: bytesBetween(1, MOST_BYTES),
+      operatorSignatures: list(object({ keyid: text(256), signature: bytes(64) }), { min: 1, max: 16 }),
+    },
+    'signed draft',
+  );
+  verifyOperators(crypto, readDraft(signed.draft), signed.draft, signed.operatorSignatures);
+  return signed;
+}
+
+/** Founders are who the draft says, as long as they hold the identity key it names. */
+export function founderVerifier(draft: GenesisDraft, digest: Uint8Array): CredentialVerifier {
+  return ({ id, kind }, now) => {
+    const founder = draft.founders.find((candidate) => candidate.name === id);
+    if (!founder || kind !== 'founder')
+      throw new OotoError('OOTO_MESH_NOT_A_FOUNDER', 'peer', 'the genesis draft names no such founder');
+    return {
+      id,
+      kind,
+      identityKey: { algorithm: 'ed25519', bytes: founder.identityKey },
+      subject: digest,
+      notAfter: now.wall + 24 * 3_600_000,
+    };
+  };
+}
+
+export interface FoundingOptions {
+  crypto: Crypto;
+  clock: Clock;
+  logger: Logger;
+  store: Store;
+  peers: Peers;
+  /** This founder's name in the draft. */
+  name: string;
+  signed: SignedDraft;
+  /** Holder of this founder's key-generation key. */
+  signer: GenerationSigner;
+  signal: AbortSignal;
+}
+
+export class Founding {
+  readonly #options: FoundingOptions;
+  readonly #draft: GenesisDraft;
+  readonly #digest: Uint8Array;
+  #attempt: number;
+  #run: KeyGeneration | undefined;
+  #record: GenesisRecord | undefined;
+  #settle: { resolve(record: GenesisRecord): void } = { resolve() {} };
+  #busy: Promise<unknown> = Promise.resolve();
+
+  constructor(options: FoundingOptions) {
+    const { crypto, store, signed } = options;
+    this.#options = options;
+    this.#draft = readDraft(signed.draft);
+    this.#digest = draftDigest(crypto, signed.draft);
+    const stored = store.get(GENESIS_KEY);
+    this.#record = stored && verifyGenesisRecord(crypto, stored);
+    const attempt = store.get(ATTEMPT_KEY);
+    this.#attempt = attempt ? (decode(attempt, { maxBytes: 16 }) as number) : 0;
+  }
+
+  /** The genesis record, made with all other founders, or found in the store, or at a founder that has it. */
+  async run(): Promise<GenesisRecord> {
+    if (this.#record) return this.#record;
+    const done = new Promise<GenesisRecord>((resolve) => {
+      this.#settle = { resolve };
+    });
+    const failed = this.#pursue();
+    return Promise.race([done, failed.then(() => done)]);
+  }
+
+  /** Answers the requests of other founders. */
+  async answer(
+    from: string,
+    operation: 'genesis.key-generation' | 'genesis.certify',
+    body: CborValue,
+  ): Promise<CborValue> {
+    if (operation === 'genesis.certify')
+      return { record: this.#record?.encoded ?? null, attempt: this.#attempt };
+    const message = fields(body, { attempt: uint(1_000_000), bytes: bytesBetween(1, 256 * 1024) }, operation);
+    await this.#inTurn(() => this.#receive(from, message.attempt, message.bytes));
+    return null;
+  }
+
+  /** Meets the others and, as the first of the draft, opens runs until one succeeds. */
+  async #pursue(): Promise<void> {
+    const { clock, name, signal, logger } = this.#options;
+    while (!this.#record) {
+      await Promise.all(this.#others.map((founder) => this.#meet(founder.name)));
+      await this.#askForRecord();
+      if (this.#record) return;
+      if (this.#draft.founders[0].name === name)
+        await this.#inTurn(() => this.#open(this.#attempt + 1)).catch((error) => {
+          logger.log('warn', 'key generation failed', { attempt: this.#attempt, error });
+        });
+      for (let waited = 0; waited < RUN_MS && !this.#record; waited += ASK_AGAIN_MS)
+        await pause(clock, ASK_AGAIN_MS, signal);
+    }
+  }
+
+  get #others() {
+    return this.#draft.founders.filter((founder) => founder.name !== this.#options.name);
+  }
+
+  /** A session with this founder; of two, the one that stands first in the draft dials. */
+  async #meet(other: string): Promise<void> {
+    const { peers, clock, signal, name } = this.#options;
+    const founders = this.#draft.founders;
+    const dials = founders.findIndex((f) => f.name === name) < founders.findIndex((f) => f.name === other);
+    const address = founders.find((founder) => founder.name === other)!.addresses[0];
+    await retrying(clock, signal, async () => {
+      if (peers.with(this.#digest, other)) return;
+      if (!dials) throw new OotoError('OOTO_MESH_NOT_READY', 'environment', `${other} has not dialled yet`);
+      await peers.dial(this.#digest, address, other, { signal });
+    });
+  }
+
+  async #askForRecord(): Promise<void> {
+    for (const { name } of this.#others) {
+      const answer = await this.#ask(name, 'genesis.certify', null).catch(() => undefined);
+      if (answer === undefined) continue;
+      const { record, attempt } = fields(answer, {
+        record: nullable(bytesBetween(1, MOST_BYTES)),
+        attempt: uint(1_000_000),
+      });
+      if (record) return this.#inTurn(() => this.#adopt(record));
+      this.#attempt = Math.max(this.#attempt, attempt);
+    }
+  }
+
+  /** Takes the record that others finished, if it is about the key this founder has a share of. */
+  async #adopt(encoded: Uint8Array): Promise<void> {
+    const { crypto, store, signed } = this.#options;
+    const record = verifyGenesisRecord(crypto, encoded);
+    const stored = store.get(PENDING_KEY);
+    const pending = stored && fields(decode(stored, { maxBytes: MOST_BYTES }), pendingShape);
+    const ours = equal(record.draftBytes, signed.draft);
+    if (!ours || !pending || !equal(pending.publicPackage, encodePublicPackage(record.publicPackage)))
+      throw new OotoError(
+        'OOTO_MESH_FOUNDING',
+        'local',
+        'the others finished without a share of this founder',
+        {
+          hint: 'the share was lost before it was stored; it must be repaired by the other members',
+        },
+      );
+    await this.#finish(record, pending.share);
+  }
+
+  async #open(attempt: number): Promise<void> {
+    const { crypto, clock, store, name, signed, signer } = this.#options;
+    await store.commit([{ put: ATTEMPT_KEY, value: encode(attempt) }]);
+    this.#run?.[Symbol.dispose]();
+    this.#attempt = attempt;
+    this.#run = new KeyGeneration({
+      crypto,
+      committee: foundingCommittee(this.#draft),
+      session: generationSession(crypto, signed.draft, attempt),
+      name,
+      signer,
+      deadline: clock.monotonic() + RUN_MS,
+    });
+    this.#deliver(this.#run.start());
+  }
+
+  async #receive(from: string, attempt: number, message: Uint8Array): Promise<void> {
+    if (this.#record || attempt < this.#attempt) return;
+    if (attempt > this.#attempt) await this.#open(attempt);
+    const run = this.#run;
+    if (!run) throw new OotoError('OOTO_MESH_FOUNDING', 'peer', 'no run of key generation is open here');
+    const outgoing = run.receive(from, message);
+    if (run.pending && outgoing.length > 0) await this.#storePending(run.pending);
+    this.#deliver(outgoing);
+    if (run.result) await this.#complete(run);
+  }
+
+  async #storePending({ publicPackage, secretShare }: PendingKey): Promise<void> {
+    const share = secretShare.encode();
+    const value = encode({ publicPackage: encodePublicPackage(publicPackage), share });
+    await this.#options.store.commit([{ put: PENDING_KEY, value }]);
+    wipe(share, value);
+  }
+
+  async #complete(run: KeyGeneration): Promise<void> {
+    const { publicPackage, secretShare, certificate } = run.result!;
+    const { crypto, signed } = this.#options;
+    const { draft, operatorSignatures } = signed;
+    const attempt = this.#attempt;
+    const record = createGenesisRecord(crypto, {
+      draft,
+      operatorSignatures,
+      attempt,
+      publicPackage,
+      certificate,
+    });
+    const share = secretShare.encode();
+    secretShare[Symbol.dispose]();
+    await this.#finish(record, share);
+  }
+
+  async #finish(record: GenesisRecord, share: Uint8Array): Promise<void> {
+    const changes: StoreChange[] = [
+      { put: GENESIS_KEY, value: record.encoded },
+      { put: SHARE_KEY, value: share },
+      { delete: PENDING_KEY },
+    ];
+    await this.#options.store.commit(changes);
+    wipe(share);
+    this.#record = record;
+    this.#settle.resolve(record);
+  }
+
+  /** Sends each message as a request; a failed one ends in a new run, opened by the first founder. */
+  #deliver(outgoing: readonly Outgoing[]): void {
+    const attempt = this.#attempt;
+    for (const { to, bytes: message, secret } of outgoing)
+      void this.#ask(to, 'genesis.key-generation', { attempt, bytes: message })
+        .catch((error) => {
+          const { code } = asOotoError(error);
+          this.#options.logger.log('warn', 'a message of key generation was not taken', {
+            peer: to,
+            code,
+            error,
+          });
+        })
+        .finally(() => secret && wipe(message));
+  }
+
+  async #ask(
+    to: string,
+    operation: 'genesis.key-generation' | 'genesis.certify',
+    body: CborValue,
+  ): Promise<CborValue> {
+    const session = this.#options.peers.with(this.#digest, to);
+    if (!session) throw new OotoError('OOTO_MESH_NOT_READY', 'environment', `there is no session with ${to}`);
+    return session.request(operation, body);
+  }
+
+  /** One step after the other: the machine is not entered twice while a commit is under way. */
+  #inTurn<T>(step: () => Promise<T>): Promise<T> {
+    const turn = this.#busy.then(step, step);
+    this.#busy = turn.catch(() => {});
+    return turn;
+  }
+}
+
+const pendingShape = { publicPackage: bytesBetween(1, 64 * 1024), share: bytesBetween(1, 4 * 1024) } as const;
