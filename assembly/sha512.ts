@@ -5,9 +5,6 @@
 import { AREA_BYTES, inputArea, outputArea } from './memory';
 import { sha512StreamAppend, sha512StreamBegin, sha512StreamEnd } from './sha512-stream';
 
-/** Bytes of a digest. */
-export const SHA512_BYTES: i32 = 64;
-
 export function sha512Start(): void {
   sha512StreamBegin();
 }
@@ -21,11 +18,4 @@ export function sha512Update(length: i32): void {
 /** Leaves the digest of all pieces since the start in the output area. */
 export function sha512Finish(): void {
   sha512StreamEnd(outputArea());
-}
-
-/** The digest of the first `length` bytes of the input area. */
-export function sha512Hash(length: i32): void {
-  sha512Start();
-  sha512Update(length);
-  sha512Finish();
 }

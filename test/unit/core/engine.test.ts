@@ -38,6 +38,23 @@ const DECLARED: { [Name in keyof CoreExports]: Parameters<CoreExports[Name]>['le
   chainAppend: 1,
   chainAppendHashes: 1,
   chainAppendBatch: 1,
+  sha512Start: 0,
+  sha512Update: 1,
+  sha512Finish: 0,
+  ed25519PublicKey: 0,
+  ed25519SignStart: 0,
+  ed25519SignCommit: 0,
+  ed25519SignFinish: 0,
+  ed25519Wipe: 0,
+  ed25519AdmitKey: 0,
+  ed25519VerifyStart: 0,
+  ed25519VerifyFinish: 0,
+  ed25519BatchStart: 0,
+  ed25519BatchAdd: 0,
+  ed25519BatchCheck: 2,
+  ed25519BatchWipe: 0,
+  x25519Multiply: 0,
+  x25519PublicKey: 0,
 };
 
 const test = suite('core engine');
