@@ -1,0 +1,165 @@
+/**
+ * The credential of a member: certificate, proofs that t members logged it before they signed, and the newest
+ * head its holder knows. What flows through here: a node encodes its own; a verifier takes one apart and decides
+ * in one function whether it stands for the node it names. A certificate that honest members never logged is
+ * worth nothing, whoever signed it.
+ */
+import { equal } from '../base/bytes.ts';
+import { OotoError } from '../base/errors.ts';
+import { hex } from '../base/hex.ts';
+import { type Root, type ValidCertificate, validateCertificate } from '../cert/validate.ts';
+import type { Crypto } from '../crypto/crypto.ts';
+import { type CborValue, decode, encode } from '../envelope/cbor.ts';
+import {
+  bytes,
+  bytesBetween,
+  type Fields,
+  fields,
+  list,
+  nullable,
+  object,
+  text,
+  uint,
+} from '../envelope/fields.ts';
+import { verifyCheckpoint } from '../log/checkpoint.ts';
+import { type NoteKey, parseNote } from '../log/note.ts';
+import { MAX_PROOF_HASHES, verifyInclusion } from '../log/proof.ts';
+import { readNodeId } from './certification.ts';
+import type { GenesisRecord } from './genesis.ts';
+import { type Leaf, readLeaf } from './leaf.ts';
+
+const MOST_BYTES = 56 * 1024;
+const MOST_PROOFS = 64;
+
+const proofShape = {
+  /** Name of the member whose log it is. */
+  log: text(63),
+  leaf: bytesBetween(1, 8 * 1024),
+  index: uint(),
+  /** Hashes from the leaf to the root. */
+  path: list(bytes(32), { max: MAX_PROOF_HASHES }),
+  /** The member's signed checkpoint, with nothing but its own signature. */
+  checkpoint: text(4 * 1024),
+} as const;
+
+export type LogProof = Fields<typeof proofShape>;
+export const logProofs = list(object(proofShape), { min: 1, max: MOST_PROOFS });
+
+const credentialShape = {
+  certificate: bytesBetween(1, 8 * 1024),
+  proofs: logProofs,
+  /** The encoded mesh head. */
+  head: nullable(bytesBetween(1, 4 * 1024)),
+} as const;
+
+export type Credential = Fields<typeof credentialShape>;
+
+export function encodeCredential({ certificate, proofs, head }: Credential): Uint8Array {
+  return encode({ certificate, proofs: proofs.map((proof) => ({ ...proof })), head } as CborValue);
+}
+
+/** @throws OOTO_ENVELOPE_* (peer). */
+export function readCredential(encoded: Uint8Array): Credential {
+  return fields(decode(encoded, { maxBytes: MOST_BYTES }), credentialShape, 'credential');
+}
+
+/** Name and key of a member's log. @throws OOTO_AUTHORITY_LOG (peer) for who is no member. */
+export function logKeyOf(genesis: GenesisRecord, member: string): NoteKey {
+  const founder = genesis.draft.founders.find(({ name }) => name === member);
+  if (!founder) throw new OotoError('OOTO_AUTHORITY_LOG', 'peer', `${member} keeps no log in this mesh`);
+  return { name: logOrigin(genesis.meshId, member), publicKey: founder.logKey };
+}
+
+/** The origin line of a member's checkpoints. */
+export function logOrigin(meshId: Uint8Array, member: string): string {
+  return `${hex(meshId)}/log/${member}`;
+}
+
+/** The key under which a member cosigns the checkpoints of others. */
+export function witnessKeysOf(genesis: GenesisRecord): NoteKey[] {
+  return genesis.draft.founders.map(({ name, witnessKey }) => ({
+    name: witnessName(genesis.meshId, name),
+    publicKey: witnessKey,
+  }));
+}
+
+export function witnessName(meshId: Uint8Array, member: string): string {
+  return `${hex(meshId)}/witness/${member}`;
+}
+
+export interface ValidCredential extends ValidCertificate {
+  readonly role: string;
+  readonly name: string;
+  readonly credential: Credential;
+}
+
+/**
+ * Whom a credential stands for: a certificate that this mesh's group key signed, that is valid now, for a node
+ * named by role and name, and that the logs of t members contain.
+ * @throws OOTO_CERT_*, OOTO_AUTHORITY_PROOFS, OOTO_AUTHORITY_LOG, OOTO_LOG_* (peer), one for each check.
+ */
+export function validateCredential(
+  crypto: Crypto,
+  mesh: { genesis: GenesisRecord; root: Root },
+  encoded: Uint8Array,
+  { time, expectedId }: { time: number; expectedId?: string },
+): ValidCredential {
+  const credential = readCredential(encoded);
+  const certificate = validateCertificate(crypto, {
+    certificate: credential.certificate,
+    root: mesh.root,
+    time,
+    skewMs: 0,
+    ...(expectedId === undefined ? {} : { expectedId }),
+  });
+  const { role, name } = readNodeId(certificate.id);
+  requireLogged(crypto, mesh.genesis, credential.proofs, (leaf) =>
+    isAbout(crypto, leaf, certificate, mesh.genesis),
+  );
+  return { ...certificate, role, name, credential };
+}
+
+/**
+ * Every proof holds, each is about what is claimed, and they come from the logs of at least t members.
+ * @throws OOTO_AUTHORITY_PROOFS (peer), OOTO_AUTHORITY_LOG, OOTO_LOG_* (peer).
+ */
+export function requireLogged(
+  crypto: Crypto,
+  genesis: GenesisRecord,
+  proofs: readonly LogProof[],
+  isAboutIt: (leaf: Leaf) => boolean,
+): void {
+  const { threshold } = genesis.draft;
+  const logs = new Set(proofs.map(({ log }) => log));
+  if (logs.size !== proofs.length) throw unproven('one log is listed twice');
+  if (logs.size < threshold) throw unproven(`proofs from ${logs.size} logs where ${threshold} are needed`);
+  for (const proof of proofs) {
+    if (!isAboutIt(readLeaf(proof.leaf))) throw unproven(`the entry of ${proof.log} is about something else`);
+    verifyLogProof(crypto, genesis, proof);
+  }
+}
+
+/** The entry is in the log that the member signed. @throws OOTO_AUTHORITY_LOG, OOTO_LOG_* (peer). */
+export function verifyLogProof(crypto: Crypto, genesis: GenesisRecord, proof: LogProof): void {
+  const key = logKeyOf(genesis, proof.log);
+  if (parseNote(proof.checkpoint).signatures.length !== 1)
+    throw unproven('a checkpoint in a proof bears the signature of its log and no other');
+  const { size, root } = verifyCheckpoint(crypto, proof.checkpoint, { origin: key.name, keys: [key] });
+  const leafHash = crypto.merkle.leafHash(proof.leaf);
+  verifyInclusion(crypto, { index: proof.index, size, leafHash, root, proof: proof.path });
+}
+
+function isAbout(crypto: Crypto, leaf: Leaf, certificate: ValidCertificate, genesis: GenesisRecord): boolean {
+  return (
+    leaf.kind === 'certificate' &&
+    leaf.id === certificate.id &&
+    leaf.verdict === certificate.tier &&
+    equal(leaf.tbs, certificate.tbsSha256) &&
+    equal(leaf.issuer, crypto.sha256(genesis.groupKey)) &&
+    equal(leaf.key, crypto.sha256(certificate.publicKey.bytes))
+  );
+}
+
+function unproven(why: string): OotoError {
+  return new OotoError('OOTO_AUTHORITY_PROOFS', 'peer', `the entry is not shown to be logged: ${why}`);
+}

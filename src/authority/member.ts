@@ -1,0 +1,191 @@
+/**
+ * One member's own judgement, before it writes anything into its log or helps to sign. What flows through here: a
+ * request gets a nonce of this member; evidence that is bound to the request and to every member's nonce comes
+ * back through a coordinator that only carries; the member decides alone whether the request may become the
+ * certificate body it is shown, and says what to store and what to log. Nothing a coordinator claims is believed.
+ */
+import { equal } from '../base/bytes.ts';
+import { OotoError } from '../base/errors.ts';
+import { hex } from '../base/hex.ts';
+import type { Root } from '../cert/validate.ts';
+import type { Crypto } from '../crypto/crypto.ts';
+import { bytes, bytesBetween, type Fields, list, object, text, variant } from '../envelope/fields.ts';
+import type { StoreChange } from '../ports.ts';
+import { readNodeId, requireFaithful } from './certification.ts';
+import { validateCredential } from './credential.ts';
+import type { GenesisRecord } from './genesis.ts';
+import { inviteStoreKey, requireUnspent, verifyClaim } from './invite.ts';
+import { type CertificateLeaf, encodeLeaf } from './leaf.ts';
+import { type EnrolmentRequest, readRequest, requireMesh } from './request.ts';
+
+const NONCE_BYTES = 32;
+/** How long a node may take from challenge to evidence. */
+const CHALLENGE_LIFE_MS = 60_000;
+const MOST_CHALLENGES = 4_096;
+
+/** By what right a certificate is asked for. */
+const claim = variant('kind', {
+  /** An operator's grant, and the invite key's signature over this request. */
+  invite: { grant: bytesBetween(1, 16 * 1024), signature: bytes(64) },
+  /** The genesis record names the key. */
+  founder: {},
+  /** A certificate that is still valid names the key. */
+  renewal: { credential: bytesBetween(1, 60 * 1024) },
+});
+
+export type Claim = ReturnType<typeof claim>;
+export const readClaim = claim;
+
+/** What a coordinator carries to each member. */
+export const applicationShape = {
+  request: bytesBetween(1, 8 * 1024),
+  claim,
+  /** In the order of the genesis draft. */
+  nonces: list(object({ member: text(63), nonce: bytes(NONCE_BYTES) }), { min: 1, max: 64 }),
+  evidence: bytesBetween(1, 256 * 1024),
+} as const;
+
+export type Application = Fields<typeof applicationShape>;
+
+/** Judges evidence; returns its digest and the tier it supports, or throws. */
+export type EvidenceJudge = (
+  request: EnrolmentRequest,
+  nonces: readonly Uint8Array[],
+  evidence: Uint8Array,
+) => { digest: Uint8Array; verdict: CertificateLeaf['verdict'] };
+
+export interface MemberOptions {
+  crypto: Crypto;
+  genesis: GenesisRecord;
+  /** This member's name in the genesis draft. */
+  name: string;
+  judge: EvidenceJudge;
+  longestLifeMs: number;
+}
+
+export interface Appraisal {
+  request: EnrolmentRequest;
+  /** The entry for this member's log. */
+  leaf: Uint8Array;
+  /** To be stored with it, all or nothing. */
+  changes: StoreChange[];
+}
+
+export class AuthorityMember {
+  readonly #options: MemberOptions;
+  readonly #challenges = new Map<string, { nonce: Uint8Array; until: number }>();
+
+  constructor(options: MemberOptions) {
+    this.#options = options;
+  }
+
+  /** This member's nonce for a request; asked again it is the same, until it is used or too old. */
+  challenge(requestDigest: Uint8Array, now: number): Uint8Array {
+    for (const [digest, { until }] of this.#challenges) if (until <= now) this.#challenges.delete(digest);
+    if (this.#challenges.size >= MOST_CHALLENGES)
+      throw new OotoError('OOTO_AUTHORITY_BUSY', 'environment', 'too many enrolments are under way');
+    const key = hex(requestDigest);
+    const open = this.#challenges.get(key) ?? {
+      nonce: this.#options.crypto.random.bytes(NONCE_BYTES),
+      until: now + CHALLENGE_LIFE_MS,
+    };
+    this.#challenges.set(key, open);
+    return open.nonce;
+  }
+
+  /**
+   * Whether this request may become this certificate body: it proves possession of its key, is for this mesh and
+   * for a name it may have, its evidence answers this member's own challenge, and the body says what it asks.
+   * @param bound what this member's store holds under the invite's key
+   * @throws OOTO_AUTHORITY_*, OOTO_ATTEST_*, OOTO_CERT_*, OOTO_ENVELOPE_* (peer), one for each check.
+   */
+  appraise(
+    application: Application,
+    tbs: Uint8Array,
+    context: { now: number; root: Root | undefined; bound(storeKey: string): Uint8Array | undefined },
+  ): Appraisal {
+    const { crypto, genesis, judge, longestLifeMs } = this.#options;
+    const request = readRequest(crypto, application.request);
+    requireMesh(request, genesis.meshId);
+    const changes = this.#requireRight(request, application.claim, context);
+    this.#requireOwnNonce(request, application, context.now);
+    const evidence = judge(
+      request,
+      application.nonces.map(({ nonce }) => nonce),
+      application.evidence,
+    );
+    requireTier(request, evidence.verdict);
+    requireFaithful(genesis, tbs, { request, now: context.now, longestLifeMs });
+    this.#challenges.delete(hex(request.digest));
+    const leaf: CertificateLeaf = {
+      kind: 'certificate',
+      tbs: crypto.sha256(tbs),
+      issuer: crypto.sha256(genesis.groupKey),
+      id: request.id,
+      key: crypto.sha256(request.key.bytes),
+      evidence: evidence.digest,
+      verdict: evidence.verdict,
+    };
+    return { request, leaf: encodeLeaf(leaf), changes };
+  }
+
+  /** By invite, as founder, or by the certificate it has. */
+  #requireRight(
+    request: EnrolmentRequest,
+    right: Claim,
+    context: { now: number; root: Root | undefined; bound(storeKey: string): Uint8Array | undefined },
+  ): StoreChange[] {
+    const { crypto, genesis } = this.#options;
+    if (right.kind === 'invite') {
+      const { digest: requestDigest, id } = request;
+      const grant = verifyClaim(crypto, genesis, { ...right, id, requestDigest, now: context.now });
+      const storeKey = inviteStoreKey(grant);
+      requireUnspent(context.bound(storeKey), requestDigest);
+      return [{ put: storeKey, value: requestDigest }];
+    }
+    if (right.kind === 'founder') this.#requireFounder(request);
+    else this.#requireHolder(request, right.credential, context);
+    return [];
+  }
+
+  #requireFounder({ id, key }: EnrolmentRequest): void {
+    const { role, name } = readNodeId(id);
+    const founder = this.#options.genesis.draft.founders.find((candidate) => candidate.name === name);
+    if (role !== 'authority' || !founder || !equal(founder.identityKey, key.bytes))
+      throw refuse('OOTO_AUTHORITY_NOT_A_FOUNDER', 'the genesis record names no such founder');
+  }
+
+  #requireHolder(
+    request: EnrolmentRequest,
+    credential: Uint8Array,
+    context: { now: number; root: Root | undefined },
+  ): void {
+    const { crypto, genesis } = this.#options;
+    if (!context.root) throw refuse('OOTO_AUTHORITY_RENEWAL', 'there is no root to judge the certificate by');
+    const holder = validateCredential(crypto, { genesis, root: context.root }, credential, {
+      time: context.now,
+      expectedId: request.id,
+    });
+    if (!equal(holder.publicKey.bytes, request.key.bytes))
+      throw refuse('OOTO_AUTHORITY_RENEWAL', 'a renewal keeps the key; a new key needs a new invite');
+  }
+
+  #requireOwnNonce(request: EnrolmentRequest, { nonces }: Application, now: number): void {
+    const open = this.#challenges.get(hex(request.digest));
+    const names = this.#options.genesis.draft.founders.map(({ name }) => name);
+    const order = nonces.map(({ member }) => names.indexOf(member));
+    const isOrdered = order.every((position, i) => position >= 0 && (i === 0 || position > order[i - 1]));
+    const own = nonces.find(({ member }) => member === this.#options.name);
+    if (!open || open.until <= now || !isOrdered || !own || !equal(own.nonce, open.nonce))
+      throw refuse('OOTO_AUTHORITY_CHALLENGE', 'the evidence does not answer the challenge of this member');
+  }
+}
+
+function requireTier(request: EnrolmentRequest, verdict: string): void {
+  if (request.tier !== verdict)
+    throw refuse('OOTO_AUTHORITY_TIER', `tier ${request.tier} is asked for on evidence for ${verdict}`);
+}
+
+function refuse(code: string, message: string): OotoError {
+  return new OotoError(code, 'peer', message);
+}
