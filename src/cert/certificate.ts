@@ -71,7 +71,6 @@ const CONTEXT_VERSION = 0xa0;
 const CONTEXT_EXTENSIONS = 0xa3;
 const CONTEXT_KEY_IDENTIFIER = 0x80;
 const CONTEXT_URI = 0x86;
-const MAX_EXTENSIONS = 16;
 
 /**
  * Reads a certificate of this project's profile.
@@ -191,10 +190,7 @@ interface Extension {
 
 function readExtensionList(list: DerReader): Extension[] {
   const extensions: Extension[] = [];
-  while (list.has()) {
-    if (extensions.length === MAX_EXTENSIONS) throw misfit(`more than ${MAX_EXTENSIONS} extensions`);
-    extensions.push(list.within(TAG.sequence, readExtension));
-  }
+  while (list.has()) extensions.push(list.within(TAG.sequence, readExtension));
   return extensions;
 }
 

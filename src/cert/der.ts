@@ -70,9 +70,9 @@ export class DerReader {
   /** An INTEGER that is positive: its contents, minimal as they must be. */
   positiveInteger(): Uint8Array {
     const contents = this.contents(TAG.integer);
-    if (contents.length === 0) throw malformed('an integer is empty');
     if (contents.length > 1 && contents[0] === 0 && contents[1] < 0x80)
       throw malformed('an integer is not minimal');
+    // An empty one is all zeros, too.
     if (contents[0] >= 0x80 || contents.every((byte) => byte === 0))
       throw malformed('an integer is not positive');
     return contents;

@@ -90,6 +90,32 @@ export function buildWith(change: Partial<typeof extensions> & Record<string, Ui
   return buildTbs({ extensions: tlv(0xa3, sequence(...Object.values({ ...extensions, ...change }))) });
 }
 
+/** The root of chain.ts with some of what it says exchanged. */
+export function buildRoot({
+  issuer = name(TRUST_DOMAIN),
+  subject = name(TRUST_DOMAIN),
+  publicKey = ed25519Info(groupKey),
+  identifier = identifierOf(groupKey),
+  usage = '03020204',
+  constraints = '30060101ff020100',
+  uri: text = `spiffe://${TRUST_DOMAIN}`,
+} = {}): Uint8Array {
+  const list = [
+    identifier,
+    sequence(oid('551d0f'), TRUE, octets(unhex(usage))),
+    sequence(oid('551d13'), TRUE, octets(unhex(constraints))),
+    sequence(oid('551d11'), octets(sequence(uri(text)))),
+  ];
+  return buildTbs({
+    serial: integer('41000000000000000000000000000001'),
+    issuer,
+    validity: sequence(utcTime('260114120000Z'), utcTime('270115120000Z')),
+    subject,
+    publicKey,
+    extensions: tlv(0xa3, sequence(...list)),
+  });
+}
+
 export function assemble(tbs: Uint8Array, signature: Uint8Array, algorithm = ED25519): Uint8Array {
   return sequence(tbs, algorithm, bits(signature));
 }

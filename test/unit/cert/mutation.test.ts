@@ -3,11 +3,28 @@ import { concat, utf8 } from '../../../src/base/bytes.ts';
 import { isOotoError, OotoError } from '../../../src/base/errors.ts';
 import { unhex } from '../../../src/base/hex.ts';
 import { type LeafTbs, readCertificate, readTbs } from '../../../src/cert/certificate.ts';
-import { type LeafExpectations, type Root, validateCertificate } from '../../../src/cert/validate.ts';
+import {
+  type LeafExpectations,
+  type Root,
+  validateCertificate,
+  validateRoot,
+} from '../../../src/cert/validate.ts';
 import { writeTbs } from '../../../src/cert/write.ts';
 import * as assert from '../../support/assert.ts';
 import { suite } from '../../support/suite.ts';
-import { crypto, groupKey, ID, issue, issueRoot, leafRequest, NOW, signTbs, TRUST_DOMAIN } from './chain.ts';
+import {
+  crypto,
+  groupKey,
+  ID,
+  issue,
+  issueRoot,
+  leafRequest,
+  NOW,
+  p256Key,
+  rootRequest,
+  signTbs,
+  TRUST_DOMAIN,
+} from './chain.ts';
 import * as d from './der-builder.ts';
 
 const test = suite('cert/mutation', { timeout: 30_000 });
@@ -97,6 +114,8 @@ const FIELDS: Record<string, [Uint8Array, string]> = {
   'leap second': [validity(d.utcTime('260115115960Z'), to), 'DER'],
   'time that is no number': [validity(d.utcTime('26011511000xZ'), to), 'DER'],
   'GeneralizedTime before 2050': [validity(from, d.generalizedTime('20260115150000Z')), 'DER'],
+  'late time that is no number': [validity(from, d.generalizedTime('2051011515000xZ')), 'DER'],
+  'late time without zone': [validity(from, d.generalizedTime('20510115150000')), 'DER'],
   'time as text': [validity(from, d.utf8String('260115150000Z')), 'DER'],
   'no end': [validity(from), 'DER'],
   'three times': [validity(from, to, to), 'DER'],
@@ -338,7 +357,37 @@ test('outside the signed part: algorithm, signature, what follows', async () => 
   code(good.subarray(0, -1), 'OOTO_CERT_DER');
   code(new Uint8Array(), 'OOTO_CERT_DER');
   code(d.sequence(concat(tbs, d.ED25519, d.bits(signature), d.NULL)), 'OOTO_CERT_DER');
-  code(d.sequence(new Uint8Array(5000)), 'OOTO_CERT_DER');
+  for (const read of [readCertificate, readTbs]) {
+    const error = assert.throwsCode(() => read(d.sequence(new Uint8Array(4093))), 'OOTO_CERT_DER');
+    assert.match(error.message, /more than 4096 bytes/);
+  }
+});
+
+test('a root names its trust domain everywhere, and signs for itself', async () => {
+  const good = await writeTbs(crypto, rootRequest);
+  assert.bytes(d.buildRoot(), good);
+  const judge = (tbs: Uint8Array) => () =>
+    validateRoot(crypto, { certificate: d.assemble(tbs, signTbs(tbs)), trustDomain: TRUST_DOMAIN });
+  judge(good)();
+  const other = d.name('b2'.repeat(32));
+  const rows: [Parameters<typeof d.buildRoot>[0], string][] = [
+    [{ subject: other }, 'PROFILE'],
+    [{ issuer: other }, 'PROFILE'],
+    [{ issuer: other, subject: other }, 'PROFILE'],
+    [{ uri: `spiffe://${TRUST_DOMAIN}/node/x` }, 'PROFILE'],
+    [{ uri: `spiffe://${'b2'.repeat(32)}` }, 'PROFILE'],
+    [{ uri: `spiffe://${'b2'.repeat(32)}`, subject: other, issuer: other }, 'TRUST_DOMAIN'],
+    [{ constraints: '3003' + '0101ff' }, 'PROFILE'],
+    [{ constraints: '30060101ff020101' }, 'PROFILE'],
+    [{ constraints: '3000' }, 'PROFILE'],
+    [{ usage: '03020780' }, 'PROFILE'],
+    [{ usage: '03020106' }, 'PROFILE'],
+    [{ publicKey: d.p256Info(p256Key().bytes) }, 'KEY'],
+  ];
+  for (const [change, code] of rows) assert.throwsCode(judge(d.buildRoot(change)), `OOTO_CERT_${code}`);
+  const { bytes } = p256Key();
+  const p256Root = d.buildRoot({ publicKey: d.p256Info(bytes), identifier: d.identifierOf(bytes) });
+  assert.throwsCode(judge(p256Root), 'OOTO_CERT_PROFILE');
 });
 
 test('no changed byte of a good certificate is accepted', async () => {
