@@ -6,7 +6,7 @@
  * but z, and z is of no use once the range is judged.
  */
 import { CACHED_BYTES, pointAddCached, pointClear, pointDouble, pointLoad } from './edwards25519';
-import { BASE_WIDTH } from './edwards25519-base';
+import { BASE_WIDTH, baseOddTable } from './edwards25519-base';
 import { DECODED_X, DECODED_Y } from './edwards25519-decode';
 import { tableOddCached } from './edwards25519-table';
 import { KEY_WIDTH, keysBegin, keyTable } from './ed25519-keys';
@@ -74,6 +74,7 @@ export function ed25519BatchCheck(from: i32, to: i32): i32 {
   collectFactors(from, to);
   scalarRecode(BASE_DIGITS, BASE_FACTOR, BASE_WIDTH);
   for (let key = 0; key < keys; key++) scalarRecode(KEY_DIGITS + key * DIGITS_BYTES, KEY_FACTORS + 32 * key, KEY_WIDTH);
+  const base = baseOddTable();
   pointClear();
   for (let item = from; item < to; item++) subtractR(item, 128);
   for (let i = 127; i >= 0; i--) {
@@ -81,7 +82,7 @@ export function ed25519BatchCheck(from: i32, to: i32): i32 {
     for (let item = from; item < to; item++) subtractR(item, i);
     for (let key = 0; key < keys; key++)
       subtractKeyMultiple(keyTable(load<i32>(KEY_SLOTS + 4 * key)), KEY_DIGITS + key * DIGITS_BYTES + i);
-    addBaseMultiple(BASE_DIGITS + i);
+    addBaseMultiple(base, BASE_DIGITS + i);
   }
   return i32(vanishesTimesEight());
 }

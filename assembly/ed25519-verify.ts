@@ -51,11 +51,12 @@ export function ed25519VerifyFinish(): i32 {
   affineFromCoordinates(R_POINT, DECODED_X, DECODED_Y);
   scalarRecode(CHALLENGE_DIGITS, CHALLENGE, KEY_WIDTH);
   scalarRecode(S_DIGITS, HEADER_S, BASE_WIDTH);
+  const base = baseOddTable();
   pointClear();
   for (let i = 127; i >= 0; i--) {
     pointDouble();
     subtractKeyMultiple(keyTable(slot), CHALLENGE_DIGITS + i);
-    addBaseMultiple(S_DIGITS + i);
+    addBaseMultiple(base, S_DIGITS + i);
   }
   pointAddAffine(R_POINT, true);
   return i32(vanishesTimesEight());
@@ -82,10 +83,9 @@ export function admittedSlot(): i32 {
   addOdd(table + KEY_ENTRIES * AFFINE_BYTES, -<i32>load<i8>(digits, 128));
 }
 
-/** Adds the multiples of B and 2^128 B. */
+/** Adds the multiples of B and 2^128 B, given their table. */
 // @ts-ignore: decorator
-@inline export function addBaseMultiple(digits: usize): void {
-  const table = baseOddTable();
+@inline export function addBaseMultiple(table: usize, digits: usize): void {
   addOdd(table, <i32>load<i8>(digits));
   addOdd(table + BASE_ENTRIES * AFFINE_BYTES, <i32>load<i8>(digits, 128));
 }

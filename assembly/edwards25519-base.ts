@@ -28,7 +28,7 @@ const ROW_FIRST: usize = memory.data(400, 16);
 
 let tablesReady: bool = false;
 
-/** Odd multiples of B, then as many of 2^128 B; affine. */
+/** Odd multiples of B, then as many of 2^128 B; affine. The first call uses the accumulator. */
 export function baseOddTable(): usize {
   prepareTables();
   return ODD_TABLE;

@@ -6,7 +6,7 @@ import { concat } from '../../../src/base/bytes.ts';
 import { unhex } from '../../../src/base/hex.ts';
 import type { CoreEd25519, SignedMessage } from '../../../src/core/ed25519.ts';
 import { bytes, equal, is, throwsCode } from '../../support/assert.ts';
-import { testCores } from '../../support/core.ts';
+import { testCore, testCores } from '../../support/core.ts';
 import {
   malleated,
   OTHER_SPELLINGS,
@@ -64,6 +64,16 @@ const findRefused = (core: CoreEd25519, items: readonly SignedMessage[]) =>
 const spoiled = (item: SignedMessage): SignedMessage => ({
   ...item,
   signature: item.signature.map((byte, i) => (i === 40 ? byte ^ 1 : byte)),
+});
+
+test('the first operation of an instance may be any', () => {
+  const [seed, publicKey, message, signature] = RFC8032[2];
+  const item = { publicKey, message, signature };
+  is(testCore().ed25519.accepts(item), true);
+  equal(findRefused(testCore().ed25519, [item, item]), []);
+  is(testCore().ed25519.acceptsKey(publicKey), true);
+  bytes(testCore().ed25519.sign(seed, message), signature);
+  bytes(testCore().ed25519.publicKey(seed), publicKey);
 });
 
 for (const { name, core: whole } of testCores()) {
