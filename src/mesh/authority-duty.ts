@@ -1,0 +1,216 @@
+/**
+ * What a member of the authority does when asked. What flows through here, in the order of DESIGN's issuing: the
+ * request is appraised by this member's own judgement; the entry goes into its own log and is durable; only then
+ * is the message approved for signing, and shares are given. Heads and the root follow the same way without an
+ * entry. It also cosigns, as witness, checkpoints of logs that only grow.
+ */
+
+import { rootTbs } from '../authority/certification.ts';
+import { type LogProof, logOrigin, witnessName } from '../authority/credential.ts';
+import type { GenesisRecord } from '../authority/genesis.ts';
+import { headBody, headMessage, type MeshHeadBody } from '../authority/head.ts';
+import { encodeLeaf } from '../authority/leaf.ts';
+import { type AuthorityMember, applicationShape } from '../authority/member.ts';
+import { equal } from '../base/bytes.ts';
+import { OotoError } from '../base/errors.ts';
+import type { Root } from '../cert/validate.ts';
+import type { Crypto } from '../crypto/crypto.ts';
+import { type CborValue, decode, encode } from '../envelope/cbor.ts';
+import { bytes, bytesBetween, fields, object, text, uint, variant } from '../envelope/fields.ts';
+import type { SigningKey } from '../envelope/keys.ts';
+import { Log, type NoteKey, parseWitnessRequest, Witness } from '../log/index.ts';
+import type { Clock, Store, StoreChange } from '../ports.ts';
+import { decodeSecretShare, SigningMember } from '../threshold/index.ts';
+
+const SIGNED_HEAD_KEY = 'authority/signed-head';
+const HEAD_TOLERANCE_MS = 60_000;
+const MOST_WITNESSED_BYTES = 128 * 1024;
+
+const proposal = variant('kind', {
+  certificate: { session: bytes(32), application: object(applicationShape), tbs: bytesBetween(1, 8 * 1024) },
+  root: { session: bytes(32) },
+  head: { session: bytes(32), body: headBody },
+});
+
+export type Proposal = ReturnType<typeof proposal>;
+
+export interface AuthorityDutyOptions {
+  crypto: Crypto;
+  clock: Clock;
+  store: Store;
+  genesis: GenesisRecord;
+  /** This member's name in the genesis draft. */
+  name: string;
+  member: AuthorityMember;
+  secretShare: Uint8Array;
+  logKey: SigningKey;
+  witnessKey: SigningKey;
+  /** The root, once there is one. */
+  root(): Root | undefined;
+  /** The parts of a head that this member believes. */
+  headParts(): Pick<MeshHeadBody, 'bundle' | 'policy' | 'committee' | 'revocations'>;
+}
+
+export class AuthorityDuty {
+  readonly #options: AuthorityDutyOptions;
+  readonly #signing: SigningMember;
+  readonly log: Log;
+  #writing: Promise<unknown> = Promise.resolve();
+
+  constructor(options: AuthorityDutyOptions) {
+    const { crypto, store, genesis, name, secretShare, logKey } = options;
+    this.#options = options;
+    this.#signing = new SigningMember({
+      crypto,
+      publicPackage: genesis.publicPackage,
+      secretShare: decodeSecretShare(crypto, genesis.publicPackage, secretShare),
+    });
+    this.log = new Log({
+      crypto,
+      store,
+      prefix: 'log/',
+      origin: logOrigin(genesis.meshId, name),
+      signer: logKey,
+    });
+  }
+
+  /** This member's nonce for a request. */
+  challenge(body: CborValue): CborValue {
+    const { digest } = fields(body, { digest: bytes(32) }, 'authority.challenge');
+    return this.#options.member.challenge(digest, this.#options.clock.now());
+  }
+
+  /** Appraises, logs and approves what `coordinator` proposes; answers with the proof that it is logged. */
+  async appraise(coordinator: string, body: CborValue): Promise<LogProof | null> {
+    const proposed = proposal(body, 'authority.appraise');
+    if (proposed.kind === 'certificate') return this.#appraiseCertificate(coordinator, proposed);
+    const message =
+      proposed.kind === 'root' ? await this.#rootMessage() : await this.#headMessage(proposed.body);
+    this.#approve(coordinator, proposed.session, message);
+    return null;
+  }
+
+  /** Answers one message of the signing protocol. */
+  sign(coordinator: string, body: CborValue): Uint8Array {
+    const { message } = fields(body, { message: bytesBetween(1, 64 * 1024) }, 'authority.sign');
+    return this.#signing.receive(coordinator, message, this.#options.clock.monotonic());
+  }
+
+  /** Logs a workload definition that the caller has verified. */
+  logDefinition(digest: Uint8Array, originator: string): Promise<LogProof> {
+    return this.#append(() => ({
+      leaf: encodeLeaf({ kind: 'definition', digest, originator }),
+      changes: [],
+    }));
+  }
+
+  /** Cosigns the checkpoint of a peer's log (C2SP tlog-witness); answers with the signature line. */
+  async cosign(body: CborValue, peer: NoteKey): Promise<string> {
+    const request = parseWitnessRequest(text(MOST_WITNESSED_BYTES)(body, 'witness.cosign'));
+    const { crypto, store, genesis, name, witnessKey, clock } = this.#options;
+    return this.#inTurn(async () => {
+      const witness = new Witness({
+        crypto,
+        store,
+        name: witnessName(genesis.meshId, name),
+        signer: witnessKey,
+        logs: [{ origin: peer.name, keys: [peer] }],
+      });
+      const staged = witness.stage(request, clock.now());
+      await store.commit(staged.changes);
+      return witness.accept(staged);
+    });
+  }
+
+  async #appraiseCertificate(
+    coordinator: string,
+    { session, application, tbs }: Extract<Proposal, { kind: 'certificate' }>,
+  ): Promise<LogProof> {
+    const { member, clock, store, root } = this.#options;
+    const proof = await this.#append(() =>
+      member.appraise(application, tbs, {
+        now: clock.now(),
+        root: root(),
+        bound: (key) => store.get(key),
+      }),
+    );
+    this.#approve(coordinator, session, tbs);
+    return proof;
+  }
+
+  /** One entry and what belongs to it, durable before anybody hears of it. */
+  #append(judge: () => { leaf: Uint8Array; changes: StoreChange[] }): Promise<LogProof> {
+    return this.#inTurn(async () => {
+      const { leaf, changes } = judge();
+      const index = this.log.size;
+      const staged = this.log.stage([leaf]);
+      try {
+        await this.#options.store.commit([...changes, ...staged.changes]);
+      } catch (error) {
+        this.log.discard(staged);
+        throw error;
+      }
+      this.log.accept(staged);
+      const path = this.log.proveInclusion(index);
+      return { log: this.#options.name, leaf, index, path, checkpoint: staged.checkpoint };
+    });
+  }
+
+  #rootMessage(): Promise<Uint8Array> {
+    return rootTbs(this.#options.crypto, this.#options.genesis);
+  }
+
+  /** A head may be signed when its parts are ours, its time is now, and its number is new; each number once. */
+  #headMessage(body: MeshHeadBody): Promise<Uint8Array> {
+    const { genesis, clock, store, headParts } = this.#options;
+    const { bundle, policy, committee, revocations } = body;
+    const parts = headParts();
+    if (!equal(body.mesh, genesis.meshId)) throw refuse('the head is for another mesh');
+    if (!equal(encode(plain({ bundle, policy, committee, revocations })), encode(plain(parts))))
+      throw refuse('the head names versions that this member does not have');
+    if (Math.abs(body.time - clock.now()) > HEAD_TOLERANCE_MS)
+      throw refuse('the time of the head is not now');
+    return this.#inTurn(async () => {
+      const message = headMessage(body);
+      const stored = store.get(SIGNED_HEAD_KEY);
+      const signed =
+        stored &&
+        fields(decode(stored, { maxBytes: 8 * 1024 }), { number: uint(), message: bytesBetween(1, 4096) });
+      if (signed && body.number < signed.number)
+        throw refuse(`head ${signed.number} has been signed already`);
+      if (signed && body.number === signed.number && !equal(signed.message, message))
+        throw refuse(`another head ${signed.number} has been signed already`);
+      await store.commit([{ put: SIGNED_HEAD_KEY, value: encode({ number: body.number, message }) }]);
+      return message;
+    });
+  }
+
+  /** The number that a new head of this member's making may have. */
+  get nextHeadNumber(): number {
+    const stored = this.#options.store.get(SIGNED_HEAD_KEY);
+    if (!stored) return 1;
+    return (
+      1 +
+      fields(decode(stored, { maxBytes: 8 * 1024 }), { number: uint(), message: bytesBetween(1, 4096) })
+        .number
+    );
+  }
+
+  #approve(coordinator: string, session: Uint8Array, message: Uint8Array): void {
+    this.#signing.approve({ session, message, coordinator }, this.#options.clock.monotonic());
+  }
+
+  #inTurn<T>(step: () => Promise<T>): Promise<T> {
+    const turn = this.#writing.then(step, step);
+    this.#writing = turn.catch(() => {});
+    return turn;
+  }
+}
+
+function plain(parts: Pick<MeshHeadBody, 'bundle' | 'policy' | 'committee' | 'revocations'>): CborValue {
+  return parts as unknown as CborValue;
+}
+
+function refuse(message: string): OotoError {
+  return new OotoError('OOTO_AUTHORITY_HEAD', 'peer', message);
+}
