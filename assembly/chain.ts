@@ -4,17 +4,19 @@
  * SHA-256(0x02 ‖ head ‖ leaf hash). A batch takes one step for all its records:
  * SHA-256(0x03 ‖ head ‖ u32be count ‖ Merkle root). The head stands in the first 32 bytes of the input.
  */
-import { AREA_BYTES, inputArea, outputArea } from './memory';
+import { AREA_BYTES, clear, inputArea, outputArea } from './memory';
 import { finishTree } from './merkle-tree';
 import { hashList } from './sha256-lanes';
-import { hashPair, preparePairs, wipePairs } from './sha256-pair';
-import { absorb, finishStream, startStream } from './sha256-stream';
+import { copyDigest, hashPair, preparePairs, wipePairs } from './sha256-pair';
+import { hashMessage } from './sha256-stream';
 
 const HEAD_BYTES: usize = 32;
 const STEP_PREFIX: u8 = 2;
 const BATCH_PREFIX: u8 = 3;
 /** The message of a batch step: prefix, head, count, root. */
-const BATCH: usize = memory.data(69, 16);
+const BATCH: usize = memory.data(80, 16);
+const BATCH_ROOM: usize = 80;
+const BATCH_BYTES: i32 = 69;
 
 /** Appends the list of `count` prefixed records behind the head; head i begins at byte 32i of the output. */
 export function chainAppend(count: i32): void {
@@ -33,13 +35,11 @@ export function chainAppendHashes(count: i32): void {
 /** Writes the head after a batch of `count` records, whose Merkle tree has been built (see merkle). */
 export function chainAppendBatch(count: u32): void {
   store<u8>(BATCH, BATCH_PREFIX);
-  memory.copy(BATCH + 1, inputArea(), 32);
+  copyDigest(BATCH + 1, inputArea());
   store<u32>(BATCH + 33, bswap<u32>(count));
   finishTree(BATCH + 37);
-  startStream();
-  absorb(BATCH, 69);
-  finishStream(outputArea());
-  memory.fill(BATCH, 0, 69);
+  hashMessage(BATCH, BATCH_BYTES, outputArea());
+  clear(BATCH, BATCH_ROOM);
 }
 
 /** Replaces each leaf hash of the output by the head after it. */

@@ -41,3 +41,9 @@ export function wipeOutput(length: i32): void {
   assert(length >= 0 && length <= AREA_BYTES, "length outside the output area");
   memory.fill(OUTPUT, 0, length);
 }
+
+/** Overwrites a few bytes, a multiple of 16: for small areas faster than the call that memory.fill is. */
+// @ts-ignore: decorator
+@inline export function clear(address: usize, bytes: usize): void {
+  for (const end = address + bytes; address < end; address += 16) v128.store(address, i32x4.splat(0));
+}

@@ -3,8 +3,9 @@
  * halved level by level, four pairs at a time; the odd hash at the end of a row waits as the pending left sibling
  * of its level. At the end the pending hashes are folded from the lowest level up. There is one tree at a time.
  */
-import { hashPair, hashPairs, preparePairs, wipePairs } from './sha256-pair';
-import { finishStream, startStream } from './sha256-stream';
+import { clear } from './memory';
+import { copyDigest, hashPair, hashPairs, preparePairs, wipePairs } from './sha256-pair';
+import { hashMessage } from './sha256-stream';
 
 export const NODE_PREFIX: u8 = 1;
 const LEVELS: usize = 32;
@@ -31,9 +32,9 @@ export function appendRow(slot: usize, count: i32): void {
     if (bits & 1) {
       row = slot;
       count++;
-      memory.copy(row, pending, 32);
+      copyDigest(row, pending);
     }
-    if (count & 1) memory.copy(pending, row + 32 * <usize>(count - 1), 32);
+    if (count & 1) copyDigest(pending, row + 32 * <usize>(count - 1));
     count >>>= 1;
     hashPairs(row, count, slot + 32);
   }
@@ -43,18 +44,15 @@ export function appendRow(slot: usize, count: i32): void {
 /** Writes the root over all pending hashes (of no leaves, the hash of nothing) and forgets the tree. */
 export function finishTree(root: usize): void {
   if (leaves > 0) foldPending(root);
-  else {
-    startStream();
-    finishStream(root);
-  }
-  memory.fill(PENDING, 0, 32 * LEVELS);
+  else hashMessage(root, 0, root);
+  clear(PENDING, 32 * LEVELS);
   leaves = 0;
 }
 
 function foldPending(root: usize): void {
   preparePairs(NODE_PREFIX);
   let level = <usize>ctz(leaves);
-  memory.copy(root, PENDING + 32 * level, 32);
+  copyDigest(root, PENDING + 32 * level);
   for (level++; level < LEVELS; level++) {
     if ((leaves >>> <u32>level) & 1) hashPair(PENDING + 32 * level, root, root);
   }

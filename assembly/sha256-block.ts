@@ -1,8 +1,12 @@
 /**
  * The SHA-256 compression function (FIPS 180-4 section 6.2.2) for one stream. What flows through here: whole
  * blocks of 64 bytes from anywhere in memory into eight chaining words. The rounds run in scalar locals; the
- * message schedule runs four words at a time in v128, beside them. No branch or address depends on the message.
+ * message schedule runs four words at a time in v128, sixteen rounds ahead, so that the processor does both at
+ * once. The loop holds four rounds, after which the working variables change places: with more, the compiler
+ * moves the schedule behind the rounds. No branch or address depends on the message.
  */
+import { clear } from './memory';
+
 
 /** The first 32 bits of the fractional parts of the cube roots of the first 64 primes (section 4.2.2). */
 export const CONSTANTS: usize = memory.data<u32>([
@@ -21,8 +25,8 @@ export const INITIAL: usize = memory.data<u32>([
   0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
 ], 16);
 
-/** Sixteen words of schedule with their constants added, as the rounds read them. */
-const WORDS: usize = memory.data(64, 16);
+/** Four words of schedule with their constants added, as the next four rounds read them. */
+const WORDS: usize = memory.data(16, 16);
 
 // @ts-ignore: decorator
 @inline function bigSigma0(x: u32): u32 {
@@ -41,7 +45,7 @@ const WORDS: usize = memory.data(64, 16);
 
 // @ts-ignore: decorator
 @inline function majority(a: u32, b: u32, c: u32): u32 {
-  return (a & b) | (c & (a | b));
+  return b ^ ((a ^ b) & (b ^ c));
 }
 
 /** σ0 of four words. */
@@ -80,7 +84,8 @@ const WORDS: usize = memory.data(64, 16);
 
 /** Puts the initial hash value into the eight words at `state`. */
 export function initialise(state: usize): void {
-  memory.copy(state, INITIAL, 32);
+  v128.store(state, v128.load(INITIAL));
+  v128.store(state, v128.load(INITIAL, 16), 16);
 }
 
 /** Absorbs `blocks` blocks that begin at `message` into the eight words at `state`. */
@@ -98,14 +103,14 @@ export function compress(state: usize, message: usize, blocks: i32): void {
     let f = load<u32>(state, 20);
     let g = load<u32>(state, 24);
     let h = load<u32>(state, 28);
-    for (let constants = CONSTANTS, end = CONSTANTS + 256; ; ) {
+    for (let constants = CONSTANTS; constants < CONSTANTS + 256; constants += 16) {
       v128.store(WORDS, v128.add<u32>(w0, v128.load(constants)));
-      v128.store(WORDS, v128.add<u32>(w1, v128.load(constants, 16)), 16);
-      v128.store(WORDS, v128.add<u32>(w2, v128.load(constants, 32)), 32);
-      v128.store(WORDS, v128.add<u32>(w3, v128.load(constants, 48)), 48);
-      constants += 64;
-
-      h = h + load<u32>(WORDS, 0) + choose(e, f, g) + bigSigma1(e);
+      const next = nextWords(w0, w1, w2, w3);
+      w0 = w1;
+      w1 = w2;
+      w2 = w3;
+      w3 = next;
+      h = h + load<u32>(WORDS) + choose(e, f, g) + bigSigma1(e);
       d += h;
       h = h + majority(a, b, c) + bigSigma0(a);
       g = g + load<u32>(WORDS, 4) + choose(d, e, f) + bigSigma1(d);
@@ -117,50 +122,19 @@ export function compress(state: usize, message: usize, blocks: i32): void {
       e = e + load<u32>(WORDS, 12) + choose(b, c, d) + bigSigma1(b);
       a += e;
       e = e + majority(f, g, h) + bigSigma0(f);
-      w0 = nextWords(w0, w1, w2, w3);
 
-      d = d + load<u32>(WORDS, 16) + choose(a, b, c) + bigSigma1(a);
-      h += d;
-      d = d + majority(e, f, g) + bigSigma0(e);
-      c = c + load<u32>(WORDS, 20) + choose(h, a, b) + bigSigma1(h);
-      g += c;
-      c = c + majority(d, e, f) + bigSigma0(d);
-      b = b + load<u32>(WORDS, 24) + choose(g, h, a) + bigSigma1(g);
-      f += b;
-      b = b + majority(c, d, e) + bigSigma0(c);
-      a = a + load<u32>(WORDS, 28) + choose(f, g, h) + bigSigma1(f);
-      e += a;
-      a = a + majority(b, c, d) + bigSigma0(b);
-      w1 = nextWords(w1, w2, w3, w0);
-
-      h = h + load<u32>(WORDS, 32) + choose(e, f, g) + bigSigma1(e);
-      d += h;
-      h = h + majority(a, b, c) + bigSigma0(a);
-      g = g + load<u32>(WORDS, 36) + choose(d, e, f) + bigSigma1(d);
-      c += g;
-      g = g + majority(h, a, b) + bigSigma0(h);
-      f = f + load<u32>(WORDS, 40) + choose(c, d, e) + bigSigma1(c);
-      b += f;
-      f = f + majority(g, h, a) + bigSigma0(g);
-      e = e + load<u32>(WORDS, 44) + choose(b, c, d) + bigSigma1(b);
-      a += e;
-      e = e + majority(f, g, h) + bigSigma0(f);
-      w2 = nextWords(w2, w3, w0, w1);
-
-      d = d + load<u32>(WORDS, 48) + choose(a, b, c) + bigSigma1(a);
-      h += d;
-      d = d + majority(e, f, g) + bigSigma0(e);
-      c = c + load<u32>(WORDS, 52) + choose(h, a, b) + bigSigma1(h);
-      g += c;
-      c = c + majority(d, e, f) + bigSigma0(d);
-      b = b + load<u32>(WORDS, 56) + choose(g, h, a) + bigSigma1(g);
-      f += b;
-      b = b + majority(c, d, e) + bigSigma0(c);
-      a = a + load<u32>(WORDS, 60) + choose(f, g, h) + bigSigma1(f);
-      e += a;
-      a = a + majority(b, c, d) + bigSigma0(b);
-      if (constants == end) break;
-      w3 = nextWords(w3, w0, w1, w2);
+      let swap = a;
+      a = e;
+      e = swap;
+      swap = b;
+      b = f;
+      f = swap;
+      swap = c;
+      c = g;
+      g = swap;
+      swap = d;
+      d = h;
+      h = swap;
     }
     store<u32>(state, load<u32>(state) + a);
     store<u32>(state, load<u32>(state, 4) + b, 4);
@@ -180,5 +154,5 @@ export function storeDigest(state: usize, digest: usize): void {
 
 /** Overwrites the schedule that the last block left behind. */
 export function wipeSchedule(): void {
-  memory.fill(WORDS, 0, 64);
+  clear(WORDS, 16);
 }

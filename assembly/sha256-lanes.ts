@@ -5,7 +5,9 @@
  * next message, so messages of any mixture of lengths keep all lanes busy. Lengths are public; nothing else
  * decides a branch.
  */
+import { clear } from './memory';
 import { compress, storeDigest, wipeSchedule } from './sha256-block';
+import { pad, TAIL_BYTES } from './sha256-padding';
 import { compress4, initialiseLane, storeLane, wipeSchedule4 } from './sha256x4';
 
 /** Eight vectors of chaining words. */
@@ -50,7 +52,7 @@ export function hashList(list: usize, end: usize, count: i32, digests: usize): v
 
 // @ts-ignore: decorator
 @inline function tailOf(lane: usize): usize {
-  return TAILS + 128 * lane;
+  return TAILS + TAIL_BYTES * lane;
 }
 
 /** Gives a lane the next message of the list, or leaves it idle. */
@@ -60,7 +62,8 @@ function feed(lane: usize, end: usize): void {
   const length = load<u32>(nextLength);
   assert(length <= <u32>(end - nextMessage), "list outside the input area");
   const whole = length >>> 6;
-  const tailBlocks = writeTail(tailOf(lane), nextMessage, length);
+  const rest = length & 63;
+  const tailBlocks = pad(tailOf(lane), nextMessage + (length - rest), rest, length);
   initialiseLane(STATE, lane);
   store<u32>(field(lane, AT), <u32>(whole > 0 ? nextMessage : tailOf(lane)));
   store<u32>(field(lane, BLOCKS), whole > 0 ? whole : tailBlocks);
@@ -70,17 +73,6 @@ function feed(lane: usize, end: usize): void {
   nextMessage += length;
   nextDigest += 32;
   left--;
-}
-
-/** The last bytes of a message with their padding (FIPS 180-4 section 5.1.1); returns the number of blocks. */
-function writeTail(tail: usize, message: usize, length: u32): u32 {
-  const rest = length & 63;
-  const blocks: u32 = rest < 56 ? 1 : 2;
-  memory.copy(tail, message + (length - rest), rest);
-  store<u8>(tail + rest, 0x80);
-  memory.fill(tail + rest + 1, 0, 64 * blocks - rest - 9);
-  store<u64>(tail + 64 * blocks - 8, bswap<u64>(<u64>length << 3));
-  return blocks;
 }
 
 function busyLanes(): i32 {
@@ -138,9 +130,9 @@ function finishAlone(lane: usize): void {
 }
 
 function wipeLanes(): void {
-  memory.fill(STATE, 0, 128);
-  memory.fill(SINGLE, 0, 32);
-  memory.fill(TAILS, 0, 512);
+  clear(STATE, 128);
+  clear(SINGLE, 32);
+  clear(TAILS, 512);
   wipeSchedule();
   wipeSchedule4();
 }

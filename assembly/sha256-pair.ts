@@ -3,6 +3,7 @@
  * of the hash chain (prefix 2). What flows through here: 65 bytes, always two blocks with the same padding; one
  * pair alone, or a row of neighbouring pairs four at a time.
  */
+import { clear } from './memory';
 import { compress, initialise, storeDigest, wipeSchedule } from './sha256-block';
 import { compress4, initialise4, storeLane, wipeSchedule4 } from './sha256x4';
 
@@ -13,12 +14,11 @@ const STATE: usize = memory.data(128, 16);
 /** With fewer pairs than this, one after the other is faster than four at once. */
 const LEAST_LANES: i32 = 3;
 
-/** Writes the constant bytes around the pairs. */
+/** Writes the constant bytes around the pairs; the zeros are there already. */
 export function preparePairs(prefix: u8): void {
   for (let message = MESSAGES; message < MESSAGES + 512; message += 128) {
     store<u8>(message, prefix);
     store<u8>(message, 0x80, 65);
-    memory.fill(message + 66, 0, 60);
     store<u16>(message, bswap<u16>(520), 126);
   }
 }
@@ -49,14 +49,15 @@ export function hashPairs(pairs: usize, count: i32, digests: usize): void {
 
 /** Overwrites what the pairs left behind. */
 export function wipePairs(): void {
-  memory.fill(MESSAGES, 0, 512);
-  memory.fill(STATE, 0, 128);
+  clear(MESSAGES, 512);
+  clear(STATE, 128);
   wipeSchedule();
   wipeSchedule4();
 }
 
+/** Copies 32 bytes. */
 // @ts-ignore: decorator
-@inline function copyDigest(to: usize, from: usize): void {
+@inline export function copyDigest(to: usize, from: usize): void {
   v128.store(to, v128.load(from));
   v128.store(to, v128.load(from, 16), 16);
 }

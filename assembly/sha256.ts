@@ -5,13 +5,12 @@
  */
 import { AREA_BYTES, inputArea, outputArea } from './memory';
 import { hashList } from './sha256-lanes';
-import { absorb, finishStream, startStream } from './sha256-stream';
+import { absorb, finishStream, hashMessage, startStream } from './sha256-stream';
 
 /** Hashes the first `length` bytes of the input. */
 export function sha256Hash(length: i32): void {
-  sha256Start();
-  sha256Update(length);
-  sha256Finish();
+  assert(length >= 0 && length <= AREA_BYTES, "length outside the input area");
+  hashMessage(inputArea(), length, outputArea());
 }
 
 export function sha256Start(): void {

@@ -1,0 +1,50 @@
+/**
+ * SHA-256 with a choice of engine. What flows through here: one message goes to the core below the crossover and
+ * to the platform's hardware from there on; of many messages the short ones share the core's four lanes and the
+ * long ones go to the hardware one by one.
+ */
+import { concat } from '../base/bytes.ts';
+import type { Core } from '../core/index.ts';
+import type { Hardware } from '../ports.ts';
+import { CROSSOVERS, usesHardware } from './crossover.ts';
+import type { Crypto } from './crypto.ts';
+
+interface Engines {
+  core: Core;
+  hardware: Hardware;
+}
+
+export function createSha256(engines: Engines): Pick<Crypto, 'sha256' | 'sha256Many'> {
+  const { core, hardware } = engines;
+  return {
+    sha256: (message, engine) =>
+      usesHardware(hardware.sha256 !== undefined, engine, message.length, CROSSOVERS.sha256)
+        ? hardware.sha256!(message)
+        : core.sha256.hash(message),
+    sha256Many: (messages) => hashMany(engines, messages),
+  };
+}
+
+/** The digests of `messages`, each behind the byte `prefix` where one is given. */
+export function hashMany(
+  { core, hardware }: Engines,
+  messages: readonly Uint8Array[],
+  prefix?: number,
+): Uint8Array[] {
+  if (!someAreLong(hardware, messages)) return core.sha256.many(messages, prefix);
+  const before = prefix === undefined ? new Uint8Array() : Uint8Array.of(prefix);
+  const short = core.sha256.many(messages.filter(isShort), prefix);
+  let next = 0;
+  return messages.map((message) =>
+    isShort(message) ? short[next++] : hardware.sha256!(concat(before, message)),
+  );
+}
+
+/** Whether the hardware is there and one of the messages is worth its call. */
+export function someAreLong(hardware: Hardware, messages: readonly Uint8Array[]): boolean {
+  return hardware.sha256 !== undefined && !messages.every(isShort);
+}
+
+function isShort({ length }: Uint8Array): boolean {
+  return length < CROSSOVERS.sha256Many;
+}
