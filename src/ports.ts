@@ -64,6 +64,15 @@ export interface Store {
   close(): Promise<void>;
 }
 
+/** Scratch space on disk for what is too large for memory; gone once closed, and after a crash. */
+export interface Spool {
+  /** Appends all of `bytes`; resolves to the offset at which they begin. */
+  append(bytes: Uint8Array): Promise<number>;
+  /** Fills `into` from `offset` on; resolves to how many bytes there were. */
+  read(offset: number, into: Uint8Array): Promise<number>;
+  close(): Promise<void>;
+}
+
 /** Signed membership records of a mesh, by node id; hostile by assumption. */
 export interface Registry {
   publish(id: string, record: Uint8Array): Promise<void>;
