@@ -1,0 +1,206 @@
+/**
+ * Nothing secret stays in the core: after each operation that touches a secret, the whole linear memory is
+ * searched for it, and compared with that of the same operation on other secrets.
+ */
+import { createCipheriv } from 'node:crypto';
+import type { Core } from '../../../src/core/index.ts';
+import { aes256RoundKeys } from '../../support/aes-schedule.ts';
+import { equal, is, not } from '../../support/assert.ts';
+import { testCore, testCores } from '../../support/core.ts';
+import { firstDifference, type Operation, type Scene, secretsLeft } from '../../support/residue.ts';
+import { suite } from '../../support/suite.ts';
+
+const test = suite('wiping');
+const IV = new Uint8Array(12).fill(1);
+const AAD = new Uint8Array(13).fill(2);
+
+/** The key, its round keys, its hash key and its first keystream. */
+function deriveAll(key: Uint8Array, { derived }: Scene): void {
+  for (const [i, roundKey] of aes256RoundKeys(key).entries()) derived(`round key ${i}`, roundKey);
+  const block = (text: Uint8Array) => createCipheriv('aes-256-ecb', key, null).update(text);
+  derived('hash key', block(new Uint8Array(16)));
+  for (let counter = 1; counter < 9; counter++)
+    derived(`keystream block ${counter}`, block(Uint8Array.of(...IV, 0, 0, 0, counter)));
+}
+
+function withKey(core: Core, key: Uint8Array, use: (key: ReturnType<Core['keys']['prepare']>) => void): void {
+  const prepared = core.keys.prepare(key);
+  use(prepared);
+  core.keys.release(prepared);
+}
+
+const aesSizes = [0, 5, 64, 5000, 1_500_000];
+const aes: Operation[] = aesSizes.flatMap((size) => [
+  {
+    name: `AES-256-GCM seal, ${size} bytes`,
+    publicOutput: size + 16,
+    run: (core, scene) => {
+      const key = scene.secret('key', 32);
+      deriveAll(key, scene);
+      withKey(core, key, (prepared) =>
+        core.aes256gcm.seal(prepared, IV, AAD, scene.secret('plaintext', size)),
+      );
+    },
+  },
+  {
+    name: `AES-256-GCM open, ${size} bytes`,
+    run: (core, scene) => {
+      const key = scene.secret('key', 32);
+      deriveAll(key, scene);
+      withKey(core, key, (prepared) => {
+        const sealed = core.aes256gcm.seal(prepared, IV, AAD, scene.secret('plaintext', size));
+        core.engine.input.fill(0);
+        core.engine.output.fill(0);
+        is(core.aes256gcm.open(prepared, IV, AAD, sealed)?.length, size);
+        core.engine.input.fill(0);
+      });
+    },
+  },
+  {
+    name: `AES-256-GCM open with a wrong tag, ${size} bytes`,
+    run: (core, scene) => {
+      const key = scene.secret('key', 32);
+      deriveAll(key, scene);
+      withKey(core, key, (prepared) => {
+        const sealed = core.aes256gcm.seal(prepared, IV, AAD, scene.secret('plaintext', size));
+        core.engine.output.fill(0);
+        sealed[sealed.length - 1] ^= 1;
+        is(core.aes256gcm.open(prepared, IV, AAD, sealed), undefined);
+        core.engine.input.fill(0);
+      });
+    },
+  },
+]);
+
+/** Records of a channel: two short ones and one that goes alone. */
+function sealRecords(
+  core: Core,
+  key: Parameters<Parameters<typeof withKey>[2]>[0],
+  texts: Uint8Array[],
+): Uint8Array[] {
+  const records = texts.map((plaintext, i) => ({ type: 1, epoch: 2, counter: BigInt(i), plaintext }));
+  const frames = new Uint8Array(texts.reduce((sum, { length }) => sum + length + 33, 0));
+  core.record.seal(key, records, frames, 0);
+  let end = 0;
+  return texts.map(({ length }) => {
+    end += length + 33;
+    return frames.subarray(end - length - 33, end);
+  });
+}
+
+const records: Operation[] = [
+  {
+    name: 'records sealed',
+    publicOutput: 40 + 300 + 6000 + 3 * 33,
+    run: (core, { secret }) =>
+      withKey(core, secret('key', 32), (key) => {
+        sealRecords(core, key, [secret('text 1', 40), secret('text 2', 300), secret('text 3', 6000)]);
+      }),
+  },
+  ...[false, true].map((altered) => ({
+    name: altered ? 'records of which the last is altered' : 'records opened',
+    run: (core: Core, { secret }: Scene) =>
+      withKey(core, secret('key', 32), (key) => {
+        const texts = [secret('text 1', 40), secret('text 2', 300), secret('text 3', 6000)];
+        const frames = sealRecords(core, key, texts);
+        core.engine.output.fill(0);
+        if (altered) frames[2][100] ^= 1;
+        is(core.record.open(key, frames) === undefined, altered);
+        core.engine.input.fill(0);
+      }),
+  })),
+];
+
+const hashes: Operation[] = [
+  {
+    name: 'SHA-256',
+    run: (core, { secret, derived }) => derived('digest', core.sha256.hash(secret('message', 100))),
+  },
+  {
+    name: 'SHA-256 in parts',
+    run: (core, { secret, derived }) =>
+      derived('digest', core.sha256.hash(secret('key', 64), secret('message', 2_000_000))),
+  },
+  {
+    name: 'SHA-256 of many',
+    run: (core, { secret, derived }) => {
+      const messages = [1, 60, 64, 200, 5, 900].map((size, i) => secret(`message ${i}`, size));
+      core.sha256.many(messages).forEach((digest, i) => void derived(`digest ${i}`, digest));
+    },
+  },
+  {
+    name: 'SHA-512',
+    run: (core, { secret, derived }) => derived('digest', core.sha512.hash(secret('message', 300))),
+  },
+];
+
+const curves: Operation[] = [
+  {
+    name: 'Ed25519 public key',
+    run: (core, { secret, published }) => published(core.ed25519.publicKey(secret('seed', 32))),
+  },
+  {
+    name: 'Ed25519 sign',
+    run: (core, { secret, derived, published }) => {
+      const seed = secret('seed', 32);
+      const expanded = core.sha512.hash(seed);
+      derived('expanded seed', expanded);
+      expanded[0] &= 248;
+      expanded[31] = (expanded[31] & 63) | 64;
+      derived('secret scalar', expanded.subarray(0, 32));
+      published(core.ed25519.publicKey(seed));
+      published(core.ed25519.sign(seed, new Uint8Array(50)));
+    },
+  },
+  {
+    name: 'X25519 public key',
+    run: (core, { secret, published }) => published(core.x25519.publicKey(secret('scalar', 32))),
+  },
+  {
+    name: 'X25519',
+    run: (core, { secret, derived }) => {
+      const point = core.x25519.publicKey(new Uint8Array(32).fill(9));
+      derived('shared secret', core.x25519.multiply(secret('scalar', 32), point)!);
+    },
+  },
+];
+
+for (const [i, { name }] of testCores().entries())
+  for (const operation of [...aes, ...records, ...hashes, ...curves]) {
+    test(`${name}: ${operation.name} leaves no secret`, () => {
+      equal(secretsLeft(testCores()[i].core, operation), []);
+    });
+
+    test(`${name}: ${operation.name} leaves the same memory whatever the secrets`, () => {
+      is(firstDifference([testCores()[i].core, testCores()[i].core], operation), undefined);
+    });
+  }
+
+test('the search finds a secret that stays', () => {
+  const careless: Operation = {
+    name: 'a secret copied into memory',
+    run: (core, { secret }) => core.engine.memory.set(secret('key', 32).subarray(11, 19), 3_000_001),
+  };
+  equal(secretsLeft(testCore(), careless), ['key']);
+});
+
+test('the search finds the plaintext of a message that was not wiped', () => {
+  const careless: Operation = {
+    name: 'input left as it was',
+    run: (core, { secret }) => core.engine.input.set(secret('plaintext', 4000), 100),
+  };
+  equal(secretsLeft(testCore(), careless), ['plaintext']);
+});
+
+test('the comparison finds a key that was not released, though its bytes are spread', () => {
+  const careless: Operation = {
+    name: 'a prepared key',
+    run: (core, scene) => {
+      const key = scene.secret('key', 32);
+      deriveAll(key, scene);
+      core.keys.slotOf(core.keys.prepare(key));
+    },
+  };
+  equal(secretsLeft(testCore(), careless), []);
+  not.type(firstDifference([testCore(), testCore()], careless), 'undefined');
+});
