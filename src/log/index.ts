@@ -1,0 +1,38 @@
+/** The log room: transparency logs, their checkpoints, witnesses, proofs and readers. */
+export {
+  type Checkpoint,
+  type CheckpointPolicy,
+  type Cosigned,
+  formatCheckpoint,
+  parseCheckpoint,
+  type VerifiedCheckpoint,
+  verifyCheckpoint,
+} from './checkpoint.ts';
+export { cosign, cosignatureTime } from './cosignature.ts';
+export { decodeBundle, encodeBundle, MAX_ENTRY_BYTES } from './entry-bundle.ts';
+export { type ExportedLog, exportLog, verifyExportedLog } from './export.ts';
+export {
+  decodeForkEvidence,
+  encodeForkEvidence,
+  ForkError,
+  type ForkEvidence,
+  verifyForkEvidence,
+} from './fork.ts';
+export { Log, type LogHead, type LogOptions, type StagedLog } from './log.ts';
+export {
+  formatNote,
+  formatVerifierKey,
+  type Note,
+  type NoteKey,
+  type NoteSignature,
+  type NoteSigner,
+  parseNote,
+  parseNoteSignature,
+  parseVerifierKey,
+} from './note.ts';
+export { type ConsistencyClaim, type InclusionClaim, verifyConsistency, verifyInclusion } from './proof.ts';
+export { parseTilePath, type TileAddress, tilePath } from './tile.ts';
+export { type TileSource, TileTree } from './tile-tree.ts';
+export { advanceView, restoreView } from './view.ts';
+export { type StagedCosignature, Witness, type WitnessOptions } from './witness.ts';
+export { formatWitnessRequest, parseWitnessRequest, type WitnessRequest } from './witness-request.ts';

@@ -1,0 +1,80 @@
+/**
+ * A tree read from its tiles. What flows through here: a subtree's range of leaves is cut into perfect subtrees,
+ * each of which lies in one tile; their hashes are folded into the hash of the range. Nothing read is trusted by
+ * itself: proofs made of it are checked against a signed root by whoever makes them.
+ */
+import { OotoError } from '../base/errors.ts';
+import type { Crypto } from '../crypto/crypto.ts';
+import { consistencyRanges, HASH_BYTES, inclusionRanges, type LeafRange } from './proof.ts';
+import { TILE_HEIGHT, TILE_WIDTH, tileWidth } from './tile.ts';
+
+/** The hashes of one tile, at least as wide as the tree asks for; undefined when there is none. */
+export type TileSource = (level: number, index: number) => Uint8Array | undefined;
+
+export class TileTree {
+  readonly #crypto: Crypto;
+  readonly #source: TileSource;
+  readonly size: number;
+
+  constructor(crypto: Crypto, size: number, source: TileSource) {
+    this.#crypto = crypto;
+    this.size = size;
+    this.#source = source;
+  }
+
+  /** @throws OOTO_LOG_STORE (environment) when a tile is missing or too short; so do all of these. */
+  leafHash(index: number): Uint8Array {
+    return this.#perfect(0, index);
+  }
+
+  /** The root of the tree's first `size` leaves. */
+  root(size = this.size): Uint8Array {
+    return size === 0 ? this.#crypto.sha256(new Uint8Array()) : this.#rangeHash({ from: 0, to: size });
+  }
+
+  inclusionProof(index: number, size: number): Uint8Array[] {
+    return inclusionRanges(index, size).map((range) => this.#rangeHash(range));
+  }
+
+  consistencyProof(size1: number, size2: number): Uint8Array[] {
+    return consistencyRanges(size1, size2).map((range) => this.#rangeHash(range));
+  }
+
+  #rangeHash(range: LeafRange): Uint8Array {
+    const hashes = perfectSubtrees(range).map(({ height, index }) => this.#perfect(height, index));
+    return hashes.reduceRight((right, left) => this.#crypto.merkle.nodeHash(left, right));
+  }
+
+  /** The subtree of 2^height leaves at `index` of its kind. */
+  #perfect(height: number, index: number): Uint8Array {
+    const level = Math.floor(height / TILE_HEIGHT);
+    const count = 2 ** (height % TILE_HEIGHT);
+    const first = index * count;
+    const tile = Math.floor(first / TILE_WIDTH);
+    const offset = first % TILE_WIDTH;
+    const bytes = this.#source(level, tile);
+    const width = tileWidth(level, tile, this.size);
+    if (!bytes || bytes.length < width * HASH_BYTES || offset + count > width)
+      throw new OotoError(
+        'OOTO_LOG_STORE',
+        'environment',
+        `tile ${tile} of level ${level} is missing or torn`,
+      );
+    const hashes = Array.from({ length: count }, (_, i) =>
+      bytes.slice((offset + i) * HASH_BYTES, (offset + i + 1) * HASH_BYTES),
+    );
+    return count === 1 ? hashes[0] : this.#crypto.merkle.rootOfHashes(hashes);
+  }
+}
+
+/** The largest perfect subtrees that make up a range, from the left. */
+function perfectSubtrees({ from, to }: LeafRange): { height: number; index: number }[] {
+  const subtrees: { height: number; index: number }[] = [];
+  for (let at = from; at < to; ) {
+    let height = 0;
+    while (at % 2 ** (height + 1) === 0 && at + 2 ** (height + 1) <= to) height++;
+    subtrees.push({ height, index: at / 2 ** height });
+    at += 2 ** height;
+  }
+  return subtrees;
+}
