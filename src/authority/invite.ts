@@ -38,6 +38,8 @@ export type InviteGrant = Fields<typeof grantShape>;
 const inviteShape = {
   grant: bytesBetween(1, MOST_BYTES),
   genesis: bytesBetween(1, 2 * 1024 * 1024),
+  /** The group key's own certificate. */
+  root: bytesBetween(1, 8 * 1024),
   addresses: list(text(255), { min: 1, max: 64 }),
   seed: bytes(32),
 } as const;

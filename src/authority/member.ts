@@ -50,7 +50,7 @@ export type Application = Fields<typeof applicationShape>;
 /** Judges evidence; returns its digest and the tier it supports, or throws. */
 export type EvidenceJudge = (
   request: EnrolmentRequest,
-  nonces: readonly Uint8Array[],
+  nonces: Application['nonces'],
   evidence: Uint8Array,
 ) => { digest: Uint8Array; verdict: CertificateLeaf['verdict'] };
 
@@ -109,11 +109,7 @@ export class AuthorityMember {
     requireMesh(request, genesis.meshId);
     const changes = this.#requireRight(request, application.claim, context);
     this.#requireOwnNonce(request, application, context.now);
-    const evidence = judge(
-      request,
-      application.nonces.map(({ nonce }) => nonce),
-      application.evidence,
-    );
+    const evidence = judge(request, application.nonces, application.evidence);
     requireTier(request, evidence.verdict);
     requireFaithful(genesis, tbs, { request, now: context.now, longestLifeMs });
     this.#challenges.delete(hex(request.digest));

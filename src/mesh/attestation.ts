@@ -1,13 +1,73 @@
-/** What a session asks of mutual attestation: messages out, messages in, and whether both sides are satisfied. */
-import type { CborValue } from '../envelope/cbor.ts';
+/**
+ * Mutual attestation as a session drives it. What flows through here: the machine's messages to the peer, the
+ * peer's into the machine; a challenge that wants evidence is answered with this node's own; out comes whether
+ * both sides are satisfied, and when the machine wants to be called again.
+ */
+import { Attestation, type AttestationOptions } from '../attest/attestation.ts';
+import { answerChallenges, type SoftwareClaims } from '../attest/evidence.ts';
+import type { Channel } from '../channel/channel.ts';
+import type { Moment } from '../channel/limits.ts';
+import type { Crypto } from '../crypto/crypto.ts';
+import type { SigningKey } from '../envelope/keys.ts';
 
-export interface PeerAttestation {
-  /** Whether the peer has shown what it runs, and this node has been asked and has answered. */
-  readonly satisfied: boolean;
-  /** The first messages. */
-  start(): CborValue[];
-  /** Takes a message of the peer; returns answers. @throws OOTO_ATTEST_* (peer) when the peer is not acceptable. */
-  receive(body: CborValue): CborValue[];
-  /** What is due by now. @throws OOTO_ATTEST_* (peer) when attestation has lapsed. */
-  tick(): CborValue[];
+export interface SessionAttestationOptions extends Omit<AttestationOptions, 'binding'> {
+  crypto: Crypto;
+  channel: Channel;
+  /** What this node says of its software, now. */
+  claims(): SoftwareClaims;
+  /** The key that this channel's delegation names. */
+  messageKey: SigningKey;
+}
+
+export class SessionAttestation {
+  readonly #options: SessionAttestationOptions;
+  readonly #machine: Attestation;
+
+  constructor(options: SessionAttestationOptions) {
+    const { crypto, channel } = options;
+    this.#options = options;
+    this.#machine = new Attestation(crypto, {
+      ...options,
+      binding: {
+        epoch: () => channel.status.epoch,
+        exporter: (epoch) => channel.export('attestation-exporter', undefined, epoch),
+      },
+    });
+  }
+
+  /** Whether the peer has been attested, and this node by the peer's asking. */
+  get isSatisfied(): boolean {
+    return this.#machine.isSatisfied;
+  }
+
+  /** Monotonic milliseconds at which {@link tick} has something to do. */
+  get deadline(): number {
+    return this.#machine.deadline;
+  }
+
+  start(now: Moment): Uint8Array[] {
+    return [...this.#machine.start(now), ...this.#answers()];
+  }
+
+  /** @throws OOTO_ATTEST_* (peer) when the peer is not acceptable. */
+  receive(message: Uint8Array, now: Moment): Uint8Array[] {
+    this.#machine.receive(message, now);
+    return this.#answers();
+  }
+
+  /** @throws OOTO_ATTEST_TIMEOUT, OOTO_ATTEST_LAPSED (peer). */
+  tick(now: Moment): Uint8Array[] {
+    return [...this.#machine.tick(now), ...this.#answers()];
+  }
+
+  #answers(): Uint8Array[] {
+    const { crypto, claims, messageKey } = this.#options;
+    const messages: Uint8Array[] = [];
+    for (const event of this.#machine.takeEvents()) {
+      if (event.type !== 'needsEvidence') continue;
+      const [evidence] = answerChallenges(crypto, claims(), [event.leaf], messageKey);
+      messages.push(this.#machine.answer(event.id, evidence));
+    }
+    return messages;
+  }
 }

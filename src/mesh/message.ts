@@ -7,7 +7,7 @@
 import { concat } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import { type CborValue, decode, encode } from '../envelope/cbor.ts';
-import { anything, type Fields, fields, text, uint } from '../envelope/fields.ts';
+import { anything, bytesBetween, type Fields, fields, text, uint } from '../envelope/fields.ts';
 
 /** The channel's own limit on a message. */
 export const MOST_MESSAGE_BYTES = 16 * 1024 * 1024;
@@ -17,7 +17,7 @@ const shapes = {
   request: { id: uint(), operation: text(64), body: anything },
   response: { id: uint(), body: anything },
   refusal: { id: uint(), code: text(96, CODE), message: text(1024) },
-  attestation: { body: anything },
+  attestation: { body: bytesBetween(1, 64 * 1024) },
 } as const;
 
 type Kind = keyof typeof shapes;

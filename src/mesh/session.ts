@@ -11,7 +11,7 @@ import type { Peer } from '../channel/credential.ts';
 import type { Moment } from '../channel/limits.ts';
 import type { CborValue } from '../envelope/cbor.ts';
 import type { Clock, Connection, Logger } from '../ports.ts';
-import type { PeerAttestation } from './attestation.ts';
+import type { SessionAttestation } from './attestation.ts';
 import { Exchange, type RequestOptions } from './exchange.ts';
 import { decodeMessage, encodeMessage, type Message, refusalOf } from './message.ts';
 import type { OperationName } from './operations.ts';
@@ -21,7 +21,7 @@ const MOST_REQUESTS = 64;
 
 export interface SessionHandlers {
   /** The peer has proven who it is; returns what attests it, or undefined where evidence travels otherwise. */
-  authenticated(session: Session, peer: Peer): PeerAttestation | undefined;
+  authenticated(session: Session, peer: Peer): SessionAttestation | undefined;
   /** Both sides are satisfied: requests are answered from now on. */
   ready(session: Session): void;
   /** Answers one request; what it throws is refused and logged. */
@@ -51,7 +51,7 @@ export class Session {
   readonly #ready: Promise<void>;
   #settleReady: { resolve(): void; reject(reason: OotoError): void } = { resolve() {}, reject() {} };
   #peer: Peer | undefined;
-  #attestation: PeerAttestation | undefined;
+  #attestation: SessionAttestation | undefined;
   #isReady = false;
   #ended = false;
   #requests = 0;
@@ -169,7 +169,7 @@ export class Session {
       this.#becomeReady();
       return;
     }
-    for (const body of this.#attestation.start()) this.#send({ kind: 'attestation', body });
+    for (const body of this.#attestation.start(this.#moment())) this.#send({ kind: 'attestation', body });
   }
 
   #receive(message: Message): void {
@@ -183,25 +183,19 @@ export class Session {
     else this.#exchange.settle(message);
   }
 
-  #attest(body: CborValue): void {
+  #attest(body: Uint8Array): void {
     const attestation = this.#attestation;
     if (!attestation)
       throw new OotoError('OOTO_MESH_MESSAGE', 'peer', 'no attestation is due on this channel');
-    for (const reply of attestation.receive(body)) this.#send({ kind: 'attestation', body: reply });
-    if (attestation.satisfied && !this.#isReady) this.#becomeReady();
+    for (const reply of attestation.receive(body, this.#moment()))
+      this.#send({ kind: 'attestation', body: reply });
+    if (attestation.isSatisfied && !this.#isReady) this.#becomeReady();
   }
 
   #becomeReady(): void {
     this.#isReady = true;
     this.#settleReady.resolve();
     this.#handlers.ready(this);
-  }
-
-  /** Asks the attestation machine whether something is due; called by the node's timer. */
-  attestAgain(): void {
-    this.#step(() => {
-      for (const body of this.#attestation?.tick() ?? []) this.#send({ kind: 'attestation', body });
-    });
   }
 
   async #answer(id: number, operation: string, body: CborValue): Promise<void> {
@@ -243,10 +237,17 @@ export class Session {
 
   #setTimer(): void {
     this.#cancelTimer();
-    const deadline = this.#channel.deadline();
-    if (deadline === Number.POSITIVE_INFINITY || this.#ended) return;
-    const wait = Math.max(0, deadline - this.#clock.monotonic());
-    this.#cancelTimer = this.#clock.after(wait, () => this.#step(() => this.#channel.tick(this.#moment())));
+    const due = Math.min(this.#channel.deadline(), this.#attestation?.deadline ?? Number.POSITIVE_INFINITY);
+    if (due === Number.POSITIVE_INFINITY || this.#ended) return;
+    const wait = Math.max(0, due - this.#clock.monotonic());
+    this.#cancelTimer = this.#clock.after(wait, () => this.#step(() => this.#tick()));
+  }
+
+  #tick(): void {
+    const now = this.#moment();
+    this.#channel.tick(now);
+    for (const body of this.#attestation?.tick(now) ?? []) this.#send({ kind: 'attestation', body });
+    if (this.#attestation?.isSatisfied && !this.#isReady) this.#becomeReady();
   }
 
   #moment(): Moment {

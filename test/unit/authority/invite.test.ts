@@ -35,7 +35,13 @@ function invite(overrides: { id?: string; expires?: number; mesh?: Uint8Array } 
     { mesh: meshId, publicKey, id, expires: now + 1000, ...overrides },
     mesh.operator,
   );
-  return { grant: encodeGrant(grant), genesis: mesh.record.encoded, addresses: ['127.0.0.1:1'], seed };
+  return {
+    grant: encodeGrant(grant),
+    genesis: mesh.record.encoded,
+    root: new Uint8Array(1),
+    addresses: ['127.0.0.1:1'],
+    seed,
+  };
 }
 
 const request = (changes = {}) =>

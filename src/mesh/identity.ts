@@ -1,0 +1,120 @@
+/**
+ * Whose word counts in a mesh. What flows through here: the genesis record and the group key's certificate make
+ * the mesh's trust; what a peer presents in a handshake is judged against it; out comes the peer as the rest of
+ * this room knows it. A node with a mesh head that is too old, or none, begins no session with members.
+ */
+
+import { readNodeId } from '../authority/certification.ts';
+import { type ValidCredential, validateCredential } from '../authority/credential.ts';
+import { type GenesisRecord, verifyGenesisRecord } from '../authority/genesis.ts';
+import type { HeadView, MeshHead } from '../authority/head.ts';
+import { readRequest, requireMesh } from '../authority/request.ts';
+import { OotoError } from '../base/errors.ts';
+import { hex } from '../base/hex.ts';
+import type { Tier } from '../cert/tier.ts';
+import { type Root, validateRoot } from '../cert/validate.ts';
+import type { CredentialVerifier, Peer } from '../channel/credential.ts';
+import type { Crypto } from '../crypto/crypto.ts';
+import { type ChannelKind, ROLES, type Role } from './operations.ts';
+import { type Policy, readPolicy } from './policy.ts';
+
+/** How long an enrolling node may keep its channel. */
+const ENROLMENT_MS = 120_000;
+
+export interface MeshTrust {
+  genesis: GenesisRecord;
+  root: Root;
+  policy: Policy;
+}
+
+/** @throws OOTO_AUTHORITY_*, OOTO_CERT_*, OOTO_ENVELOPE_* (peer) unless record and root belong together. */
+export function readTrust(crypto: Crypto, genesisRecord: Uint8Array, root: Uint8Array): MeshTrust {
+  const genesis = verifyGenesisRecord(crypto, genesisRecord);
+  const validRoot = validateRoot(crypto, { certificate: root, trustDomain: hex(genesis.meshId) });
+  if (hex(validRoot.publicKey) !== hex(genesis.groupKey))
+    throw new OotoError('OOTO_MESH_ROOT', 'peer', 'the root certificate is not that of the group key');
+  return { genesis, root: validRoot, policy: policyOf(genesis) };
+}
+
+export function policyOf(genesis: GenesisRecord): Policy {
+  return readPolicy(genesis.draft.policy, 'policy');
+}
+
+/** The peer of a session, as policy and log speak of it. */
+export interface KnownPeer {
+  kind: ChannelKind;
+  id: string;
+  role: Role;
+  name: string;
+  tier: Tier;
+  /** Present for members. */
+  credential?: ValidCredential;
+}
+
+/** Judges members by the mesh's trust, and enrolling nodes by their request. */
+export function memberVerifier(
+  crypto: Crypto,
+  trust: MeshTrust,
+  head: HeadView,
+  onHead: (head: MeshHead) => void,
+): CredentialVerifier {
+  return (presented, now) => {
+    if (presented.kind === 'enrol') return enrolling(crypto, trust, presented, now.wall);
+    const member = validateCredential(crypto, trust, presented.credential, {
+      time: now.wall,
+      expectedId: presented.id,
+    });
+    requireRole(member.role);
+    if (member.credential.head) onHead(head.stage(member.credential.head, now.wall).head);
+    head.requireFresh(now.wall, trust.policy.headMaximumAgeMs);
+    return {
+      id: member.id,
+      kind: presented.kind,
+      identityKey: member.publicKey,
+      subject: member.tbsSha256,
+      notAfter: member.notAfter,
+      details: member,
+    };
+  };
+}
+
+/** Who was verified, for dispatch and policy. */
+export function knownPeer({ identity }: Peer): KnownPeer {
+  const { id, kind } = identity;
+  if (kind === 'founder') return { kind, id, role: 'authority', name: id, tier: 'software' };
+  const { role, name } = readNodeId(id);
+  const known = { kind, id, role: requireRole(role), name };
+  if (kind === 'enrol') return { ...known, tier: 'software' };
+  const credential = identity.details as ValidCredential;
+  return { ...known, tier: credential.tier, credential };
+}
+
+function enrolling(
+  crypto: Crypto,
+  { genesis }: MeshTrust,
+  { id, kind, credential }: Parameters<CredentialVerifier>[0],
+  now: number,
+): ReturnType<CredentialVerifier> {
+  const request = readRequest(crypto, credential);
+  requireMesh(request, genesis.meshId);
+  if (request.id !== id)
+    throw new OotoError(
+      'OOTO_MESH_ENROLMENT',
+      'peer',
+      'the request is for another name than the one presented',
+    );
+  return {
+    id,
+    kind,
+    identityKey: request.key,
+    subject: request.digest,
+    notAfter: now + ENROLMENT_MS,
+    details: request,
+  };
+}
+
+function requireRole(role: string): Role {
+  if (!(ROLES as readonly string[]).includes(role))
+    throw new OotoError('OOTO_MESH_ROLE', 'peer', `this mesh has no role ${role}`);
+  return role as Role;
+}

@@ -1,0 +1,219 @@
+/**
+ * How a node comes to its certificate. What flows through here, in order: the invite names mesh and authority; the
+ * node signs a request with its identity key and spends the invite on it; over an enrolment channel it is given
+ * the nonces of the members, answers them with one piece of evidence, and gets certificate, proofs and head, all
+ * of which it judges itself before it stores them. Renewal is the same over a member's session, without invite.
+ */
+
+import { encodeEnrolmentEvidence, enrolmentMessage } from '../attest/evidence.ts';
+import { enrolmentQualifyingData } from '../attest/qualifying.ts';
+import { nodeIdOf } from '../authority/certification.ts';
+import {
+  encodeCredential,
+  logProofs,
+  type ValidCredential,
+  validateCredential,
+} from '../authority/credential.ts';
+import { HeadView } from '../authority/head.ts';
+import { claimInvite, type Invite } from '../authority/invite.ts';
+import type { Application, Claim } from '../authority/member.ts';
+import { createRequest, type EnrolmentRequest } from '../authority/request.ts';
+import { OotoError } from '../base/errors.ts';
+import type { CborValue } from '../envelope/cbor.ts';
+import { bytes, bytesBetween, fields, list, nullable, object, text } from '../envelope/fields.ts';
+import type { MeshTrust } from './identity.ts';
+import { memberVerifier, readTrust } from './identity.ts';
+import type { MeshNode } from './node.ts';
+import { OwnCredentials } from './own-credential.ts';
+import type { Session } from './session.ts';
+
+export const CREDENTIAL_KEY = 'credential/current';
+export const ROOT_KEY = 'genesis/root';
+export { GENESIS_KEY } from './founding.ts';
+
+const ENROLMENT_MS = 30_000;
+
+export const nonceList = list(object({ member: text(63), nonce: bytes(32) }), { min: 1, max: 64 });
+
+export const issuedShape = {
+  certificate: bytesBetween(1, 8 * 1024),
+  proofs: logProofs,
+  head: nullable(bytesBetween(1, 4 * 1024)),
+} as const;
+
+/** Asks for the nonces, then for the certificate; carried by an enrolment channel or a member's session. */
+export interface Applicant {
+  challenge(body: CborValue): Promise<CborValue>;
+  apply(body: CborValue): Promise<CborValue>;
+}
+
+/** Joins the mesh of an invite and stores what was issued. @throws OOTO_AUTHORITY_*, OOTO_MESH_* and others. */
+export async function join(
+  node: MeshNode,
+  invite: Invite,
+  lifeMs: number,
+  signal: AbortSignal,
+): Promise<ValidCredential> {
+  const { crypto } = node.options;
+  const trust = readTrust(crypto, invite.genesis, invite.root);
+  node.trustMesh(trust);
+  const request = await newRequest(node, trust, lifeMs);
+  const session = await dialAsApplicant(node, trust, request, invite.addresses, signal);
+  try {
+    const signature = claimInvite(crypto, invite, request.digest);
+    const applicant: Applicant = {
+      challenge: (body) => session.request('enrol.challenge', body, { signal, timeoutMs: ENROLMENT_MS }),
+      apply: (body) => session.request('enrol.evidence', body, { signal, timeoutMs: ENROLMENT_MS }),
+    };
+    return await obtain(node, trust, request, { kind: 'invite', grant: invite.grant, signature }, applicant);
+  } finally {
+    session.close();
+  }
+}
+
+/** From request to stored credential, by whatever right and over whatever carries it. */
+export async function obtain(
+  node: MeshNode,
+  trust: MeshTrust,
+  request: EnrolmentRequest,
+  claim: Claim,
+  applicant: Applicant,
+): Promise<ValidCredential> {
+  const { crypto, clock, store } = node.options;
+  const nonces = nonceList(
+    await applicant.challenge({ request: request.encoded, claim: { ...claim } }),
+    'nonces',
+  );
+  const evidence = await enrolmentEvidence(node, trust, request, nonces);
+  const application: Application = { request: request.encoded, claim, nonces, evidence };
+  const answer = await applicant.apply(plain(application));
+  const issued = fields(answer, issuedShape, 'issued certificate');
+  const encoded = encodeCredential(issued);
+  const valid = validateCredential(crypto, trust, encoded, { time: clock.now(), expectedId: request.id });
+  if (issued.head) await node.adoptHead(node.head.stage(issued.head, clock.now()).head);
+  await store.commit([
+    { put: CREDENTIAL_KEY, value: encoded },
+    { put: ROOT_KEY, value: trust.root.der },
+    { put: 'genesis/record', value: trust.genesis.encoded },
+  ]);
+  await present(node, valid);
+  return valid;
+}
+
+/** Presents a valid credential with the newest head this node knows. */
+export async function present(node: MeshNode, valid: ValidCredential): Promise<void> {
+  const { certificate, proofs } = valid.credential;
+  const head = node.head.current?.encoded ?? null;
+  await node.becomeMember({
+    id: valid.id,
+    meshId: node.trust.genesis.meshId,
+    subject: valid.tbsSha256,
+    credential: encodeCredential({ certificate, proofs, head }),
+    notAfter: valid.notAfter,
+  });
+}
+
+/** The credential in the store, if it is still valid. */
+export function storedCredential(node: MeshNode): ValidCredential | undefined {
+  const { crypto, clock, store } = node.options;
+  const genesis = store.get('genesis/record');
+  const root = store.get(ROOT_KEY);
+  const credential = store.get(CREDENTIAL_KEY);
+  if (!genesis || !root || !credential) return undefined;
+  const trust = readTrust(crypto, genesis, root);
+  node.trustMesh(trust);
+  try {
+    return validateCredential(crypto, trust, credential, { time: clock.now() });
+  } catch (error) {
+    if (error instanceof OotoError && error.code === 'OOTO_CERT_EXPIRED') return undefined;
+    throw error;
+  }
+}
+
+export function newRequest(node: MeshNode, trust: MeshTrust, lifeMs: number): Promise<EnrolmentRequest> {
+  const { crypto, signer, role, name } = node.options;
+  const { algorithm, publicKey } = signer;
+  const { meshId } = trust.genesis;
+  return createRequest(
+    crypto,
+    {
+      mesh: meshId,
+      id: nodeIdOf(meshId, role, name),
+      key: { algorithm, bytes: publicKey },
+      life: Math.min(lifeMs, trust.policy.certificateLifeMs),
+      tier: 'software',
+      nonce: crypto.random.bytes(16),
+    },
+    signer,
+  );
+}
+
+async function dialAsApplicant(
+  node: MeshNode,
+  trust: MeshTrust,
+  request: EnrolmentRequest,
+  addresses: readonly string[],
+  signal: AbortSignal,
+): Promise<Session> {
+  const { crypto, clock, signer } = node.options;
+  const { meshId } = trust.genesis;
+  const own = await OwnCredentials.create(
+    { crypto, clock, signer },
+    {
+      kind: 'enrol',
+      id: request.id,
+      meshId,
+      subject: request.digest,
+      credential: request.encoded,
+      notAfter: clock.now() + ENROLMENT_MS,
+    },
+  );
+  const verifier = applicantVerifier(node, trust);
+  node.peers.join({ meshId, own: () => own.forChannel(), verifier, accept: [] });
+  let failure: unknown;
+  for (const address of addresses) {
+    try {
+      return await node.peers.dial(meshId, address, undefined, { signal });
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw new OotoError('OOTO_MESH_UNAVAILABLE', 'environment', 'no member of the authority can be reached', {
+    cause: failure,
+    hint: 'the invite names the addresses; is one of them up?',
+  });
+}
+
+/** Any authority member will do; it is judged like every member, and shows the head this node has not seen yet. */
+function applicantVerifier(node: MeshNode, trust: MeshTrust): ReturnType<typeof memberVerifier> {
+  const { crypto } = node.options;
+  const { meshId, groupKey } = trust.genesis;
+  const judge = (shown: HeadView) => memberVerifier(crypto, trust, shown, (head) => shown.accept(head));
+  return (presented, now) => {
+    const identity = judge(new HeadView(crypto, { meshId, groupKey }, undefined))(presented, now);
+    if ((identity.details as ValidCredential).role !== 'authority')
+      throw new OotoError('OOTO_MESH_ENROLMENT', 'peer', 'only members of the authority take enrolments');
+    return identity;
+  };
+}
+
+async function enrolmentEvidence(
+  node: MeshNode,
+  trust: MeshTrust,
+  request: EnrolmentRequest,
+  nonces: Application['nonces'],
+): Promise<Uint8Array> {
+  const { crypto, signer } = node.options;
+  const { meshId } = trust.genesis;
+  const qualifying = enrolmentQualifyingData(crypto, { meshId, request: request.digest, nonces });
+  const claims = node.claims(meshId, request.id);
+  return encodeEnrolmentEvidence(claims, qualifying, await signer.sign(enrolmentMessage(claims, qualifying)));
+}
+
+function plain(application: Application): CborValue {
+  return {
+    ...application,
+    claim: { ...application.claim },
+    nonces: application.nonces.map((nonce) => ({ ...nonce })),
+  } as CborValue;
+}

@@ -1,0 +1,221 @@
+/**
+ * A node of the mesh. What flows through here: peers authenticate and attest each other; each request is looked
+ * up in the table of operations, judged by policy, and handed to the one handler of that operation; the node's
+ * own requests go to peers by id. State that must outlive the process is in the store.
+ */
+
+import type { SoftwareClaims } from '../attest/evidence.ts';
+import { HeadView, type MeshHead } from '../authority/head.ts';
+import { OotoError } from '../base/errors.ts';
+import type { Peer } from '../channel/credential.ts';
+import type { Crypto } from '../crypto/crypto.ts';
+import type { CborValue } from '../envelope/cbor.ts';
+import type { Clock, Logger, Signer, Store, Transport } from '../ports.ts';
+import { SessionAttestation } from './attestation.ts';
+import type { RequestOptions } from './exchange.ts';
+import { type FounderAttestation, founderAttestation } from './founder-attestation.ts';
+import { type KnownPeer, knownPeer, type MeshTrust, memberVerifier } from './identity.ts';
+import { admitOperation, type OperationName, type Role } from './operations.ts';
+import { OwnCredentials, type Presentation } from './own-credential.ts';
+import { Peers } from './peers.ts';
+import { decide, type Policy } from './policy.ts';
+import type { Session } from './session.ts';
+
+/** Answers one kind of request of a peer that may ask it. */
+export type Handler = (peer: KnownPeer, body: CborValue, session: Session) => CborValue | Promise<CborValue>;
+
+export interface NodeOptions {
+  crypto: Crypto;
+  clock: Clock;
+  logger: Logger;
+  store: Store;
+  transport: Transport;
+  signer: Signer;
+  role: Role;
+  name: string;
+  /** Digest of the software manifest that this node was started from, 32 bytes. */
+  manifest: Uint8Array;
+  /** Names and versions for people. */
+  versions: ReadonlyMap<string, string>;
+  epochMs: number;
+}
+
+export class MeshNode {
+  readonly options: NodeOptions;
+  readonly peers: Peers;
+  readonly #handlers = new Map<OperationName, Handler>();
+  #trust: MeshTrust | undefined;
+  #head: HeadView | undefined;
+  #own: OwnCredentials | undefined;
+  #founding: FounderAttestation | undefined;
+
+  constructor(options: NodeOptions) {
+    this.options = options;
+    const { crypto, clock, logger, transport, epochMs } = options;
+    this.peers = new Peers({
+      crypto,
+      clock,
+      logger,
+      transport,
+      epochMs,
+      handlers: {
+        authenticated: (session, peer) => this.#attestationFor(session, peer),
+        ready: (session) => this.#noteReady(session),
+        answer: (session, operation, body) => this.#answer(session, operation, body),
+      },
+    });
+  }
+
+  /** The mesh this node is in. @throws OOTO_MESH_NOT_JOINED (caller). */
+  get trust(): MeshTrust {
+    return present(this.#trust);
+  }
+
+  get head(): HeadView {
+    return present(this.#head);
+  }
+
+  get own(): OwnCredentials {
+    return present(this.#own);
+  }
+
+  get isMember(): boolean {
+    return this.#own !== undefined;
+  }
+
+  get policy(): Policy {
+    return this.trust.policy;
+  }
+
+  /** Knows the mesh from now on; not yet as a member. */
+  trustMesh(trust: MeshTrust): void {
+    const { crypto, store } = this.options;
+    const { meshId, groupKey } = trust.genesis;
+    this.#trust = trust;
+    this.#head ??= new HeadView(crypto, { meshId, groupKey }, store.get(HeadView.storeKey));
+  }
+
+  /** Stands in the genesis draft as a founder. */
+  attestAsFounder(founding: FounderAttestation): void {
+    this.#founding = founding;
+  }
+
+  /** Presents this certificate from now on; the first time, begins to stand in the mesh as a member. */
+  async becomeMember(presentation: Omit<Presentation, 'kind'>): Promise<void> {
+    const { crypto, clock, signer, role } = this.options;
+    const member = { kind: 'member' as const, ...presentation };
+    if (this.#own) {
+      await this.#own.present(member);
+      return;
+    }
+    this.#own = await OwnCredentials.create({ crypto, clock, signer }, member);
+    this.peers.join({
+      meshId: presentation.meshId,
+      own: () => this.own.forChannel(),
+      verifier: memberVerifier(crypto, this.trust, this.head, (head) => void this.adoptHead(head)),
+      accept: role === 'authority' ? ['member', 'enrol'] : ['member'],
+    });
+  }
+
+  /** Keeps a verified head that is newer than the one known. */
+  async adoptHead(head: MeshHead): Promise<void> {
+    const { changes } = this.head.stage(head.encoded, this.options.clock.now());
+    if (changes.length === 0) return;
+    await this.options.store.commit(changes);
+    this.head.accept(head);
+  }
+
+  handle(operation: OperationName, handler: Handler): void {
+    this.#handlers.set(operation, handler);
+  }
+
+  /** A live session with a member, dialled if there is none. */
+  async session(id: string, addresses: readonly string[], signal?: AbortSignal): Promise<Session> {
+    const { meshId } = this.trust.genesis;
+    const live = this.peers.with(meshId, id);
+    if (live) return live;
+    let failure: unknown = new OotoError(
+      'OOTO_MESH_NO_ADDRESS',
+      'environment',
+      `no address of ${id} is known`,
+    );
+    for (const address of addresses) {
+      try {
+        return await this.peers.dial(meshId, address, id, signal ? { signal } : {});
+      } catch (error) {
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+
+  /** Asks a member that is connected, or can be reached at one of `addresses`. */
+  async ask(
+    to: { id: string; addresses: readonly string[] },
+    operation: OperationName,
+    body: CborValue,
+    options?: RequestOptions,
+  ): Promise<CborValue> {
+    const session = await this.session(to.id, to.addresses, options?.signal);
+    return session.request(operation, body, options);
+  }
+
+  /** What this node says of its software, now. */
+  claims(meshId: Uint8Array, node: string): SoftwareClaims {
+    const { manifest, versions, clock } = this.options;
+    return { mesh: meshId, node, manifest, versions: new Map(versions), time: clock.now() };
+  }
+
+  async close(): Promise<void> {
+    await this.peers.close();
+  }
+
+  /** Members and founders attest each other; an enrolment carries its evidence in the request. */
+  #attestationFor(session: Session, peer: Peer): SessionAttestation | undefined {
+    const { kind } = peer.identity;
+    if (kind === 'founder') return founderAttestation(this, present(this.#founding), session, peer);
+    return kind === 'enrol' || !this.#own ? undefined : this.#memberAttestation(session, peer);
+  }
+
+  #memberAttestation(session: Session, peer: Peer): SessionAttestation {
+    const { presentation, messageKey } = this.own;
+    const { attestationIntervalMs, manifests } = this.policy;
+    return new SessionAttestation({
+      crypto: this.options.crypto,
+      channel: session.channel,
+      ownSubject: presentation.subject,
+      peer: {
+        meshId: presentation.meshId,
+        nodeId: peer.identity.id,
+        tier: knownPeer(peer).tier,
+        key: { algorithm: 'ed25519', bytes: peer.delegation.messageKey },
+        subject: peer.identity.subject,
+      },
+      policy: { manifests, minimumTier: 'software', maximumAgeMs: 2 * attestationIntervalMs },
+      intervalMs: attestationIntervalMs,
+      claims: () => this.claims(presentation.meshId, presentation.id),
+      messageKey,
+    });
+  }
+
+  #noteReady(session: Session): void {
+    const { id, kind } = session.peer.identity;
+    this.options.logger.log('info', 'session ready', { peer: id, kind, remote: session.remoteAddress });
+  }
+
+  async #answer(session: Session, name: string, body: CborValue): Promise<CborValue> {
+    const peer = knownPeer(session.peer);
+    const operation = admitOperation(name, this.options.role, peer.kind);
+    if (peer.kind === 'member') decide(this.policy, peer, operation);
+    const handler = this.#handlers.get(operation);
+    if (!handler)
+      throw new OotoError('OOTO_MESH_NOT_READY', 'local', `this node does not answer ${operation} yet`);
+    return handler(peer, body, session);
+  }
+}
+
+function present<T>(value: T | undefined): T {
+  if (value === undefined)
+    throw new OotoError('OOTO_MESH_NOT_JOINED', 'caller', 'this node is in no mesh yet');
+  return value;
+}
