@@ -20,7 +20,6 @@ export const TAG = {
 } as const;
 
 const MAX_OID_BYTES = 32;
-const UTC_TIME = /^\d{12}Z$/;
 const GENERALIZED_TIME = /^\d{14}Z$/;
 
 export class DerReader {
@@ -110,7 +109,7 @@ export class DerReader {
     const tag = this.has(TAG.utcTime) ? TAG.utcTime : TAG.generalizedTime;
     const digits = String.fromCharCode(...this.contents(tag).subarray(0, 16));
     const full = tag === TAG.utcTime ? centuryOf(digits) : digits;
-    if (!GENERALIZED_TIME.test(full)) throw malformed('a time is not written YYYYMMDDHHMMSSZ');
+    if (!GENERALIZED_TIME.test(full)) throw malformed('a time is not written [YY]YYMMDDHHMMSSZ');
     const time = Date.UTC(+full.slice(0, 4), +full.slice(4, 6) - 1, +full.slice(6, 8), ...clockOf(full));
     if (generalizedTime(time) !== full) throw malformed('a time is not in the calendar');
     if (tag === TAG.generalizedTime && +full.slice(0, 4) < 2050)
@@ -142,7 +141,6 @@ export class DerReader {
 
 /** The UTCTime digits with the century that RFC 5280 gives them. */
 function centuryOf(digits: string): string {
-  if (!UTC_TIME.test(digits)) throw malformed('a time is not written YYMMDDHHMMSSZ');
   return `${+digits.slice(0, 2) < 50 ? '20' : '19'}${digits}`;
 }
 

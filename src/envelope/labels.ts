@@ -24,6 +24,7 @@ export const LABELS = [
   'attestation-challenge',
   'software-manifest',
   'enrolment-nonces',
+  'enrolment-qualifying',
   'enrolment-evidence',
   // authority
   'enrolment-request',

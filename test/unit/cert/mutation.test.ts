@@ -340,6 +340,13 @@ test('a rightly signed leaf below the least tier is refused', async () => {
     validateCertificate(crypto, { certificate, root, time: NOW, minimumTier });
 });
 
+test('the trust domain itself is nobody, whoever is expected', async () => {
+  const root = await issueRoot();
+  const tbs = named(`spiffe://${TRUST_DOMAIN}`);
+  const certificate = d.assemble(tbs, signTbs(tbs));
+  assert.throwsCode(() => validateCertificate(crypto, { certificate, root, time: NOW }), 'OOTO_CERT_ID');
+});
+
 test('outside the signed part: algorithm, signature, what follows', async () => {
   const root = await issueRoot();
   const tbs = d.buildTbs();

@@ -1,0 +1,86 @@
+/**
+ * The software manifest: which program this is, as a list of files with their SHA-256. What flows through here:
+ * measured files become one canonical list, ascending by path; its digest is what evidence names, what policy
+ * accepts, and what a release signs.
+ */
+import { compare, concat, utf8 } from '../base/bytes.ts';
+import { OotoError } from '../base/errors.ts';
+import type { Crypto } from '../crypto/crypto.ts';
+import { decode, encode } from '../envelope/cbor.ts';
+import { bytes, type Fields, fields, list, object, text, uint } from '../envelope/fields.ts';
+import { label } from '../envelope/labels.ts';
+
+const MAX_FILES = 8192;
+const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
+const MAX_PATH_BYTES = 1024;
+
+const fileShape = {
+  /** Relative to the program's folder, `/` between segments. */
+  path: text(MAX_PATH_BYTES),
+  /** Bytes. */
+  size: uint(),
+  sha256: bytes(32),
+} as const;
+
+export type ManifestFile = Fields<typeof fileShape>;
+
+/** Strictly ascending by the UTF-8 bytes of the paths. */
+export interface Manifest {
+  readonly files: readonly ManifestFile[];
+}
+
+/**
+ * The manifest of these files, in whatever order they were measured.
+ * @throws OOTO_ATTEST_MANIFEST_FORM (peer) for a path twice, or one that is not plain and relative.
+ */
+export function createManifest(files: readonly ManifestFile[]): Manifest {
+  const manifest = { files: [...files].sort(byPath) };
+  requireCanonical(manifest);
+  return manifest;
+}
+
+export function encodeManifest({ files }: Manifest): Uint8Array {
+  return encode({ files: files.map(({ path, size, sha256 }) => ({ path, size, sha256 })) });
+}
+
+/**
+ * The manifest in `encoded`.
+ * @throws OOTO_ENVELOPE_SIZE, OOTO_ENVELOPE_CBOR, OOTO_ENVELOPE_FIELD, OOTO_ATTEST_MANIFEST_FORM (peer).
+ */
+export function readManifest(encoded: Uint8Array): Manifest {
+  const value = decode(encoded, { maxBytes: MAX_MANIFEST_BYTES });
+  const files = list(object(fileShape), { min: 1, max: MAX_FILES });
+  const manifest = fields(value, { files }, 'manifest');
+  requireCanonical(manifest);
+  return manifest;
+}
+
+/** SHA-256 over label and encoding. */
+export function manifestDigest(crypto: Crypto, manifest: Manifest): Uint8Array {
+  return crypto.sha256(concat(label('software-manifest'), encodeManifest(manifest)));
+}
+
+function requireCanonical({ files }: Manifest): void {
+  if (files.length < 1 || files.length > MAX_FILES) throw malformed(`it lists ${files.length} files`);
+  for (const { path } of files) requirePlain(path);
+  if (files.some((file, i) => i > 0 && byPath(files[i - 1], file) >= 0))
+    throw malformed('its paths do not strictly ascend');
+}
+
+/** A path that means the same everywhere: relative, without dot segments, back slashes or control characters. */
+function requirePlain(path: string): void {
+  const isPlain = path
+    .split('/')
+    .every(
+      (segment) => segment !== '' && segment !== '.' && segment !== '..' && !/[\\\p{Cc}]/u.test(segment),
+    );
+  if (!isPlain || utf8(path).length > MAX_PATH_BYTES) throw malformed('a path is not plain and relative');
+}
+
+function byPath(a: ManifestFile, b: ManifestFile): number {
+  return compare(utf8(a.path), utf8(b.path));
+}
+
+function malformed(what: string): OotoError {
+  return new OotoError('OOTO_ATTEST_MANIFEST_FORM', 'peer', `not a canonical manifest: ${what}`);
+}
