@@ -4,13 +4,13 @@
  * to the other, cut in pieces if wanted, and lets a test change them on the way.
  */
 import { createHash } from 'node:crypto';
-import { utf8, utf8Decode } from '../../src/base/bytes.ts';
+import { readU32be, utf8, utf8Decode } from '../../src/base/bytes.ts';
 import { OotoError } from '../../src/base/errors.ts';
 import { Channel, type ChannelEvent, type ChannelOptions } from '../../src/channel/channel.ts';
 import type { CredentialKind, CredentialVerifier, OwnCredential } from '../../src/channel/credential.ts';
 import { type Delegation, delegationMessage, encodeDelegation } from '../../src/channel/delegation.ts';
 import type { Moment } from '../../src/channel/limits.ts';
-import type { Crypto } from '../../src/crypto/crypto.ts';
+import type { Crypto, RecordFrame } from '../../src/crypto/crypto.ts';
 import { Ed25519SigningKey } from '../../src/envelope/keys.ts';
 import type { Random } from '../../src/ports.ts';
 import { testCrypto } from './crypto.ts';
@@ -79,7 +79,7 @@ export function makeParty(crypto: Crypto, name: string, options: PartyOptions = 
 
 /** Accepts the credentials of these parties. */
 export function verifierOf(...parties: readonly Party[]): CredentialVerifier {
-  return (presented, now) => {
+  return (presented) => {
     const party = parties.find(({ name }) => name === utf8Decode(presented.credential));
     if (!party) throw new OotoError('OOTO_TEST_UNKNOWN_PARTY', 'peer', 'nobody knows this party');
     return {
@@ -87,8 +87,27 @@ export function verifierOf(...parties: readonly Party[]): CredentialVerifier {
       kind: party.own.kind,
       identityKey: { algorithm: 'ed25519', bytes: party.identity.publicKey },
       subject: party.subject,
-      notAfter: now.wall + 4 * 3_600_000,
+      notAfter: START.wall + 48 * 3_600_000,
     };
+  };
+}
+
+/** The frames that bytes of the wire consist of, length prefixes included. */
+export function framesOf(bytes: Uint8Array): Uint8Array[] {
+  const frames: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length; at += frames[frames.length - 1].length)
+    frames.push(bytes.subarray(at, at + 4 + readU32be(bytes, at)));
+  return frames;
+}
+
+/** Lets a test change the records of a peer that has the keys: a liar inside the channel. */
+export function rogueCrypto(crypto: Crypto, change: (record: RecordFrame) => RecordFrame[]): Crypto {
+  return {
+    ...crypto,
+    recordCipher(key) {
+      const cipher = crypto.recordCipher(key);
+      return { ...cipher, seal: (records) => cipher.seal(records.flatMap(change)) };
+    },
   };
 }
 

@@ -1,0 +1,333 @@
+/** Epochs: when they change, under what traffic, what a liar or a silent peer can do, and what is left of old keys. */
+import fc from 'fast-check';
+import { concat, readU32be, utf8 } from '../../../src/base/bytes.ts';
+import { FRAME } from '../../../src/channel/wire.ts';
+import type { Crypto } from '../../../src/crypto/crypto.ts';
+import { bytes, equal, is, not, ok } from '../../support/assert.ts';
+import { testCrypto } from '../../support/crypto.ts';
+import {
+  framesOf,
+  makeParty,
+  Pair,
+  type PairOptions,
+  rogueCrypto,
+  type Side,
+  START,
+  seededRandom,
+} from '../../support/network.ts';
+import { suite } from '../../support/suite.ts';
+
+const test = suite('channel epochs', { timeout: 30_000 });
+const MESSAGE = utf8('a message');
+
+const typesOf = (bytesOfFlight: Uint8Array) => framesOf(bytesOfFlight).map((frame) => frame[4]);
+const epochsOf = (bytesOfFlight: Uint8Array) => framesOf(bytesOfFlight).map((frame) => readU32be(frame, 5));
+
+/** Runs the pair and notes what each side sent. */
+function observed(pair: Pair): { from: Side; type: number; epoch: number }[] {
+  const seen: { from: Side; type: number; epoch: number }[] = [];
+  pair.tamper = (flight, from) => {
+    typesOf(flight).forEach((type, i) => void seen.push({ from, type, epoch: epochsOf(flight)[i] }));
+    return [flight];
+  };
+  pair.run();
+  return seen;
+}
+
+test('an epoch is due within the last tenth of its 60 seconds, another moment on every channel', () => {
+  const due = new Set<number>();
+  for (let i = 0; i < 8; i++) {
+    const pair = Pair.established({ seed: `jitter ${i}` });
+    const at = pair.initiator.deadline() - pair.now.monotonic;
+    ok(at > 54_000 && at <= 60_000, `${at}`);
+    due.add(at);
+  }
+  ok(due.size > 4);
+});
+
+test('the change goes in the order of the protocol', () => {
+  const pair = Pair.established();
+  pair.advance(60_000);
+  equal(observed(pair), [
+    { from: 'initiator', type: FRAME.epochOffer, epoch: 0 },
+    { from: 'responder', type: FRAME.epochAnswer, epoch: 0 },
+    { from: 'initiator', type: FRAME.epochConfirmation, epoch: 1 },
+    { from: 'responder', type: FRAME.epochSwitched, epoch: 1 },
+  ]);
+  equal(
+    pair.events.initiator.filter(({ type }) => type === 'epoch'),
+    [{ type: 'epoch', epoch: 1 }],
+  );
+});
+
+test('the responder asks when the initiator does not offer, and asks once', () => {
+  const pair = Pair.established({ initiator: { limits: { epochMs: 10_000_000 } } });
+  pair.advance(66_000);
+  equal(
+    observed(pair).map(({ type }) => type),
+    [FRAME.epochRequest, FRAME.epochOffer, FRAME.epochAnswer, FRAME.epochConfirmation, FRAME.epochSwitched],
+  );
+  is(pair.responder.status.epoch, 1);
+});
+
+test('both sides at once: one change comes of it', () => {
+  const pair = Pair.established();
+  pair.initiator.renewEpoch();
+  pair.responder.renewEpoch();
+  pair.run();
+  is(pair.initiator.status.epoch, 1);
+  is(pair.responder.status.epoch, 1);
+  pair.initiator.send(MESSAGE);
+  pair.responder.send(MESSAGE);
+  pair.run();
+  equal(pair.takeMessages('initiator'), [MESSAGE]);
+  equal(pair.takeMessages('responder'), [MESSAGE]);
+});
+
+test('wear in either direction brings a new epoch', () => {
+  for (const [limits, sender] of [
+    [{ epochRecords: 4 }, 'initiator'],
+    [{ epochRecords: 4 }, 'responder'],
+    [{ epochBytes: 2_000 }, 'initiator'],
+    [{ epochBytes: 2_000 }, 'responder'],
+  ] as const) {
+    const pair = Pair.established({ both: { limits } });
+    for (let i = 0; i < 6; i++) {
+      pair[sender].send(new Uint8Array(500));
+      pair.run();
+    }
+    ok(pair.initiator.status.epoch >= 1, JSON.stringify(limits));
+  }
+});
+
+test('property: traffic in both directions at every step of a change loses and reorders nothing', () => {
+  const step = fc.constantFrom('initiator', 'responder', 'send-i', 'send-r', 'renew-i', 'renew-r');
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 10, maxLength: 60 }), (steps) => {
+      const pair = Pair.established();
+      const sent = { initiator: [] as Uint8Array[], responder: [] as Uint8Array[] };
+      const send = (side: Side) => {
+        const message = utf8(`${side} ${sent[side].length}`);
+        pair[side].send(message);
+        sent[side].push(message);
+      };
+      for (const one of steps) {
+        if (one === 'initiator' || one === 'responder') pair.move(one);
+        else if (one === 'send-i') send('initiator');
+        else if (one === 'send-r') send('responder');
+        else if (one === 'renew-i') pair.initiator.renewEpoch();
+        else pair.responder.renewEpoch();
+      }
+      pair.run();
+      equal(pair.takeMessages('responder'), sent.initiator);
+      equal(pair.takeMessages('initiator'), sent.responder);
+      is(pair.initiator.status.epoch, pair.responder.status.epoch);
+      is(pair.initiator.state, 'established');
+    }),
+    { numRuns: 25 },
+  );
+});
+
+test('no data of the new epoch is sent before the peer has signed it', () => {
+  const pair = Pair.established();
+  pair.initiator.renewEpoch();
+  pair.move('initiator');
+  pair.initiator.send(MESSAGE);
+  equal(epochsOf(pair.initiator.flush(pair.now)), [0]);
+  pair.responder.send(MESSAGE);
+  const flight = pair.responder.flush(pair.now);
+  equal(epochsOf(flight), [0, 0]);
+  equal(typesOf(flight), [FRAME.epochAnswer, FRAME.batch]);
+});
+
+test('without a new epoch both sides close at 90 seconds', () => {
+  const pair = Pair.established();
+  pair.tamper = () => [];
+  pair.advance(60_000);
+  pair.move('initiator');
+  is(pair.initiator.deadline(), 1_000 + 90_000);
+  pair.advance(29_999);
+  is(pair.initiator.state, 'established');
+  pair.advance(1);
+  is(pair.closedBy('initiator'), 'OOTO_CHANNEL_EPOCH_OVERDUE');
+  is(pair.closedBy('responder'), 'OOTO_CHANNEL_EPOCH_OVERDUE');
+});
+
+test('a change that stops half-way does not keep the channel alive', () => {
+  for (let stopAfter = 1; stopAfter <= 3; stopAfter++) {
+    const pair = Pair.established();
+    pair.advance(60_000);
+    let flights = 0;
+    pair.tamper = (flight) => (flights++ < stopAfter ? [flight] : []);
+    pair.run();
+    pair.advance(30_000);
+    is(pair.closedBy('initiator'), 'OOTO_CHANNEL_EPOCH_OVERDUE', `after ${stopAfter}`);
+    if (stopAfter < 3) is(pair.closedBy('responder'), 'OOTO_CHANNEL_EPOCH_OVERDUE', `after ${stopAfter}`);
+  }
+});
+
+test('a record of an older epoch closes the channel', () => {
+  const pair = Pair.established();
+  pair.initiator.send(MESSAGE);
+  const old = pair.initiator.flush(pair.now);
+  pair.inject('initiator', old);
+  pair.initiator.renewEpoch();
+  pair.run();
+  pair.inject('initiator', old);
+  is(pair.closedBy('responder'), 'OOTO_CHANNEL_EPOCH');
+  is(pair.takeMessages('responder').length, 1);
+});
+
+test('a record of an epoch that does not exist closes the channel', () => {
+  const pair = Pair.established();
+  pair.initiator.send(MESSAGE);
+  const record = pair.initiator.flush(pair.now);
+  pair.inject('initiator', record.with(8, 1));
+  is(pair.closedBy('responder'), 'OOTO_CHANNEL_EPOCH');
+});
+
+test('data as the first record of an epoch closes the channel: only the switch may open it', () => {
+  const pair = Pair.established();
+  pair.initiator.renewEpoch();
+  pair.move('initiator');
+  pair.move('responder');
+  pair.initiator.send(MESSAGE);
+  const [, data] = framesOf(pair.initiator.flush(pair.now));
+  is(data[4], FRAME.batch);
+  pair.inject('initiator', data);
+  is(pair.closedBy('responder'), 'OOTO_CHANNEL_EPOCH');
+});
+
+test('any changed byte of any record of a change closes the channel', () => {
+  for (let nth = 0; nth < 4; nth++)
+    for (let place = 0; place < 12; place++) {
+      const pair = Pair.established();
+      let flight = 0;
+      pair.tamper = (sent) => {
+        if (flight++ !== nth) return [sent];
+        const at = 4 + Math.floor((place / 12) * (sent.length - 4));
+        return [sent.with(at, sent[at] ^ 0x40)];
+      };
+      pair.initiator.renewEpoch();
+      pair.run();
+      const victim = nth % 2 === 0 ? 'responder' : 'initiator';
+      ok(pair.closedBy(victim) !== undefined, `flight ${nth}, place ${place}`);
+    }
+});
+
+/** A pair of which one side changes its own control records before sealing them. */
+function liar(side: Side, type: number, change: (plaintext: Uint8Array) => Uint8Array): Pair {
+  const crypto = rogueCrypto(testCrypto(seededRandom('liar')), (record) => [
+    record.type === type ? { ...record, plaintext: change(record.plaintext) } : record,
+  ]);
+  const pair = Pair.established({ [side]: { crypto } });
+  pair.initiator.renewEpoch();
+  pair.run();
+  return pair;
+}
+
+test('a peer without the message key cannot begin an epoch', () => {
+  const flip = (plaintext: Uint8Array) => plaintext.with(0, plaintext[0] ^ 1);
+  is(liar('initiator', FRAME.epochConfirmation, flip).closedBy('responder'), 'OOTO_CHANNEL_EPOCH_SIGNATURE');
+  const withThief: PairOptions = {
+    parties: () => {
+      const honest = new Pair();
+      const { messageKey } = honest.bob.own;
+      const begin = 'ooto/1 epoch-transcript\0';
+      const sign = (message: Uint8Array) =>
+        String.fromCharCode(...message.subarray(0, begin.length)) === begin
+          ? new Uint8Array(64)
+          : messageKey.sign(message);
+      const own = { ...honest.bob.own, messageKey: { publicKey: messageKey.publicKey, sign } };
+      return { alice: honest.alice, bob: { ...honest.bob, own } };
+    },
+  };
+  const pair = Pair.established(withThief);
+  pair.initiator.renewEpoch();
+  pair.run();
+  is(pair.closedBy('initiator'), 'OOTO_CHANNEL_EPOCH_SIGNATURE');
+});
+
+test('an offer with an all-zero key is refused', () => {
+  const zero = (plaintext: Uint8Array) => plaintext.slice().fill(0, 0, 32);
+  const code = liar('initiator', FRAME.epochOffer, zero).closedBy('responder');
+  ok(code === 'OOTO_CRYPTO_KEY' || code === 'OOTO_CRYPTO_AUTHENTICATION', code);
+});
+
+test('control records with content that is not theirs are refused', () => {
+  const add = (plaintext: Uint8Array) => concat(plaintext, Uint8Array.of(1));
+  ok(liar('responder', FRAME.epochSwitched, add).closedBy('initiator') === 'OOTO_CHANNEL_FRAME');
+  ok(liar('responder', FRAME.epochAnswer, add).closedBy('initiator') !== undefined);
+  ok(liar('initiator', FRAME.epochOffer, add).closedBy('responder') !== undefined);
+  ok(liar('initiator', FRAME.epochConfirmation, add).closedBy('responder') !== undefined);
+});
+
+test('every epoch has its own keys, hash and exported values', () => {
+  const pair = Pair.established();
+  const seen = new Set<string>();
+  for (let i = 0; i < 4; i++) {
+    seen.add(String(pair.initiator.export('attestation-exporter')));
+    pair.initiator.renewEpoch();
+    pair.run();
+  }
+  is(seen.size, 4);
+});
+
+test('four hours of epochs: no key is used twice with one counter', () => {
+  const used = new Set<string>();
+  let uses = 0;
+  const onNonce = (keyId: string, counter: bigint) => {
+    uses++;
+    used.add(`${keyId} ${counter}`);
+  };
+  const delegation = { notAfter: START.wall + 24 * 3_600_000 };
+  const pair = Pair.established({
+    both: { onNonce },
+    parties: (crypto) => ({
+      alice: makeParty(crypto, 'alice', { delegation }),
+      bob: makeParty(crypto, 'bob', { delegation }),
+    }),
+  });
+  for (let i = 0; i < 240; i++) {
+    pair.advance(60_000);
+    pair.initiator.send(MESSAGE);
+    pair.responder.send(MESSAGE);
+    pair.run();
+    pair.takeMessages('initiator');
+    pair.takeMessages('responder');
+  }
+  is(pair.initiator.status.epoch, 240);
+  ok(uses > 5 * 240);
+  is(used.size, uses);
+});
+
+/** Remembers every key given to the record cipher and every value expanded. */
+function remembering(crypto: Crypto, keys: Uint8Array[]): Crypto {
+  return {
+    ...crypto,
+    recordCipher(key) {
+      keys.push(key);
+      return crypto.recordCipher(key);
+    },
+    hkdf256Expand(prk, info, length) {
+      const value = crypto.hkdf256Expand(prk, info, length);
+      keys.push(prk, value);
+      return value;
+    },
+  };
+}
+
+test('keys of an epoch are overwritten when it is left, and all of them when the channel ends', () => {
+  const keys: Uint8Array[] = [];
+  const crypto = remembering(testCrypto(seededRandom('remember')), keys);
+  const pair = Pair.established({ initiator: { crypto } });
+  const first = [...new Set(keys)];
+  ok(first.length >= 6);
+  pair.initiator.renewEpoch();
+  pair.run();
+  const alive = first.filter((key) => key.some((byte) => byte !== 0));
+  is(alive.length, 1, 'only the exported value of the epoch before is kept');
+  pair.initiator.close();
+  for (const key of keys) bytes(key, new Uint8Array(key.length));
+  not.equal(keys.length, first.length);
+});
