@@ -45,6 +45,8 @@ export const LABELS = [
   'request',
   // workload
   'assignment',
+  'receipt',
+  'execution-seed',
   'progress',
   // telemetry
   'telemetry-record',

@@ -32,7 +32,7 @@ export const MAX_SIGNATURES = 64;
 
 /**
  * Who signed `message`, in the order listed.
- * @throws OOTO_ENVELOPE_DUPLICATE, _UNKNOWN_KEY, _SIGNATURE, _THRESHOLD (peer);
+ * @throws OOTO_ENVELOPE_SIZE, _DUPLICATE, _UNKNOWN_KEY, _SIGNATURE, _THRESHOLD (peer);
  * OOTO_ENVELOPE_QUORUM (caller) for a quorum that names a key twice or cannot be met.
  */
 export function verifyQuorum(
@@ -73,7 +73,7 @@ function requireSoundQuorum({ keys, threshold }: Quorum): void {
 
 function requireDistinct(signatures: readonly NamedSignature[]): void {
   if (signatures.length > MAX_SIGNATURES)
-    throw refuse('OOTO_ENVELOPE_DUPLICATE', `more than ${MAX_SIGNATURES} signatures are listed`);
+    throw refuse('OOTO_ENVELOPE_SIZE', `more than ${MAX_SIGNATURES} signatures are listed`);
   if (new Set(signatures.map(({ keyid }) => keyid)).size !== signatures.length)
     throw refuse('OOTO_ENVELOPE_DUPLICATE', 'one key is listed twice');
 }

@@ -130,6 +130,8 @@ test('a signing key shows no secret and does not outlive its disposal', () => {
   crypto.ed25519.verify(key.publicKey, utf8('m'), signature);
   for (const shown of [inspect(key, { depth: 9, showHidden: true }), JSON.stringify(key)])
     assert.ok(!/abab|171/.test(shown), shown);
+  for (const length of [0, 31, 33, 64])
+    assert.throwsCode(() => new Ed25519SigningKey(crypto, new Uint8Array(length)), 'OOTO_ENVELOPE_KEY');
   key[Symbol.dispose]();
   assert.bytes(seed, new Uint8Array(32));
   assert.throwsCode(() => key.sign(utf8('m')), 'OOTO_ENVELOPE_KEY');

@@ -124,6 +124,13 @@ test('too few signatures are refused, and thresholds that mean nothing', () => {
     );
 });
 
+test('a list of signatures is bounded', () => {
+  const many = with_({ signatures: Array(65).fill(envelope.signatures[0]) });
+  assert.throwsCode(() => verifyEnvelope(crypto, many, policy), 'OOTO_ENVELOPE_SIZE');
+  const text = formatEnvelope(many);
+  assert.throwsCode(() => parseEnvelope(text, { maxBytes: text.length }), 'OOTO_ENVELOPE_FIELD');
+});
+
 test('base64 has one spelling', () => {
   const url = envelope.signatures[0].sig.replaceAll('+', '-').replaceAll('/', '_');
   const signatures = (sig: string) => [{ keyid: 'alice', sig }, envelope.signatures[1]];
