@@ -1,5 +1,6 @@
 /** All suites, in the order in which they are run. */
 import { aesGcm } from './aes-gcm.ts';
+import { frost } from './frost.ts';
 import { hkdf, hmac } from './keyed-hash.ts';
 import { consistency, inclusion } from './merkle.ts';
 import { mlkem768 } from './mlkem768.ts';
@@ -19,6 +20,7 @@ export const SUITES: readonly Suite[] = [
   djb,
   ecdsaP256,
   cacophony,
+  frost,
   inclusion,
   consistency,
 ];

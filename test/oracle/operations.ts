@@ -2,7 +2,10 @@
 import type { Crypto } from '../../src/crypto/crypto.ts';
 import type { OperationTable } from './answer.ts';
 import { curveOperations } from './curve.ts';
+import { frostOperations } from './frost.ts';
 import { hashOperations } from './hash.ts';
+import { identityOperations } from './identity.ts';
+import { logOperations } from './log.ts';
 import { noiseOperations } from './noise.ts';
 import { symmetricOperations } from './symmetric.ts';
 
@@ -13,6 +16,9 @@ export function operationsOf(crypto: Crypto): OperationTable {
       ...hashOperations(crypto),
       ...curveOperations(crypto),
       ...noiseOperations(crypto),
+      ...frostOperations(crypto),
+      ...logOperations(crypto),
+      ...identityOperations(crypto),
     }),
   );
 }
