@@ -1,0 +1,50 @@
+/**
+ * `Crypto` from its parts. What flows through here: a running core, what the platform does in hardware and a
+ * source of randomness become one object with every primitive; each family's file decides which engine computes.
+ */
+import type { Core } from '../core/index.ts';
+import type { Hardware, Random } from '../ports.ts';
+import { createAes256Gcm } from './aes256gcm.ts';
+import { createHashChain } from './chain.ts';
+import type { Crypto, EngineName } from './crypto.ts';
+import { createEd25519 } from './ed25519.ts';
+import { createHkdf256 } from './hkdf.ts';
+import { createHmac256 } from './hmac.ts';
+import { createMerkle } from './merkle.ts';
+import { createMlKem768 } from './mlkem768.ts';
+import { createP256 } from './p256.ts';
+import { createRecordCipher } from './record-cipher.ts';
+import { createSha256 } from './sha256.ts';
+import { createSha512 } from './sha512.ts';
+import { createX25519 } from './x25519.ts';
+
+export type * from './crypto.ts';
+
+export interface CryptoParts {
+  core: Core;
+  /** Empty where the platform has nothing that can be called synchronously, as in browsers. */
+  hardware: Hardware;
+  random: Random;
+  /** Forces the engine of record ciphers (tests, benchmarks); elsewhere the functions take it as an argument. */
+  recordEngine?: EngineName;
+}
+
+export function createCrypto(parts: CryptoParts): Crypto {
+  const hmac256 = createHmac256(parts);
+  const cipher = { core: parts.core, hardware: parts.hardware, engine: parts.recordEngine ?? 'auto' };
+  return {
+    random: parts.random,
+    aes256gcm: createAes256Gcm(parts),
+    recordCipher: (key) => createRecordCipher(cipher, key),
+    ...createSha256(parts),
+    sha512: createSha512(parts),
+    hmac256: (key, message) => hmac256(key, message),
+    ...createHkdf256(hmac256),
+    ed25519: createEd25519(parts),
+    x25519: createX25519(parts),
+    mlkem768: createMlKem768(),
+    p256: createP256(parts),
+    chain: createHashChain(parts),
+    merkle: createMerkle(parts),
+  };
+}
