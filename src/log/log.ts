@@ -12,6 +12,7 @@ import type { Crypto } from '../crypto/crypto.ts';
 import type { Store, StoreChange } from '../ports.ts';
 import { formatCheckpoint, verifyCheckpoint } from './checkpoint.ts';
 import { MAX_ENTRY_BYTES } from './entry-bundle.ts';
+import { requireRecent } from './log-recent.ts';
 import { damaged, LogStore } from './log-store.ts';
 import {
   formatNote,
@@ -86,6 +87,7 @@ export class Log {
     this.#entries = this.#store.edgeEntries(crypto, size);
     this.#root = this.#edge.root();
     this.#requireSignedRoot();
+    requireRecent(crypto, this.#store, size);
     if (anchor) this.#requireAnchor(anchor);
   }
 
