@@ -13,12 +13,13 @@ import { encodeLeaf } from '../authority/leaf.ts';
 import { type AuthorityMember, applicationShape } from '../authority/member.ts';
 import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
+import { hex } from '../base/hex.ts';
 import type { Root } from '../cert/validate.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import { type CborValue, decode, encode } from '../envelope/cbor.ts';
 import { bytes, bytesBetween, fields, object, text, uint, variant } from '../envelope/fields.ts';
 import type { SigningKey } from '../envelope/keys.ts';
-import { Log, type NoteKey, parseWitnessRequest, Witness } from '../log/index.ts';
+import { Log, parseCheckpoint, parseNote, parseWitnessRequest, Witness } from '../log/index.ts';
 import type { Clock, Store, StoreChange } from '../ports.ts';
 import { decodeSecretShare, SigningMember } from '../threshold/index.ts';
 
@@ -104,9 +105,15 @@ export class AuthorityDuty {
     }));
   }
 
-  /** Cosigns the checkpoint of a peer's log (C2SP tlog-witness); answers with the signature line. */
-  async cosign(body: CborValue, peer: NoteKey): Promise<string> {
+  /**
+   * Cosigns the checkpoint of a peer's own log (C2SP tlog-witness); answers with the signature line. A peer's logs
+   * are named under `<mesh id>/<role>/<name>/`.
+   */
+  async cosign(body: CborValue, peer: { prefix: string; publicKey: Uint8Array }): Promise<string> {
     const request = parseWitnessRequest(text(MOST_WITNESSED_BYTES)(body, 'witness.cosign'));
+    const { origin } = parseCheckpoint(parseNote(request.note).text);
+    if (!origin.startsWith(`${hex(this.#options.genesis.meshId)}/${peer.prefix}`))
+      throw new OotoError('OOTO_MESH_WITNESS', 'peer', 'a node may have its own logs cosigned and no others');
     const { crypto, store, genesis, name, witnessKey, clock } = this.#options;
     return this.#inTurn(async () => {
       const witness = new Witness({
@@ -114,7 +121,7 @@ export class AuthorityDuty {
         store,
         name: witnessName(genesis.meshId, name),
         signer: witnessKey,
-        logs: [{ origin: peer.name, keys: [peer] }],
+        logs: [{ origin, keys: [{ name: origin, publicKey: peer.publicKey }] }],
       });
       const staged = witness.stage(request, clock.now());
       await store.commit(staged.changes);

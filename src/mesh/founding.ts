@@ -16,6 +16,7 @@ import {
   verifyGenesisRecord,
   verifyOperators,
 } from '../authority/genesis.ts';
+import { HeadView } from '../authority/head.ts';
 import { equal } from '../base/bytes.ts';
 import { wipe } from '../base/disposal.ts';
 import { OotoError } from '../base/errors.ts';
@@ -37,6 +38,7 @@ import type { Peers } from './peers.ts';
 import { asOotoError } from './session.ts';
 
 export const GENESIS_KEY = 'genesis/record';
+export const ROOT_KEY = 'genesis/root';
 export const SHARE_KEY = 'authority/share';
 const PENDING_KEY = 'founding/pending';
 const ATTEMPT_KEY = 'founding/attempt';
@@ -138,8 +140,11 @@ export class Founding {
     operation: 'genesis.key-generation' | 'genesis.certify',
     body: CborValue,
   ): Promise<CborValue> {
-    if (operation === 'genesis.certify')
-      return { record: this.#record?.encoded ?? null, attempt: this.#attempt };
+    if (operation === 'genesis.certify') {
+      const { store } = this.#options;
+      const [root, head] = [store.get(ROOT_KEY) ?? null, store.get(HeadView.storeKey) ?? null];
+      return { record: this.#record?.encoded ?? null, attempt: this.#attempt, root, head };
+    }
     const message = fields(body, { attempt: uint(1_000_000), bytes: bytesBetween(1, 256 * 1024) }, operation);
     await this.#inTurn(() => this.#receive(from, message.attempt, message.bytes));
     return null;
@@ -182,10 +187,7 @@ export class Founding {
     for (const { name } of this.#others) {
       const answer = await this.#ask(name, 'genesis.certify', null).catch(() => undefined);
       if (answer === undefined) continue;
-      const { record, attempt } = fields(answer, {
-        record: nullable(bytesBetween(1, MOST_BYTES)),
-        attempt: uint(1_000_000),
-      });
+      const { record, attempt } = fields(answer, foundingState, 'founding state');
       if (record) return this.#inTurn(() => this.#adopt(record));
       this.#attempt = Math.max(this.#attempt, attempt);
     }
@@ -306,5 +308,13 @@ export class Founding {
     return turn;
   }
 }
+
+/** How far another founder is. */
+export const foundingState = {
+  record: nullable(bytesBetween(1, MOST_BYTES)),
+  attempt: uint(1_000_000),
+  root: nullable(bytesBetween(1, 8 * 1024)),
+  head: nullable(bytesBetween(1, 4 * 1024)),
+} as const;
 
 const pendingShape = { publicPackage: bytesBetween(1, 64 * 1024), share: bytesBetween(1, 4 * 1024) } as const;

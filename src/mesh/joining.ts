@@ -21,6 +21,7 @@ import { createRequest, type EnrolmentRequest } from '../authority/request.ts';
 import { OotoError } from '../base/errors.ts';
 import type { CborValue } from '../envelope/cbor.ts';
 import { bytes, bytesBetween, fields, list, nullable, object, text } from '../envelope/fields.ts';
+import { GENESIS_KEY, ROOT_KEY } from './founding.ts';
 import type { MeshTrust } from './identity.ts';
 import { memberVerifier, readTrust } from './identity.ts';
 import type { MeshNode } from './node.ts';
@@ -28,8 +29,6 @@ import { OwnCredentials } from './own-credential.ts';
 import type { Session } from './session.ts';
 
 export const CREDENTIAL_KEY = 'credential/current';
-export const ROOT_KEY = 'genesis/root';
-export { GENESIS_KEY } from './founding.ts';
 
 const ENROLMENT_MS = 30_000;
 
@@ -94,7 +93,7 @@ export async function obtain(
   await store.commit([
     { put: CREDENTIAL_KEY, value: encoded },
     { put: ROOT_KEY, value: trust.root.der },
-    { put: 'genesis/record', value: trust.genesis.encoded },
+    { put: GENESIS_KEY, value: trust.genesis.encoded },
   ]);
   await present(node, valid);
   return valid;
@@ -116,7 +115,7 @@ export async function present(node: MeshNode, valid: ValidCredential): Promise<v
 /** The credential in the store, if it is still valid. */
 export function storedCredential(node: MeshNode): ValidCredential | undefined {
   const { crypto, clock, store } = node.options;
-  const genesis = store.get('genesis/record');
+  const genesis = store.get(GENESIS_KEY);
   const root = store.get(ROOT_KEY);
   const credential = store.get(CREDENTIAL_KEY);
   if (!genesis || !root || !credential) return undefined;

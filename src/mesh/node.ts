@@ -112,7 +112,7 @@ export class MeshNode {
     this.peers.join({
       meshId: presentation.meshId,
       own: () => this.own.forChannel(),
-      verifier: memberVerifier(crypto, this.trust, this.head, (head) => void this.adoptHead(head)),
+      verifier: memberVerifier(crypto, this.trust, this.head, (head) => this.#adoptInBackground(head)),
       accept: role === 'authority' ? ['member', 'enrol'] : ['member'],
     });
   }
@@ -123,6 +123,12 @@ export class MeshNode {
     if (changes.length === 0) return;
     await this.options.store.commit(changes);
     this.head.accept(head);
+  }
+
+  #adoptInBackground(head: MeshHead): void {
+    this.adoptHead(head).catch((error) =>
+      this.options.logger.log('error', 'a mesh head was not stored', { error }),
+    );
   }
 
   handle(operation: OperationName, handler: Handler): void {

@@ -3,6 +3,7 @@
  * delegation for a fresh message key and a fresh Noise static key at most every ten minutes; channels present
  * the credential with the newest delegation. Message and Noise keys live in memory only and die with the process.
  */
+import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import type { CredentialKind, OwnCredential } from '../channel/credential.ts';
 import { type Delegation, delegationMessage, encodeDelegation } from '../channel/delegation.ts';
@@ -62,10 +63,11 @@ export class OwnCredentials {
     return this.#valid().encoded;
   }
 
-  /** Presents something else from now on, for example a renewed certificate; delegated anew. */
+  /** Presents something else from now on; a delegation for the same certificate stays in force. */
   async present(presentation: Presentation): Promise<void> {
+    const isSame = equal(presentation.subject, this.#presentation.subject);
     this.#presentation = presentation;
-    await this.renewDelegation();
+    if (!isSame) await this.renewDelegation();
   }
 
   /** One signature of the identity key. Call at most every few minutes: a TPM is slow. */

@@ -1,0 +1,419 @@
+/**
+ * A node that is a member of the authority. What flows through here, in order: it founds the mesh with the others,
+ * or finds it founded; root and first head are there or are made; it gets its own certificate from the authority
+ * like everybody else; then it takes enrolments and renewals, keeps heads coming, logs, witnesses, and says who is
+ * in the mesh.
+ */
+
+import { appraiseEnrolment } from '../attest/appraisal.ts';
+import { enrolmentQualifyingData } from '../attest/qualifying.ts';
+import { nodeIdOf } from '../authority/certification.ts';
+import { draftDigest, type GenesisRecord, readDraft } from '../authority/genesis.ts';
+import { type MeshHeadBody, verifyHead } from '../authority/head.ts';
+import { AuthorityMember, applicationShape, readClaim } from '../authority/member.ts';
+import { type EnrolmentRequest, readRequest } from '../authority/request.ts';
+import { equal } from '../base/bytes.ts';
+import { OotoError } from '../base/errors.ts';
+import type { CborValue } from '../envelope/cbor.ts';
+import { bytesBetween, fields } from '../envelope/fields.ts';
+import type { SigningKey } from '../envelope/keys.ts';
+import { statementMessage } from '../envelope/statement.ts';
+import { committeeDigest } from '../threshold/index.ts';
+import { AuthorityDuty } from './authority-duty.ts';
+import {
+  Founding,
+  founderVerifier,
+  foundingState,
+  ROOT_KEY,
+  SHARE_KEY,
+  type SignedDraft,
+} from './founding.ts';
+import { type KnownPeer, policyOf, readTrust } from './identity.ts';
+import { type AskMember, Issuing } from './issuing.ts';
+import { newRequest, obtain, present, storedCredential } from './joining.ts';
+import type { MeshNode } from './node.ts';
+import { OwnCredentials } from './own-credential.ts';
+import { pause } from './patience.ts';
+import { readPolicy } from './policy.ts';
+import { Registrar } from './registrar.ts';
+
+/** A new head is made this often. */
+export const HEAD_INTERVAL_MS = 300_000;
+/** How long a head says something. */
+const HEAD_LIFE_MS = 3_600_000;
+/** Members take turns: the next one in the draft waits this much longer. */
+const TURN_MS = 10_000;
+const POLL_MS = 100;
+const EVIDENCE_AGE_MS = 120_000;
+const FOUNDER_LIFE_MS = 365 * 24 * 3_600_000;
+
+export interface AuthorityKeys {
+  log: SigningKey;
+  witness: SigningKey;
+  keyGeneration: SigningKey;
+}
+
+export class AuthorityNode {
+  readonly node: MeshNode;
+  readonly #keys: AuthorityKeys;
+  readonly #signed: SignedDraft;
+  readonly #digest: Uint8Array;
+  readonly #signal: AbortSignal;
+  #genesis: GenesisRecord | undefined;
+  #duty: AuthorityDuty | undefined;
+  #issuing: Issuing | undefined;
+
+  constructor(node: MeshNode, keys: AuthorityKeys, signed: SignedDraft, signal: AbortSignal) {
+    this.node = node;
+    this.#keys = keys;
+    this.#signed = signed;
+    this.#digest = draftDigest(node.options.crypto, signed.draft);
+    this.#signal = signal;
+  }
+
+  get duty(): AuthorityDuty {
+    return required(this.#duty);
+  }
+
+  /** Founds or finds the mesh, and serves it once the promise resolves. */
+  async start(lifeMs: number): Promise<void> {
+    const founding = await this.#standAsFounder();
+    this.#genesis = await founding.run();
+    this.#takeUpDuty(this.#genesis);
+    await this.#establishRoot(this.#genesis);
+    await this.#becomeMember(lifeMs);
+    await this.#establishHead();
+    this.#serve();
+  }
+
+  async #standAsFounder(): Promise<Founding> {
+    const { crypto, clock, logger, store, signer, name } = this.node.options;
+    const draft = readDraft(this.#signed.draft);
+    const presentation = {
+      kind: 'founder' as const,
+      id: name,
+      meshId: this.#digest,
+      subject: this.#digest,
+      credential: new Uint8Array(),
+      notAfter: clock.now() + FOUNDER_LIFE_MS,
+    };
+    const own = await OwnCredentials.create({ crypto, clock, signer }, presentation);
+    const policy = readPolicy(draft.policy, 'policy');
+    this.node.attestAsFounder({ digest: this.#digest, policy, own });
+    const verifier = founderVerifier(draft, this.#digest);
+    this.node.peers.join({
+      meshId: this.#digest,
+      own: () => own.forChannel(),
+      verifier,
+      accept: ['founder'],
+    });
+    const founding = new Founding({
+      ...{ crypto, clock, logger, store, name },
+      peers: this.node.peers,
+      signed: this.#signed,
+      signer: this.#keys.keyGeneration,
+      signal: this.#signal,
+    });
+    for (const operation of ['genesis.key-generation', 'genesis.certify'] as const)
+      this.node.handle(operation, (peer, body) => founding.answer(peer.name, operation, body));
+    return founding;
+  }
+
+  #takeUpDuty(genesis: GenesisRecord): void {
+    const { crypto, clock, logger, store, name } = this.node.options;
+    const { certificateLifeMs, manifests } = policyOf(genesis);
+    const member = new AuthorityMember({
+      crypto,
+      genesis,
+      name,
+      longestLifeMs: certificateLifeMs,
+      judge: (request, nonces, evidence) => {
+        const { meshId } = genesis;
+        const verdict = appraiseEnrolment(crypto, evidence, {
+          policy: { manifests, minimumTier: 'software', maximumAgeMs: EVIDENCE_AGE_MS },
+          attester: { meshId, nodeId: request.id, tier: request.tier, key: request.key },
+          answers: enrolmentQualifyingData(crypto, { meshId, request: request.digest, nonces }),
+          time: clock.now(),
+        });
+        return { digest: verdict.evidenceDigest, verdict: verdict.tier };
+      },
+    });
+    const duty = new AuthorityDuty({
+      ...{ crypto, clock, store, genesis, name, member },
+      secretShare: required(store.get(SHARE_KEY)),
+      logKey: this.#keys.log,
+      witnessKey: this.#keys.witness,
+      root: () => (store.get(ROOT_KEY) ? this.node.trust.root : undefined),
+      headParts: () => this.#headParts(genesis),
+    });
+    this.#duty = duty;
+    this.#issuing = new Issuing({ crypto, clock, logger, genesis, ask: this.#askMember });
+    this.node.handle('authority.challenge', (_, body) => duty.challenge(body));
+    this.node.handle('authority.appraise', async (peer, body) =>
+      plainProof(await duty.appraise(peer.name, body)),
+    );
+    this.node.handle('authority.sign', (peer, body) => duty.sign(peer.name, body));
+    this.node.handle('authority.adopt-head', (_, body) =>
+      this.#adopt(bytesBetween(1, 4 * 1024)(body, 'head')),
+    );
+  }
+
+  /** The first founder of the draft has the root signed; the others ask for it. */
+  async #establishRoot(genesis: GenesisRecord): Promise<void> {
+    const { crypto, store } = this.node.options;
+    const leads = this.#isFirst(genesis);
+    let root = store.get(ROOT_KEY);
+    while (!root) {
+      root = leads
+        ? await this.#attempt(() => required(this.#issuing).issueRoot())
+        : await this.#askFounders('root');
+      if (!root) await pause(this.node.options.clock, POLL_MS, this.#signal);
+    }
+    this.node.trustMesh(readTrust(crypto, genesis.encoded, root));
+    await store.commit([{ put: ROOT_KEY, value: root }]);
+  }
+
+  async #becomeMember(lifeMs: number): Promise<void> {
+    const stored = storedCredential(this.node);
+    if (stored) return present(this.node, stored);
+    const { trust } = this.node;
+    const issuing = required(this.#issuing);
+    for (;;) {
+      const request = await newRequest(this.node, trust, lifeMs);
+      const done = await this.#attempt(() =>
+        obtain(
+          this.node,
+          trust,
+          request,
+          { kind: 'founder' },
+          {
+            challenge: async () => plainNonces(await issuing.challenge(request.digest)),
+            apply: async (body) => plainIssued(await issuing.issue(fields(body, applicationShape)), null),
+          },
+        ),
+      );
+      if (done) return;
+      await pause(this.node.options.clock, POLL_MS, this.#signal);
+    }
+  }
+
+  /** No session with members begins without a head, so the first is made among founders. */
+  async #establishHead(): Promise<void> {
+    const { head, options } = this.node;
+    while (!head.current) {
+      const genesis = required(this.#genesis);
+      const made = this.#isFirst(genesis)
+        ? await this.#attempt(() => this.#makeHead())
+        : await this.#askFounders('head');
+      if (made) await this.#attempt(() => this.#adopt(made));
+      if (!head.current) await pause(options.clock, POLL_MS, this.#signal);
+    }
+    void this.#keepHeadsComing();
+  }
+
+  async #keepHeadsComing(): Promise<void> {
+    const { clock, name } = this.node.options;
+    const position = required(this.#genesis).draft.founders.findIndex((founder) => founder.name === name);
+    while (!this.#signal.aborted) {
+      const head = this.node.head.current;
+      const due = (head?.time ?? 0) + HEAD_INTERVAL_MS + position * TURN_MS;
+      if (clock.now() >= due) await this.#attempt(() => this.#makeHead());
+      await pause(clock, Math.min(TURN_MS, Math.max(POLL_MS, due - clock.now())), this.#signal).catch(
+        () => {},
+      );
+    }
+  }
+
+  async #makeHead(): Promise<Uint8Array> {
+    const { clock } = this.node.options;
+    const genesis = required(this.#genesis);
+    const number = Math.max(this.duty.nextHeadNumber, (this.node.head.current?.number ?? 0) + 1);
+    const time = clock.now();
+    const body: MeshHeadBody = {
+      mesh: genesis.meshId,
+      number,
+      time,
+      expires: time + HEAD_LIFE_MS,
+      ...this.#headParts(genesis),
+    };
+    const encoded = await required(this.#issuing).issueHead(body);
+    await this.#adopt(encoded);
+    for (const { name } of this.#others)
+      void this.#carry(name, 'authority.adopt-head', encoded, 5_000).catch(() => undefined);
+    return encoded;
+  }
+
+  async #adopt(encoded: Uint8Array): Promise<null> {
+    const { crypto } = this.node.options;
+    await this.node.adoptHead(verifyHead(crypto, required(this.#genesis), encoded));
+    if (this.node.isMember) {
+      const stored = storedCredential(this.node);
+      if (stored) await present(this.node, stored);
+    }
+    return null;
+  }
+
+  #headParts(genesis: GenesisRecord): Pick<MeshHeadBody, 'bundle' | 'policy' | 'committee' | 'revocations'> {
+    const { crypto } = this.node.options;
+    const { draft, groupKey, publicPackage } = genesis;
+    const digest = (message: Uint8Array) => crypto.sha256(message);
+    return {
+      bundle: { version: 0, digest: digest(statementMessage('trust-bundle', groupKey)) },
+      policy: {
+        version: policyOf(genesis).version,
+        digest: digest(statementMessage('policy', draft.policy)),
+      },
+      committee: {
+        version: publicPackage.committee.epoch,
+        digest: committeeDigest(crypto, publicPackage.committee),
+      },
+      revocations: { version: 0, digest: digest(statementMessage('revocation-set', [])) },
+    };
+  }
+
+  /** What the other members, the operators' nodes and the newcomers may ask. */
+  #serve(): void {
+    const issuing = required(this.#issuing);
+    const { node } = this;
+    node.handle('enrol.challenge', async (peer, body, session) => {
+      const { request } = this.#applicationOf(body, session.peer.identity.details as EnrolmentRequest, peer);
+      return plainNonces(await issuing.challenge(request.digest));
+    });
+    node.handle('enrol.evidence', (peer, body, session) =>
+      this.#issue(peer, body, session.peer.identity.details as EnrolmentRequest),
+    );
+    node.handle('certificate.renew', async (peer, body) => {
+      const { request } = this.#applicationOf(body, undefined, peer);
+      return plainNonces(await issuing.challenge(request.digest));
+    });
+    node.handle('certificate.renew-evidence', (peer, body) => this.#issue(peer, body, undefined));
+    node.handle('head.current', () => node.head.current?.encoded ?? null);
+    node.handle('witness.cosign', (peer, body, session) =>
+      this.duty.cosign(body, {
+        prefix: `${peer.role}/${peer.name}/`,
+        publicKey: session.peer.delegation.messageKey,
+      }),
+    );
+    new Registrar(node).serve();
+  }
+
+  async #issue(
+    peer: KnownPeer,
+    body: CborValue,
+    announced: EnrolmentRequest | undefined,
+  ): Promise<CborValue> {
+    const application = fields(body, applicationShape, 'application');
+    this.#requireOwnRequest(application.request, announced, peer);
+    if (announced ? application.claim.kind !== 'invite' : application.claim.kind !== 'renewal')
+      throw new OotoError('OOTO_MESH_ENROLMENT', 'peer', 'this right cannot be claimed over this channel');
+    const issued = await required(this.#issuing).issue(application);
+    this.node.options.logger.log('info', 'certificate issued', { peer: peer.id, logs: issued.proofs.length });
+    return plainIssued(issued, this.node.head.current?.encoded ?? null);
+  }
+
+  #applicationOf(
+    body: CborValue,
+    announced: EnrolmentRequest | undefined,
+    peer: KnownPeer,
+  ): { request: EnrolmentRequest } {
+    const opening = fields(body, { request: bytesBetween(1, 8 * 1024), claim: readClaim }, 'enrolment');
+    return { request: this.#requireOwnRequest(opening.request, announced, peer) };
+  }
+
+  /** Whoever asks, asks for itself: the request is the one of the channel, or of the certificate's holder. */
+  #requireOwnRequest(
+    encoded: Uint8Array,
+    announced: EnrolmentRequest | undefined,
+    peer: KnownPeer,
+  ): EnrolmentRequest {
+    const request = readRequest(this.node.options.crypto, encoded);
+    if (request.id !== peer.id || (announced && !equal(announced.digest, request.digest)))
+      throw new OotoError('OOTO_MESH_ENROLMENT', 'peer', 'a certificate can be asked for oneself only');
+    return request;
+  }
+
+  get #others() {
+    const { name } = this.node.options;
+    return readDraft(this.#signed.draft).founders.filter((founder) => founder.name !== name);
+  }
+
+  #isFirst(genesis: GenesisRecord): boolean {
+    return genesis.draft.founders[0].name === this.node.options.name;
+  }
+
+  readonly #askMember: AskMember = async (member, operation, body, timeoutMs) => {
+    const { name } = this.node.options;
+    if (member !== name) return this.#carry(member, operation, body, timeoutMs);
+    if (operation === 'authority.challenge') return this.duty.challenge(body);
+    if (operation === 'authority.sign') return this.duty.sign(name, body);
+    return plainProof(await this.duty.appraise(name, body));
+  };
+
+  /** Over a member's session when both have certificates, else over the founders' one. */
+  async #carry(
+    member: string,
+    operation:
+      | 'authority.challenge'
+      | 'authority.appraise'
+      | 'authority.sign'
+      | 'authority.adopt-head'
+      | 'genesis.certify',
+    body: CborValue,
+    timeoutMs: number,
+  ): Promise<CborValue> {
+    const { peers } = this.node;
+    const founders = peers.with(this.#digest, member);
+    const meshId = this.#genesis?.meshId;
+    const id = meshId && nodeIdOf(meshId, 'authority', member);
+    const members = meshId && id ? peers.with(meshId, id) : undefined;
+    const live = operation === 'genesis.certify' ? founders : (members ?? founders);
+    const session = live ?? (await this.#dial(member, id));
+    return session.request(operation, body, { timeoutMs, signal: this.#signal });
+  }
+
+  #dial(member: string, id: string | undefined) {
+    const { addresses } = this.#others.find((founder) => founder.name === member) ?? { addresses: [] };
+    if (id && this.node.isMember && this.node.head.current)
+      return this.node.session(id, addresses, this.#signal);
+    return this.node.peers.dial(this.#digest, addresses[0], member, { signal: this.#signal });
+  }
+
+  async #askFounders(what: 'root' | 'head'): Promise<Uint8Array | undefined> {
+    for (const { name } of this.#others) {
+      const answer = await this.#carry(name, 'genesis.certify', null, 5_000).catch(() => undefined);
+      const found = answer === undefined ? null : fields(answer, foundingState, 'founding state')[what];
+      if (found) return found;
+    }
+    return undefined;
+  }
+
+  async #attempt<T>(step: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await step();
+    } catch (error) {
+      this.node.options.logger.log('info', 'not yet', { error });
+      return undefined;
+    }
+  }
+}
+
+function plainProof(proof: object | null): CborValue {
+  return proof as CborValue;
+}
+
+function plainNonces(nonces: readonly { member: string; nonce: Uint8Array }[]): CborValue {
+  return nonces.map(({ member, nonce }) => ({ member, nonce }));
+}
+
+function plainIssued(
+  issued: { certificate: Uint8Array; proofs: readonly object[] },
+  head: Uint8Array | null,
+): CborValue {
+  return { certificate: issued.certificate, proofs: issued.proofs as CborValue, head };
+}
+
+function required<T>(value: T | undefined): T {
+  if (value === undefined)
+    throw new OotoError('OOTO_MESH_NOT_JOINED', 'caller', 'the mesh is not founded yet');
+  return value;
+}

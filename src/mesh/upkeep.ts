@@ -1,0 +1,161 @@
+/**
+ * What a member does all the time. What flows through here: its delegation is renewed at half its life and its
+ * certificate at a quarter of its own; the newest mesh head is fetched; its record is published to every member of
+ * the authority and the list of members read back and verified. A step that fails is tried again later.
+ */
+import { nodeIdOf } from '../authority/certification.ts';
+import type { ValidCredential } from '../authority/credential.ts';
+import { bytesBetween, list } from '../envelope/fields.ts';
+import { newRequest, obtain, present } from './joining.ts';
+import { createRecord, Membership, MOST_RECORD_BYTES } from './membership.ts';
+import type { MeshNode } from './node.ts';
+import { DELEGATION_LIFE_MS } from './own-credential.ts';
+import { pause } from './patience.ts';
+import { judgeRecord } from './registrar.ts';
+
+const REFRESH_MS = 15_000;
+const EAGER_MS = 500;
+const MOST_RECORDS = 100_000;
+
+export interface UpkeepOptions {
+  node: MeshNode;
+  credential: ValidCredential;
+  /** The life that is asked for a renewed certificate. */
+  lifeMs: number;
+  /** Where this node listens; none for one that only dials. */
+  addresses: readonly string[];
+  signal: AbortSignal;
+}
+
+export class Upkeep {
+  readonly #options: UpkeepOptions;
+  readonly membership = new Membership();
+  #credential: ValidCredential;
+  #delegatedAt: number;
+
+  constructor(options: UpkeepOptions) {
+    this.#options = options;
+    this.#credential = options.credential;
+    this.#delegatedAt = options.node.options.clock.monotonic();
+  }
+
+  get credential(): ValidCredential {
+    return this.#credential;
+  }
+
+  /** The members of the authority, as the genesis record has them. */
+  get authorities(): { id: string; addresses: readonly string[] }[] {
+    const { draft, meshId } = this.#options.node.trust.genesis;
+    return draft.founders.map(({ name, addresses }) => ({
+      id: nodeIdOf(meshId, 'authority', name),
+      addresses,
+    }));
+  }
+
+  /** Runs until the signal. */
+  async run(): Promise<void> {
+    const { signal, node } = this.#options;
+    while (!signal.aborted) {
+      await this.refresh();
+      await pause(node.options.clock, REFRESH_MS, signal).catch(() => {});
+    }
+  }
+
+  /** One round of everything that is due. */
+  async refresh(): Promise<void> {
+    await this.#try('delegation', () => this.#renewDelegation());
+    await this.#try('head', () => this.#fetchHead());
+    await this.#try('certificate', () => this.#renewCertificate());
+    await this.#try('membership', () => this.#exchangeRecords());
+  }
+
+  /** Waits until a member with this role is known. */
+  async find(role: string, count = 1): Promise<{ id: string; addresses: readonly string[] }[]> {
+    const { node, signal } = this.#options;
+    for (;;) {
+      const found = this.membership.withRole(role);
+      if (found.length >= count) return found;
+      await pause(node.options.clock, EAGER_MS, signal);
+      await this.#try('membership', () => this.#exchangeRecords());
+    }
+  }
+
+  async #renewDelegation(): Promise<void> {
+    const { node } = this.#options;
+    const now = node.options.clock.monotonic();
+    if (now - this.#delegatedAt < DELEGATION_LIFE_MS / 2) return;
+    await node.own.renewDelegation();
+    this.#delegatedAt = now;
+  }
+
+  async #fetchHead(): Promise<void> {
+    const { node } = this.#options;
+    const encoded = await this.#askAny('head.current');
+    if (!(encoded instanceof Uint8Array)) return;
+    const { head } = node.head.stage(encoded, node.options.clock.now());
+    if (head.number <= (node.head.current?.number ?? 0)) return;
+    await node.adoptHead(head);
+    await present(node, this.#credential);
+  }
+
+  /** At a quarter of the certificate's life, so that three quarters are left for the authority to come back. */
+  async #renewCertificate(): Promise<void> {
+    const { node, lifeMs } = this.#options;
+    const { notAfter, notBefore } = this.#credential;
+    const life = Math.min(lifeMs, notAfter - notBefore);
+    if (notAfter - node.options.clock.now() > (3 / 4) * life) return;
+    const { trust } = node;
+    const request = await newRequest(node, trust, lifeMs);
+    const right = { kind: 'renewal' as const, credential: node.own.presentation.credential };
+    this.#credential = await obtain(node, trust, request, right, {
+      challenge: (body) => this.#askAny('certificate.renew', body),
+      apply: (body) => this.#askAny('certificate.renew-evidence', body),
+    });
+    node.options.logger.log('info', 'certificate renewed', { serial: this.#credential.serial });
+  }
+
+  async #exchangeRecords(): Promise<void> {
+    const { node, addresses } = this.#options;
+    const record = createRecord(node.own, addresses, node.options.clock.now());
+    const others = this.authorities.filter(({ id }) => id !== node.own.presentation.id);
+    await Promise.allSettled(others.map((member) => node.ask(member, 'membership.publish', record)));
+    const records = list(bytesBetween(1, MOST_RECORD_BYTES), { max: MOST_RECORDS });
+    for (const encoded of records(await this.#askAny('membership.list'), 'membership.list'))
+      this.#keep(encoded);
+  }
+
+  #keep(encoded: Uint8Array): void {
+    const { node } = this.#options;
+    try {
+      this.membership.keep(judgeRecord(node, encoded));
+    } catch (error) {
+      node.options.logger.log('debug', 'a membership record was not believed', { error });
+    }
+  }
+
+  /** The answer of the first member of the authority that gives one. */
+  async #askAny(
+    operation: 'head.current' | 'membership.list' | 'certificate.renew' | 'certificate.renew-evidence',
+    body: Parameters<MeshNode['ask']>[2] = null,
+  ) {
+    const { node } = this.#options;
+    let failure: unknown;
+    for (const member of this.authorities) {
+      if (member.id === node.own.presentation.id) continue;
+      try {
+        return await node.ask(member, operation, body);
+      } catch (error) {
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+
+  async #try(what: string, step: () => Promise<void>): Promise<void> {
+    try {
+      await step();
+    } catch (error) {
+      this.#options.node.options.logger.log('info', 'upkeep will try again', { what, error });
+    }
+  }
+}
