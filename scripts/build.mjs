@@ -33,6 +33,7 @@ export async function buildAll({ log = () => {} } = {}) {
   log('doors');
   await bundleNode({ ...DOORS, ...TOOLS });
   await bundleBrowser('src/browser.ts', 'build/browser.js');
+  await bundleBrowser('test/oracle/page.ts', 'build/oracle-page.js');
 }
 
 /** Bundles those of `entries` whose source exists to build/<name>.js. */

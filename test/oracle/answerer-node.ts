@@ -1,11 +1,11 @@
 /** Answers computed in this process, by the `Crypto` of the Node door. */
-import { testCrypto } from '../support/crypto.ts';
+import { createNodeCrypto } from '../../src/node.ts';
 import { answerLine } from './answer.ts';
 import type { Answerer } from './answerer.ts';
 import { operationsOf } from './operations.ts';
 
 export async function openNodeAnswerer(): Promise<Answerer> {
-  const operations = operationsOf(testCrypto());
+  const operations = operationsOf(createNodeCrypto());
   return {
     engines: ['wasm', 'hardware', 'auto'],
     answer: async (lines) => {
