@@ -19,5 +19,7 @@ export function createHashChain(engines: { core: Core; hardware: Hardware }): Ha
       someAreLong(hardware, records)
         ? core.chain.appendBatchHashes(head, hashMany(engines, records, LEAF_PREFIX))
         : core.chain.appendBatch(head, records),
+    appendHashes: core.chain.appendHashes,
+    appendBatchHashes: core.chain.appendBatchHashes,
   };
 }

@@ -97,11 +97,16 @@ export interface HashChain {
   append(head: Uint8Array, records: readonly Uint8Array[]): Uint8Array[];
   /** SHA-256(0x03 ‖ head ‖ u32be count ‖ RFC 6962 root of the records). */
   appendBatch(head: Uint8Array, records: readonly Uint8Array[]): Uint8Array;
+  /** {@link append} of records whose {@link Merkle.leafHashes} are known. */
+  appendHashes(head: Uint8Array, leafHashes: readonly Uint8Array[]): Uint8Array[];
+  /** {@link appendBatch} of records whose {@link Merkle.leafHashes} are known. */
+  appendBatchHashes(head: Uint8Array, leafHashes: readonly Uint8Array[]): Uint8Array;
 }
 
 /** RFC 6962 section 2.1; proofs are made and checked in the log room. */
 export interface Merkle {
   leafHash(leaf: Uint8Array): Uint8Array;
+  leafHashes(leaves: readonly Uint8Array[]): Uint8Array[];
   nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array;
   root(leaves: readonly Uint8Array[]): Uint8Array;
   rootOfHashes(leafHashes: readonly Uint8Array[]): Uint8Array;

@@ -20,6 +20,7 @@ export function createMerkle(engines: { core: Core; hardware: Hardware }): Merkl
       usesHardware(hardware.sha256 !== undefined, 'auto', leaf.length, CROSSOVERS.sha256)
         ? hardware.sha256!(concat(prefix, leaf))
         : core.sha256.hash(prefix, leaf),
+    leafHashes: (leaves) => hashMany(engines, leaves, LEAF_PREFIX),
     nodeHash: core.merkle.nodeHash,
     root: (leaves) =>
       someAreLong(hardware, leaves)

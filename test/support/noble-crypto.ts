@@ -63,6 +63,17 @@ function rootOfHashes(hashes: readonly Uint8Array[]): Uint8Array {
   return nodeHash(rootOfHashes(hashes.slice(0, split)), rootOfHashes(hashes.slice(split)));
 }
 
+function chained(head: Uint8Array, leafHashes: readonly Uint8Array[]): Uint8Array[] {
+  let current = head;
+  return leafHashes.map((hash) => {
+    current = sha256(concat(Uint8Array.of(2), current, hash));
+    return current;
+  });
+}
+
+const chainedBatch = (head: Uint8Array, leafHashes: readonly Uint8Array[]) =>
+  sha256(concat(Uint8Array.of(3), head, u32be(leafHashes.length), rootOfHashes(leafHashes)));
+
 export function nobleCrypto(random: Random = { bytes: (n) => new Uint8Array(randomBytes(n)) }): Crypto {
   const guarded = <T>(code: string, body: () => T): T => {
     try {
@@ -148,16 +159,17 @@ export function nobleCrypto(random: Random = { bytes: (n) => new Uint8Array(rand
       },
     },
     chain: {
-      append: (head, records) => {
-        let current = head;
-        return records.map((record) => {
-          current = sha256(concat(Uint8Array.of(2), current, leafHash(record)));
-          return current;
-        });
-      },
-      appendBatch: (head, records) =>
-        sha256(concat(Uint8Array.of(3), head, u32be(records.length), rootOfHashes(records.map(leafHash)))),
+      append: (head, records) => chained(head, records.map(leafHash)),
+      appendBatch: (head, records) => chainedBatch(head, records.map(leafHash)),
+      appendHashes: chained,
+      appendBatchHashes: chainedBatch,
     },
-    merkle: { leafHash, nodeHash, root: (leaves) => rootOfHashes(leaves.map(leafHash)), rootOfHashes },
+    merkle: {
+      leafHash,
+      leafHashes: (leaves) => leaves.map(leafHash),
+      nodeHash,
+      root: (leaves) => rootOfHashes(leaves.map(leafHash)),
+      rootOfHashes,
+    },
   };
 }

@@ -91,6 +91,10 @@ test('chains and trees are the same with and without hardware', () => {
         equal(chain.append(head, records).map(hex), expected.chain.append(head, records).map(hex));
         bytes(chain.appendBatch(head, records), expected.chain.appendBatch(head, records));
         bytes(merkle.root(records), expected.merkle.root(records));
+        const hashes = merkle.leafHashes(records);
+        equal(hashes.map(hex), expected.merkle.leafHashes(records).map(hex));
+        equal(chain.appendHashes(head, hashes).map(hex), chain.append(head, records).map(hex));
+        bytes(chain.appendBatchHashes(head, hashes), chain.appendBatch(head, records));
         for (const record of records) bytes(merkle.leafHash(record), expected.merkle.leafHash(record));
       }
       seen.add(lengths.length > 0);
