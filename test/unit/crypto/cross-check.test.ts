@@ -1,0 +1,306 @@
+/**
+ * Every function of `Crypto`, on every engine, against an implementation nobody here wrote: the same inputs, good
+ * and altered, must give the same bytes or the same refusal.
+ */
+import { p256 } from '@noble/curves/nist.js';
+import fc from 'fast-check';
+import { isOotoError } from '../../../src/base/errors.ts';
+import { hex } from '../../../src/base/hex.ts';
+import { type Crypto, createCrypto, type EngineName } from '../../../src/crypto/index.ts';
+import { nodeHardware } from '../../../src/platform/node/hardware.ts';
+import { nodeRandom } from '../../../src/platform/node/random.ts';
+import { equal, is } from '../../support/assert.ts';
+import { testCores } from '../../support/core.ts';
+import { nobleCrypto } from '../../support/noble-crypto.ts';
+import { suite } from '../../support/suite.ts';
+
+/** One call, on one engine where the function lets one choose. */
+type Call = (crypto: Crypto, engine: EngineName) => unknown;
+
+const judge = nobleCrypto();
+const long = (most: number) => fc.uint8Array({ maxLength: most });
+const exactly = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
+/** Mostly short, at times beyond the crossovers. */
+const text = fc.oneof(
+  { weight: 6, arbitrary: long(300) },
+  { weight: 2, arbitrary: fc.uint8Array({ minLength: 300, maxLength: 3000 }) },
+);
+const texts = fc.array(text, { maxLength: 12 });
+const key = exactly(32);
+/** Where and how to alter something: in half of the cases not at all. */
+const alteration = fc.record({
+  at: fc.nat(),
+  mask: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 255 })),
+});
+
+type Alteration = typeof alteration extends fc.Arbitrary<infer T> ? T : never;
+
+function altered(bytes: Uint8Array, { at, mask }: Alteration): Uint8Array {
+  const copy = bytes.slice();
+  if (copy.length > 0) copy[at % copy.length] ^= mask;
+  return copy;
+}
+
+const calls: Record<string, fc.Arbitrary<Call>> = {
+  'random.bytes': fc.nat({ max: 100 }).map(
+    (n): Call =>
+      (crypto) =>
+        crypto.random.bytes(n).length,
+  ),
+  'aes256gcm.seal': fc.tuple(key, exactly(12), long(60), text).map(
+    ([k, iv, aad, plaintext]): Call =>
+      (crypto, engine) =>
+        crypto.aes256gcm.seal(k, iv, aad, plaintext, engine),
+  ),
+  'aes256gcm.open': fc
+    .tuple(key, exactly(12), long(60), text, alteration)
+    .map(([k, iv, aad, plaintext, change]): Call => {
+      const sealed = altered(judge.aes256gcm.seal(k, iv, aad, plaintext), change);
+      return (crypto, engine) => crypto.aes256gcm.open(k, iv, aad, sealed, engine);
+    }),
+  'aes256gcm.sealMany': fc
+    .tuple(key, fc.array(fc.record({ iv: exactly(12), aad: long(60), plaintext: text }), { maxLength: 9 }))
+    .map(
+      ([k, records]): Call =>
+        (crypto) =>
+          crypto.aes256gcm.sealMany(k, records),
+    ),
+  'aes256gcm.openMany': fc
+    .tuple(
+      key,
+      fc.array(fc.record({ iv: exactly(12), aad: long(60), plaintext: text }), { maxLength: 9 }),
+      fc.nat(),
+      alteration,
+    )
+    .map(([k, records, which, change]): Call => {
+      const sealed = records.map(({ iv, aad, plaintext }, i) => {
+        const good = judge.aes256gcm.seal(k, iv, aad, plaintext);
+        return { iv, aad, sealed: i === which % records.length ? altered(good, change) : good };
+      });
+      return (crypto) => crypto.aes256gcm.openMany(k, sealed);
+    }),
+  recordCipher: fc.tuple(key, texts, fc.nat(), alteration).map(([k, plaintexts, which, change]): Call => {
+    const records = plaintexts.map((plaintext, i) => ({
+      type: i,
+      epoch: i << 20,
+      counter: BigInt(i) << 40n,
+      plaintext,
+    }));
+    const frames = records.map((record) => judge.recordCipher(k).seal([record]));
+    const damaged = frames.map((frame, i) => {
+      const body = altered(frame.subarray(4), change);
+      return i === which % frames.length ? Uint8Array.of(...frame.subarray(0, 4), ...body) : frame;
+    });
+    return (crypto) => {
+      using cipher = crypto.recordCipher(k);
+      return [cipher.seal(records), outcome(() => cipher.open(frames)), outcome(() => cipher.open(damaged))];
+    };
+  }),
+  sha256: text.map(
+    (message): Call =>
+      (crypto, engine) =>
+        crypto.sha256(message, engine),
+  ),
+  sha256Many: texts.map(
+    (messages): Call =>
+      (crypto) =>
+        crypto.sha256Many(messages),
+  ),
+  sha512: long(5000).map(
+    (message): Call =>
+      (crypto) =>
+        crypto.sha512(message),
+  ),
+  hmac256: fc.tuple(long(150), text).map(
+    ([k, message]): Call =>
+      (crypto) =>
+        crypto.hmac256(k, message),
+  ),
+  hkdf256: fc.tuple(long(100), long(100), long(100), fc.nat({ max: 300 })).map(
+    ([ikm, salt, info, length]): Call =>
+      (crypto) =>
+        crypto.hkdf256(ikm, salt, info, length),
+  ),
+  hkdf256Expand: fc.tuple(exactly(32), long(100), fc.nat({ max: 300 })).map(
+    ([prk, info, length]): Call =>
+      (crypto) =>
+        crypto.hkdf256Expand(prk, info, length),
+  ),
+  'ed25519.publicKey': key.map(
+    (seed): Call =>
+      (crypto) =>
+        crypto.ed25519.publicKey(seed),
+  ),
+  'ed25519.sign': fc.tuple(key, text).map(
+    ([seed, message]): Call =>
+      (crypto) =>
+        crypto.ed25519.sign(seed, message),
+  ),
+  'ed25519.verify': fc
+    .tuple(key, text, alteration, fc.nat({ max: 2 }))
+    .map(([seed, message, change, part]): Call => {
+      const good = [judge.ed25519.publicKey(seed), message, judge.ed25519.sign(seed, message)];
+      const [publicKey, given, signature] = good.map((bytes, i) =>
+        i === part ? altered(bytes, change) : bytes,
+      );
+      return (crypto, engine) => crypto.ed25519.verify(publicKey, given, signature, engine);
+    }),
+  'ed25519.verifyBatch': fc
+    .array(fc.tuple(key, text, alteration, fc.nat({ max: 5 })), { maxLength: 6 })
+    .map((list): Call => {
+      const items = list.map(([seed, message, change, rarely]) => {
+        const signature = judge.ed25519.sign(seed, message);
+        const given = rarely === 0 ? altered(signature, change) : signature;
+        return { publicKey: judge.ed25519.publicKey(seed), message, signature: given };
+      });
+      return (crypto) => crypto.ed25519.verifyBatch(items);
+    }),
+  'ed25519.admitKey': fc.tuple(key, fc.boolean()).map(
+    ([bytes, real]): Call =>
+      (crypto) =>
+        crypto.ed25519.admitKey(real ? judge.ed25519.publicKey(bytes) : bytes),
+  ),
+  'x25519.publicKey': key.map(
+    (scalar): Call =>
+      (crypto) =>
+        crypto.x25519.publicKey(scalar),
+  ),
+  'x25519.sharedSecret': fc
+    .tuple(
+      key,
+      fc.oneof({ weight: 9, arbitrary: key }, { weight: 1, arbitrary: fc.constant(new Uint8Array(32)) }),
+    )
+    .map(
+      ([scalar, point]): Call =>
+        (crypto) =>
+          crypto.x25519.sharedSecret(scalar, point),
+    ),
+  'mlkem768.keygen': exactly(64).map(
+    (seed): Call =>
+      (crypto) =>
+        crypto.mlkem768.keygen(seed),
+  ),
+  'mlkem768.encaps': fc.tuple(exactly(64), key, alteration).map(([seed, m, change]): Call => {
+    const ek = altered(judge.mlkem768.keygen(seed).ek, change);
+    return (crypto) => crypto.mlkem768.encaps(ek, m);
+  }),
+  'mlkem768.decaps': fc.tuple(exactly(64), key, alteration).map(([seed, m, change]): Call => {
+    const { ek, dk } = judge.mlkem768.keygen(seed);
+    const c = altered(judge.mlkem768.encaps(ek, m).c, change);
+    return (crypto) => crypto.mlkem768.decaps(dk, c);
+  }),
+  'p256.verify': fc
+    .tuple(key, text, alteration, fc.constantFrom('der' as const, 'p1363' as const))
+    .map(([seed, message, change, encoding]): Call => {
+      const { secretKey, publicKey } = p256.keygen(Uint8Array.of(...seed, ...seed.subarray(0, 16)));
+      const format = encoding === 'der' ? 'der' : 'compact';
+      const signature = altered(p256.sign(message, secretKey, { format }), change);
+      const point = p256.Point.fromBytes(publicKey).toBytes(false);
+      return (crypto) => crypto.p256.verify(point, message, signature, encoding);
+    }),
+  'p256.admitKey': fc.tuple(key, alteration).map(([seed, change]): Call => {
+    const { publicKey } = p256.keygen(Uint8Array.of(...seed, ...seed.subarray(0, 16)));
+    const point = altered(p256.Point.fromBytes(publicKey).toBytes(false), change);
+    return (crypto) => crypto.p256.admitKey(point);
+  }),
+  'chain.append': fc.tuple(key, texts).map(
+    ([head, records]): Call =>
+      (crypto) =>
+        crypto.chain.append(head, records),
+  ),
+  'chain.appendBatch': fc.tuple(key, texts).map(
+    ([head, records]): Call =>
+      (crypto) =>
+        crypto.chain.appendBatch(head, records),
+  ),
+  'merkle.leafHash': text.map(
+    (leaf): Call =>
+      (crypto) =>
+        crypto.merkle.leafHash(leaf),
+  ),
+  'merkle.nodeHash': fc.tuple(key, key).map(
+    ([left, right]): Call =>
+      (crypto) =>
+        crypto.merkle.nodeHash(left, right),
+  ),
+  'merkle.root': texts.map(
+    (leaves): Call =>
+      (crypto) =>
+        crypto.merkle.root(leaves),
+  ),
+  'merkle.rootOfHashes': fc.array(key, { maxLength: 40 }).map(
+    (hashes): Call =>
+      (crypto) =>
+        crypto.merkle.rootOfHashes(hashes),
+  ),
+};
+
+/** What a call gave, in a form that can be compared: bytes as text, a refusal as its code. */
+function outcome(call: () => unknown): unknown {
+  try {
+    return readable(call());
+  } catch (error) {
+    if (isOotoError(error)) return `refused: ${error.code}`;
+    throw error;
+  }
+}
+
+function readable(value: unknown): unknown {
+  if (value instanceof Uint8Array) return hex(value);
+  if (Array.isArray(value)) return value.map(readable);
+  if (typeof value === 'bigint') return `${value}`;
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, readable(part)]));
+}
+
+/** Names of all functions: `sha256`, `aes256gcm.seal` and so on. */
+function functionsOf(crypto: Crypto): string[] {
+  return Object.entries(crypto).flatMap(([name, value]) =>
+    typeof value === 'function' ? [name] : Object.keys(value).map((inner) => `${name}.${inner}`),
+  );
+}
+
+const test = suite('crypto cross-check', { timeout: 60_000 });
+const random = nodeRandom();
+const subjects = testCores().flatMap(({ name, core }) =>
+  (['wasm', 'hardware', 'auto'] as const).map((engine) => {
+    const hardware = engine === 'wasm' ? {} : nodeHardware();
+    return {
+      name: `${name}, ${engine}`,
+      engine,
+      crypto: createCrypto({ core, hardware, random, recordEngine: engine }),
+    };
+  }),
+);
+
+for (const { name, crypto } of subjects)
+  test(`${name}: no function is left out`, () => {
+    equal(functionsOf(crypto).sort(), Object.keys(calls).sort());
+    equal(functionsOf(judge).sort(), Object.keys(calls).sort());
+  });
+
+for (const [called, arbitrary] of Object.entries(calls))
+  for (const { name, engine, crypto } of subjects)
+    test(`${name}: ${called}`, () => {
+      const slow = /mlkem|p256|ed25519|x25519/.test(called);
+      fc.assert(
+        fc.property(arbitrary, (call) => {
+          equal(
+            outcome(() => call(crypto, engine)),
+            outcome(() => call(judge, engine)),
+          );
+        }),
+        { numRuns: slow ? 25 : 100 },
+      );
+    });
+
+test('an outcome tells bytes, refusals and values apart', () => {
+  const one = outcome(() => Uint8Array.of(1));
+  is(one, '01');
+  is(
+    outcome(() =>
+      judge.aes256gcm.open(new Uint8Array(32), new Uint8Array(12), new Uint8Array(), new Uint8Array(20)),
+    ),
+    'refused: OOTO_CRYPTO_AUTHENTICATION',
+  );
+});
