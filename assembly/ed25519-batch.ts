@@ -5,14 +5,16 @@
  * a wrong signature passes with probability 2^-128; the host narrows down to the culprits. All of it is public
  * but z, and z is of no use once the range is judged.
  */
-import { CACHED_BYTES, pointAddCached, pointClear, pointDouble, pointLoad } from './edwards25519';
-import { BASE_WIDTH, baseOddTable } from './edwards25519-base';
+import { CACHED_BYTES, pointLoad } from './edwards25519';
 import { DECODED_X, DECODED_Y } from './edwards25519-decode';
+import { sumAddCached, sumBegin, sumCompute } from './edwards25519-sum';
 import { tableOddCached } from './edwards25519-table';
-import { KEY_WIDTH, keysBegin, keyTable } from './ed25519-keys';
-import { addBaseMultiple, admittedSlot, HEADER_BYTES, HEADER_S, subtractKeyMultiple, takeChallenge, vanishesTimesEight } from './ed25519-verify';
+import { keysBegin } from './ed25519-keys';
+import {
+  addBaseMultiple, admittedSlot, HEADER_BYTES, HEADER_S, subtractKeyMultiple, takeChallenge, vanishesTimesEight,
+} from './ed25519-verify';
 import { inputArea } from './memory';
-import { scalarMultiplyAdd, scalarRecode } from './scalar25519';
+import { scalarMultiplyAdd } from './scalar25519';
 
 /** Most signatures of one batch. */
 export const ED25519_BATCH_ITEMS: i32 = 64;
@@ -21,23 +23,19 @@ export const ED25519_BATCH_ITEMS: i32 = 64;
 const R_WIDTH: i32 = 4;
 const R_ENTRIES: i32 = 4;
 const R_TABLE_BYTES: i32 = R_ENTRIES * CACHED_BYTES;
-const DIGITS_BYTES: i32 = 272;
 const COEFFICIENT_BYTES: i32 = 16;
 
-/** Of each signature: z, S and k, its key's slot, odd multiples of R and the digits of z. */
+/** Of each signature: z, S and k, its key's slot and odd multiples of R. */
 const COEFFICIENTS: usize = memory.data(2048, 16);
 const S_VALUES: usize = memory.data(2048, 16);
 const CHALLENGES: usize = memory.data(2048, 16);
 const SLOTS: usize = memory.data(256, 16);
 const R_TABLES: usize = memory.data(81920, 16);
-const R_DIGITS: usize = memory.data(17408, 16);
 
-/** Of the range being judged: the factor of B, and of each different key its slot, factor and digits. */
+/** Of the range being judged: the factor of B, and of each different key its slot and factor. */
 const BASE_FACTOR: usize = memory.data(32, 16);
-const BASE_DIGITS: usize = memory.data(272, 16);
 const KEY_SLOTS: usize = memory.data(256, 16);
 const KEY_FACTORS: usize = memory.data(2048, 16);
-const KEY_DIGITS: usize = memory.data(17408, 16);
 
 let items: i32 = 0;
 let keys: i32 = 0;
@@ -63,7 +61,6 @@ export function ed25519BatchAdd(): i32 {
   store<i32>(SLOTS + 4 * items, slot);
   pointLoad(DECODED_X, DECODED_Y);
   tableOddCached(R_TABLES + items * R_TABLE_BYTES, R_ENTRIES);
-  scalarRecode(R_DIGITS + items * DIGITS_BYTES, z, R_WIDTH);
   items++;
   return 1;
 }
@@ -72,25 +69,18 @@ export function ed25519BatchAdd(): i32 {
 export function ed25519BatchCheck(from: i32, to: i32): i32 {
   assert(from >= 0 && from <= to && to <= items, "range outside the batch");
   collectFactors(from, to);
-  scalarRecode(BASE_DIGITS, BASE_FACTOR, BASE_WIDTH);
-  for (let key = 0; key < keys; key++) scalarRecode(KEY_DIGITS + key * DIGITS_BYTES, KEY_FACTORS + 32 * key, KEY_WIDTH);
-  const base = baseOddTable();
-  pointClear();
-  for (let item = from; item < to; item++) subtractR(item, 128);
-  for (let i = 127; i >= 0; i--) {
-    pointDouble();
-    for (let item = from; item < to; item++) subtractR(item, i);
-    for (let key = 0; key < keys; key++)
-      subtractKeyMultiple(keyTable(load<i32>(KEY_SLOTS + 4 * key)), KEY_DIGITS + key * DIGITS_BYTES + i);
-    addBaseMultiple(base, BASE_DIGITS + i);
-  }
+  sumBegin();
+  for (let item = from; item < to; item++)
+    sumAddCached(COEFFICIENTS + 32 * item, R_TABLES + item * R_TABLE_BYTES, R_WIDTH, 1);
+  for (let key = 0; key < keys; key++) subtractKeyMultiple(KEY_FACTORS + 32 * key, load<i32>(KEY_SLOTS + 4 * key));
+  addBaseMultiple(BASE_FACTOR);
+  sumCompute();
   return i32(vanishesTimesEight());
 }
 
 /** Overwrites the coefficients. */
 export function ed25519BatchWipe(): void {
   memory.fill(COEFFICIENTS, 0, 2048);
-  memory.fill(R_DIGITS, 0, 17408);
   items = 0;
 }
 
@@ -112,13 +102,4 @@ function keyIndex(slot: i32): i32 {
   store<i32>(KEY_SLOTS + 4 * keys, slot);
   memory.fill(KEY_FACTORS + 32 * keys, 0, 32);
   return keys++;
-}
-
-/** Takes the multiple of R that the digit of weight 2^i asks for. */
-// @ts-ignore: decorator
-@inline function subtractR(item: i32, i: i32): void {
-  const digit = <i32>load<i8>(R_DIGITS + item * DIGITS_BYTES + i);
-  if (digit == 0) return;
-  const magnitude = digit > 0 ? digit : -digit;
-  pointAddCached(R_TABLES + item * R_TABLE_BYTES + (magnitude >> 1) * CACHED_BYTES, digit > 0);
 }

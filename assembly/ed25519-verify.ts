@@ -4,12 +4,13 @@
  * message follows through `sha512Update`; then one signature is judged, or it joins a batch (ed25519-batch.ts).
  * Everything here is public, so digits may choose entries and decide branches.
  */
-import { AFFINE_BYTES, affineFromCoordinates, pointAddAffine, pointClear, pointDouble, pointDoubleTimes, pointIsIdentity } from './edwards25519';
-import { BASE_WIDTH, baseOddTable } from './edwards25519-base';
+import { affineFromCoordinates, pointAddAffine, pointDoubleTimes, pointIsIdentity } from './edwards25519';
+import { BASE_ENTRIES, BASE_WIDTH, baseOddTable } from './edwards25519-base';
 import { DECODED_X, DECODED_Y, pointDecode } from './edwards25519-decode';
+import { sumAddSplit, sumBegin, sumCompute } from './edwards25519-sum';
 import { KEY_ENTRIES, KEY_WIDTH, keysBegin, keySlot, keyTable } from './ed25519-keys';
 import { inputArea } from './memory';
-import { scalarIsCanonical, scalarRecode, scalarReduce } from './scalar25519';
+import { scalarIsCanonical, scalarReduce } from './scalar25519';
 import { sha512StreamAppend, sha512StreamBegin, sha512StreamEnd } from './sha512-stream';
 
 /** Public key and signature of the operation under way: A, R, S, 32 bytes each. */
@@ -19,13 +20,8 @@ export const HEADER_KEY: usize = HEADER;
 export const HEADER_R: usize = HEADER + 32;
 export const HEADER_S: usize = HEADER + 64;
 
-/** Odd multiples of the base in one table, of 2^128 times the base right behind. */
-const BASE_ENTRIES: i32 = 64;
-
 const DIGEST: usize = memory.data(64, 16);
 const CHALLENGE: usize = memory.data(32, 16);
-const CHALLENGE_DIGITS: usize = memory.data(272, 16);
-const S_DIGITS: usize = memory.data(272, 16);
 const R_POINT: usize = memory.data(144, 16);
 
 /** 1 when the 32 bytes at the start of the input area may be a key of the mesh; it is kept prepared. */
@@ -49,16 +45,11 @@ export function ed25519VerifyFinish(): i32 {
   const slot = admittedSlot();
   if (slot < 0) return 0;
   affineFromCoordinates(R_POINT, DECODED_X, DECODED_Y);
-  scalarRecode(CHALLENGE_DIGITS, CHALLENGE, KEY_WIDTH);
-  scalarRecode(S_DIGITS, HEADER_S, BASE_WIDTH);
-  const base = baseOddTable();
-  pointClear();
-  for (let i = 127; i >= 0; i--) {
-    pointDouble();
-    subtractKeyMultiple(keyTable(slot), CHALLENGE_DIGITS + i);
-    addBaseMultiple(base, S_DIGITS + i);
-  }
-  pointAddAffine(R_POINT, true);
+  sumBegin();
+  subtractKeyMultiple(CHALLENGE, slot);
+  addBaseMultiple(HEADER_S);
+  sumCompute();
+  pointAddAffine(R_POINT, 1);
   return i32(vanishesTimesEight());
 }
 
@@ -76,28 +67,18 @@ export function admittedSlot(): i32 {
   return slot;
 }
 
-/** Takes the multiples of A and 2^128 A that the digits at `digits` and 128 places higher ask for. */
-// @ts-ignore: decorator
-@inline export function subtractKeyMultiple(table: usize, digits: usize): void {
-  addOdd(table, -<i32>load<i8>(digits));
-  addOdd(table + KEY_ENTRIES * AFFINE_BYTES, -<i32>load<i8>(digits, 128));
+/** Takes scalar * A from the sum, for the key A in `slot`. */
+export function subtractKeyMultiple(scalar: usize, slot: i32): void {
+  sumAddSplit(scalar, keyTable(slot), KEY_ENTRIES, KEY_WIDTH, 1);
 }
 
-/** Adds the multiples of B and 2^128 B, given their table. */
-// @ts-ignore: decorator
-@inline export function addBaseMultiple(table: usize, digits: usize): void {
-  addOdd(table, <i32>load<i8>(digits));
-  addOdd(table + BASE_ENTRIES * AFFINE_BYTES, <i32>load<i8>(digits, 128));
+/** Adds scalar * B to the sum. */
+export function addBaseMultiple(scalar: usize): void {
+  sumAddSplit(scalar, baseOddTable(), BASE_ENTRIES, BASE_WIDTH, 0);
 }
 
 /** Whether eight times the accumulator is the identity. */
 export function vanishesTimesEight(): bool {
   pointDoubleTimes(3);
   return pointIsIdentity();
-}
-
-/** Adds `digit` times the point whose odd multiples are in `table`. */
-function addOdd(table: usize, digit: i32): void {
-  if (digit > 0) pointAddAffine(table + (digit >> 1) * AFFINE_BYTES, false);
-  else if (digit < 0) pointAddAffine(table + (-digit >> 1) * AFFINE_BYTES, true);
 }

@@ -15,7 +15,8 @@ export const BASE_WIDTH: i32 = 8;
 
 const ROWS: i32 = 32;
 const ROW_ENTRIES: i32 = 8;
-const ODD_ENTRIES: i32 = 64;
+/** Odd multiples of B, followed by as many of 2^128 B. */
+export const BASE_ENTRIES: i32 = 64;
 
 /** The encoding of B: y = 4/5, x even. */
 const BASE: usize = memory.data<u64>([0x6666666666666658, 0x6666666666666666, 0x6666666666666666, 0x6666666666666666]);
@@ -60,10 +61,10 @@ function prepareTables(): void {
     pointDoubleTimes(8);
   }
   loadBase();
-  tableOddAffine(ODD_TABLE, ODD_ENTRIES);
+  tableOddAffine(ODD_TABLE, BASE_ENTRIES);
   loadBase();
   pointDoubleTimes(128);
-  tableOddAffine(ODD_TABLE + ODD_ENTRIES * AFFINE_BYTES, ODD_ENTRIES);
+  tableOddAffine(ODD_TABLE + BASE_ENTRIES * AFFINE_BYTES, BASE_ENTRIES);
   tablesReady = true;
 }
 
@@ -90,7 +91,7 @@ function recode(scalar: usize): void {
 
 function addDigit(i: i32): void {
   select(ROW_TABLE + (i >> 1) * ROW_ENTRIES * AFFINE_BYTES, <i32>load<i8>(DIGITS + i));
-  pointAddAffine(SELECTED, false);
+  pointAddAffine(SELECTED, 0);
 }
 
 /** Leaves digit * (first entry of `row`) in SELECTED, reading all entries. */

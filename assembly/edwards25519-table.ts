@@ -27,7 +27,7 @@ export function tableOddCached(table: usize, count: i32): void {
   pointStoreCached(STEP);
   for (let i = 1; i < count; i++) {
     // The accumulator holds 2P, then 3P, 5P and so on.
-    pointAddCached(i == 1 ? first : STEP, false);
+    pointAddCached(i == 1 ? first : STEP, 0);
     table += CACHED_BYTES;
     pointStoreCached(table);
   }
@@ -39,10 +39,10 @@ export function tableOddAffine(table: usize, count: i32): void {
   pointStoreCached(PRODUCTS);
   pointDouble();
   pointStoreCached(STEP);
-  pointAddCached(PRODUCTS, false);
+  pointAddCached(PRODUCTS, 0);
   for (let i = 1; i < count; i++) {
     pointStore(ROW + i * PROJECTIVE_BYTES);
-    pointAddCached(STEP, false);
+    pointAddCached(STEP, 0);
   }
   rowToAffine(table, count);
 }
@@ -52,7 +52,7 @@ export function tableMultiplesAffine(table: usize, count: i32): void {
   pointStoreCached(STEP);
   for (let i = 0; i < count; i++) {
     pointStore(ROW + i * PROJECTIVE_BYTES);
-    pointAddCached(STEP, false);
+    pointAddCached(STEP, 0);
   }
   rowToAffine(table, count);
 }

@@ -4,7 +4,7 @@
  * identity or compressed. Points to add come in two forms: `cached` (Y+X, Y-X, 2Z, 2dT; i64 limbs, 320 bytes) and
  * `affine` (y+x, y-x, 2dxy; i32 limbs, 144 bytes). Formulas of Hisil, Wong, Carter and Dawson 2008, sections 3.1
  * to 3.3: complete for this curve, so no case is special. The extended coordinate T = E * H is multiplied out only
- * when an addition needs it. `negative` must be public; everything else runs the same for every point.
+ * when an addition needs it. Every operation takes the same steps for every point and either sign.
  */
 import {
   EDWARDS_2D, FIELD_BYTES, fieldAdd, fieldCopy, fieldIsOdd, fieldIsZero, fieldMultiply, fieldNarrow,
@@ -19,7 +19,8 @@ export const PROJECTIVE_BYTES: i32 = 3 * FIELD_BYTES;
 /** An accumulator put aside. */
 export const SAVED_BYTES: i32 = 5 * FIELD_BYTES;
 
-const WORK: usize = memory.data(800, 16);
+const WORK_BYTES: i32 = 880;
+const WORK: usize = memory.data(880, 16);
 const X: usize = WORK;
 const Y: usize = WORK + FIELD_BYTES;
 const Z: usize = WORK + 2 * FIELD_BYTES;
@@ -28,8 +29,10 @@ const H: usize = WORK + 4 * FIELD_BYTES;
 const A: usize = WORK + 5 * FIELD_BYTES;
 const B: usize = WORK + 6 * FIELD_BYTES;
 const C: usize = WORK + 7 * FIELD_BYTES;
-const F: usize = WORK + 8 * FIELD_BYTES;
-const G: usize = WORK + 9 * FIELD_BYTES;
+const D: usize = WORK + 8 * FIELD_BYTES;
+/** F and G lie side by side: subtraction lets them change places. */
+const F: usize = WORK + 9 * FIELD_BYTES;
+const G: usize = F + FIELD_BYTES;
 
 /** Makes the accumulator the identity (0, 1). */
 export function pointClear(): void {
@@ -69,44 +72,40 @@ export function pointDoubleTimes(count: i32): void {
   for (let i = 0; i < count; i++) pointDouble();
 }
 
-/** Adds a cached point, or subtracts it. */
-export function pointAddCached(cached: usize, negative: bool): void {
-  const opposite = negative ? FIELD_BYTES : 0;
+/** Adds a cached point, or subtracts it when `negative` is 1 and not 0. */
+export function pointAddCached(cached: usize, negative: i32): void {
+  const opposite = FIELD_BYTES & -negative;
   fieldMultiply<i64>(C, E, H);
   fieldSubtract(A, Y, X);
   fieldAdd(B, Y, X);
   fieldMultiply<i64>(A, A, cached + FIELD_BYTES - opposite);
   fieldMultiply<i64>(B, B, cached + opposite);
   fieldMultiply<i64>(C, C, cached + 3 * FIELD_BYTES);
-  fieldMultiply<i64>(G, Z, cached + 2 * FIELD_BYTES);
+  fieldMultiply<i64>(D, Z, cached + 2 * FIELD_BYTES);
   finishAddition(negative);
 }
 
-/** Adds an affine point, or subtracts it. */
-export function pointAddAffine(affine: usize, negative: bool): void {
-  const opposite = negative ? NARROW_BYTES : 0;
+/** Adds an affine point, or subtracts it when `negative` is 1 and not 0. */
+export function pointAddAffine(affine: usize, negative: i32): void {
+  const opposite = NARROW_BYTES & -negative;
   fieldMultiply<i64>(C, E, H);
   fieldSubtract(A, Y, X);
   fieldAdd(B, Y, X);
   fieldMultiply<i32>(A, A, affine + NARROW_BYTES - opposite);
   fieldMultiply<i32>(B, B, affine + opposite);
   fieldMultiply<i32>(C, C, affine + 2 * NARROW_BYTES);
-  fieldAdd(G, Z, Z);
+  fieldAdd(D, Z, Z);
   finishAddition(negative);
 }
 
-/** From A = (Y1-X1)(Y2-X2), B = (Y1+X1)(Y2+X2), C = 2d T1 T2 and G = 2 Z1 Z2; C counts the other way for a negative. */
+/** From A = (Y1-X1)(Y2-X2), B = (Y1+X1)(Y2+X2), C = 2d T1 T2 and D = 2 Z1 Z2; to subtract, F and G change places. */
 // @ts-ignore: decorator
-@inline function finishAddition(negative: bool): void {
+@inline function finishAddition(negative: i32): void {
+  const crossing = FIELD_BYTES & -negative;
   fieldSubtract(E, B, A);
   fieldAdd(H, B, A);
-  if (negative) {
-    fieldAdd(F, G, C);
-    fieldSubtract(G, G, C);
-  } else {
-    fieldSubtract(F, G, C);
-    fieldAdd(G, G, C);
-  }
+  fieldSubtract(F + crossing, D, C);
+  fieldAdd(G - crossing, D, C);
   multiplyOut();
 }
 
@@ -170,7 +169,7 @@ export function affineFromCoordinates(affine: usize, x: usize, y: usize): void {
 
 /** Overwrites the accumulator and everything that was computed on the way. */
 export function pointWipe(): void {
-  memory.fill(WORK, 0, 10 * FIELD_BYTES);
+  memory.fill(WORK, 0, WORK_BYTES);
   fieldWipe();
   fieldPowerWipe();
 }

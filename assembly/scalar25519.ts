@@ -5,9 +5,6 @@
  * nothing here depends on the value, except `scalarRecode` and `scalarIsCanonical`, which see public data alone.
  */
 
-/** Bytes of a scalar. */
-export const SCALAR_BYTES: i32 = 32;
-
 const LIMBS: i32 = 24;
 const MASK21: i64 = (1 << 21) - 1;
 
@@ -54,17 +51,6 @@ export function scalarMultiplyAdd(out: usize, a: usize, b: usize, c: usize): voi
   for (let i = 1; i < 22; i += 2) carryRounded(i);
   reduceSum();
   storePacked(out);
-}
-
-/** out = -a modulo L; a is below L. Zero stays L, which is as good in a sum. */
-export function scalarNegate(out: usize, a: usize): void {
-  let borrow: u64 = 0;
-  for (let i: usize = 0; i < SCALAR_BYTES; i += 8) {
-    const limit = load<u64>(ORDER + i), word = load<u64>(a + i);
-    const difference = limit - word;
-    store<u64>(out + i, difference - borrow);
-    borrow = u64(limit < word) | u64(difference < borrow);
-  }
 }
 
 /**
