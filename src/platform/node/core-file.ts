@@ -25,7 +25,8 @@ export function readCore(): Uint8Array {
   return new Uint8Array(readFileSync(join(folder, PLAIN)));
 }
 
-function coreFolder(): string {
+/** The folder of the built program. @throws OOTO_CORE_MISSING (environment). */
+export function coreFolder(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   for (let above = ''; folder !== above; above = folder, folder = dirname(folder)) {
     for (const candidate of [folder, join(folder, 'build')])

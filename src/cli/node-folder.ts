@@ -1,0 +1,72 @@
+/**
+ * A node's folder. What flows through here: configuration, identity and state of one node are opened together and
+ * become what the mesh room needs; everything secret is in files of mode 0600, made on first use. Layout:
+ * `node.toml`, `identity.key`, `state/`, `node.log`, `status.json`; for members of the authority also `log.key`,
+ * `witness.key`, `key-generation.key` and `genesis.draft`; for others `invite`, until it is spent.
+ */
+import { join } from 'node:path';
+import type { Crypto } from '../crypto/crypto.ts';
+import type { AuthorityKeys } from '../mesh/authority-node.ts';
+import { MeshNode } from '../mesh/node.ts';
+import { createNodeCrypto } from '../node.ts';
+import { nodeClock } from '../platform/node/clock.ts';
+import { coreFolder } from '../platform/node/core-file.ts';
+import { makePrivateFolder } from '../platform/node/files.ts';
+import { type NodeLogger, nodeLogger } from '../platform/node/logger.ts';
+import { softwareKey, softwareSigner } from '../platform/node/signer.ts';
+import { openStore } from '../platform/node/store.ts';
+import { tcpTransport } from '../platform/node/transport.ts';
+import type { Store } from '../ports.ts';
+import { type NodeConfiguration, readConfiguration } from './configuration.ts';
+import { measureProgram } from './program.ts';
+
+export const VERSION = '0.1.0';
+
+export interface OpenNode {
+  folder: string;
+  configuration: NodeConfiguration;
+  crypto: Crypto;
+  node: MeshNode;
+  store: Store;
+  logger: NodeLogger;
+}
+
+/** Opens the folder of a node; the caller closes it with {@link closeNode}. */
+export async function openNode(folder: string): Promise<OpenNode> {
+  await makePrivateFolder(folder);
+  const configuration = readConfiguration(folder);
+  const crypto = createNodeCrypto();
+  const { name, role, log_level: level, epoch_ms: epochMs } = configuration;
+  const logger = nodeLogger({ file: join(folder, 'node.log'), level, fields: { node: `${role}/${name}` } });
+  const store = await openStore(join(folder, 'state'));
+  const { random, ed25519 } = crypto;
+  const node = new MeshNode({
+    ...{ crypto, logger, store, role, name, epochMs },
+    clock: nodeClock(),
+    transport: tcpTransport(),
+    signer: await softwareSigner({ file: join(folder, 'identity.key'), random, ed25519 }),
+    manifest: measureProgram(crypto, coreFolder()).digest,
+    versions: new Map([
+      ['ooto', VERSION],
+      ['node', process.versions.node],
+    ]),
+  });
+  return { folder, configuration, crypto, node, store, logger };
+}
+
+/** The keys that a member of the authority has besides its identity. */
+export async function authorityKeys(crypto: Crypto, folder: string): Promise<AuthorityKeys> {
+  const { random, ed25519 } = crypto;
+  const key = (file: string) => softwareKey({ file: join(folder, file), random, ed25519 });
+  return {
+    log: await key('log.key'),
+    witness: await key('witness.key'),
+    keyGeneration: await key('key-generation.key'),
+  };
+}
+
+export async function closeNode({ node, store, logger }: OpenNode): Promise<void> {
+  await node.close();
+  await store.close();
+  logger.close();
+}

@@ -1,0 +1,145 @@
+/**
+ * A node as a process. What flows through here, in order: the folder is opened, the node listens, founds or joins
+ * its mesh, takes up its role, keeps itself up, and says how it is in `status.json` until it is told to stop.
+ */
+import { unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ValidCredential } from '../authority/credential.ts';
+import { readInvite } from '../authority/invite.ts';
+import { OotoError } from '../base/errors.ts';
+import { hex } from '../base/hex.ts';
+import { AuthorityNode } from '../mesh/authority-node.ts';
+import { readSignedDraft } from '../mesh/founding.ts';
+import { join as joinMesh, present, storedCredential } from '../mesh/joining.ts';
+import type { NodeStatus } from '../mesh/status.ts';
+import { Upkeep } from '../mesh/upkeep.ts';
+import { readFileLimited, readSecretFile, writeFileAtomically } from '../platform/node/files.ts';
+import { authorityKeys, closeNode, type OpenNode, openNode } from './node-folder.ts';
+import { type RoleService, startRole } from './roles.ts';
+
+const STATUS_MS = 250;
+const INVITE_BYTES = 4 * 1024 * 1024;
+
+export class RunningNode {
+  readonly open: OpenNode;
+  readonly address: string;
+  readonly upkeep: Upkeep;
+  readonly authority: AuthorityNode | undefined;
+  readonly service: RoleService;
+  readonly #joinMs: number;
+
+  constructor(
+    parts: Pick<RunningNode, 'open' | 'address' | 'upkeep' | 'authority' | 'service'> & { joinMs: number },
+  ) {
+    this.open = parts.open;
+    this.address = parts.address;
+    this.upkeep = parts.upkeep;
+    this.authority = parts.authority;
+    this.service = parts.service;
+    this.#joinMs = parts.joinMs;
+  }
+
+  get status(): NodeStatus {
+    const { node, configuration } = this.open;
+    const { credential } = this.upkeep;
+    const head = node.head.current;
+    const log = this.authority?.duty.log;
+    return {
+      schema: 'ooto.status/1',
+      id: credential.id,
+      name: configuration.name,
+      role: configuration.role,
+      tier: credential.tier,
+      pid: process.pid,
+      state: 'ready',
+      address: this.address,
+      mesh: hex(node.trust.genesis.meshId),
+      joinMs: Math.round(this.#joinMs),
+      certificate: { serial: hex(credential.serial), notAfter: new Date(credential.notAfter).toISOString() },
+      head: head ? { number: head.number, time: new Date(head.time).toISOString() } : null,
+      channels: node.peers.totals,
+      log: log ? { size: log.size, root: hex(log.root) } : null,
+      telemetry: this.service.telemetry,
+      counters: this.service.counters,
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.service.close();
+    await closeNode(this.open);
+  }
+}
+
+/** Starts the node in `folder`; resolves when it is ready. */
+export async function startNode(folder: string, signal: AbortSignal): Promise<RunningNode> {
+  const open = await openNode(folder);
+  const { node, configuration, logger } = open;
+  logger.log('info', 'starting', { pid: process.pid });
+  const address = configuration.role === 'originator' ? '' : await node.peers.listen(configuration.listen);
+  const started = performance.now();
+  const authority = configuration.role === 'authority' ? await startAuthority(open, signal) : undefined;
+  const credential = authority ? storedOrThrow(open) : await becomeMember(open, signal);
+  const joinMs = performance.now() - started;
+  const upkeep = new Upkeep({
+    ...{ node, credential, signal },
+    lifeMs: configuration.certificate_ms,
+    addresses: address ? [address] : [],
+  });
+  const service = await startRole({ open, upkeep, authority, signal });
+  await upkeep.refresh();
+  logger.log('info', 'ready', { id: credential.id, joinMs: Math.round(joinMs) });
+  return new RunningNode({ open, address, upkeep, authority, service, joinMs });
+}
+
+/** Runs the node in `folder` until the signal. */
+export async function runNode(folder: string, signal: AbortSignal): Promise<void> {
+  const running = await startNode(folder, signal);
+  void running.upkeep.run();
+  while (!signal.aborted) {
+    const text = JSON.stringify(running.status, undefined, 2);
+    await writeFileAtomically(join(folder, 'status.json'), new TextEncoder().encode(text));
+    await sleepUntil(STATUS_MS, signal);
+  }
+  await running.close();
+}
+
+async function startAuthority(open: OpenNode, signal: AbortSignal): Promise<AuthorityNode> {
+  const { folder, crypto, node, configuration } = open;
+  const signed = readSignedDraft(crypto, await readFileLimited(join(folder, 'genesis.draft')));
+  const authority = new AuthorityNode(node, await authorityKeys(crypto, folder), signed, signal);
+  await authority.start(configuration.certificate_ms);
+  await writeFileAtomically(join(folder, 'genesis.record'), node.trust.genesis.encoded);
+  await writeFileAtomically(join(folder, 'root.der'), node.trust.root.der);
+  return authority;
+}
+
+/** With the certificate in the store, or by the invite, which is spent and removed. */
+async function becomeMember(open: OpenNode, signal: AbortSignal): Promise<ValidCredential> {
+  const { folder, node, configuration } = open;
+  const stored = storedCredential(node);
+  if (stored) {
+    await present(node, stored);
+    return stored;
+  }
+  const file = join(folder, 'invite');
+  const invite = readInvite(await readSecretFile(file, INVITE_BYTES));
+  const credential = await joinMesh(node, invite, configuration.certificate_ms, signal);
+  await unlink(file);
+  return credential;
+}
+
+function storedOrThrow({ node, folder }: OpenNode): ValidCredential {
+  const stored = storedCredential(node);
+  if (!stored) throw new OotoError('OOTO_CLI_NODE', 'local', `the node in ${folder} has no certificate`);
+  return stored;
+}
+
+function sleepUntil(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,121 @@
+/**
+ * What operators do once: make folders, gather founders into a draft, sign it, and hand out invites. What flows
+ * through here: keys are made where they are used and only public halves leave a folder; the operator's key signs
+ * drafts and grants; an invite is written to a file of mode 0600 and to nowhere else.
+ */
+import { join } from 'node:path';
+import { nodeIdOf } from '../authority/certification.ts';
+import { encodeDraft, type Founder, type GenesisDraft, operatorMessage } from '../authority/genesis.ts';
+import { createGrant, encodeGrant, encodeInvite } from '../authority/invite.ts';
+import { wipe } from '../base/disposal.ts';
+import type { Crypto } from '../crypto/crypto.ts';
+import type { CborValue } from '../envelope/cbor.ts';
+import { encodeSignedDraft } from '../mesh/founding.ts';
+import { readTrust } from '../mesh/identity.ts';
+import type { Role } from '../mesh/operations.ts';
+import type { Policy } from '../mesh/policy.ts';
+import { makePrivateFolder, readFileLimited, writeFileAtomically } from '../platform/node/files.ts';
+import { type SoftwareKey, softwareKey } from '../platform/node/signer.ts';
+import { type NodeConfiguration, writeConfiguration } from './configuration.ts';
+import { authorityKeys } from './node-folder.ts';
+
+/** How long an invite may be spent, unless said. */
+export const INVITE_LIFE_MS = 24 * 3_600_000;
+
+export interface Operator {
+  keyid: string;
+  key: SoftwareKey;
+}
+
+/** The operator's key in `folder`, made if need be. */
+export async function openOperator(crypto: Crypto, folder: string): Promise<Operator> {
+  await makePrivateFolder(folder);
+  return { keyid: 'operator', key: await keyIn(crypto, folder, 'operator.key') };
+}
+
+/** The key that signs workload definitions. */
+export async function openOriginatorKey(crypto: Crypto, folder: string): Promise<SoftwareKey> {
+  await makePrivateFolder(folder);
+  return keyIn(crypto, folder, 'originator.key');
+}
+
+/** Makes the folder of a founder and returns what goes into the draft. */
+export async function createFounder(
+  crypto: Crypto,
+  folder: string,
+  configuration: Partial<NodeConfiguration> & Pick<NodeConfiguration, 'name' | 'listen'>,
+): Promise<Founder> {
+  await makePrivateFolder(folder);
+  await writeConfiguration(folder, { ...configuration, role: 'authority' });
+  const identity = await keyIn(crypto, folder, 'identity.key');
+  const { log, witness, keyGeneration } = await authorityKeys(crypto, folder);
+  return {
+    name: configuration.name,
+    identityKey: identity.publicKey,
+    logKey: log.publicKey,
+    witnessKey: witness.publicKey,
+    keyGenerationKey: keyGeneration.publicKey,
+    addresses: [configuration.listen],
+  };
+}
+
+/** A draft that the operator has signed, as it goes to every founder's folder. */
+export function signDraft(
+  draft: Omit<GenesisDraft, 'operators' | 'operatorQuorum' | 'policy'> & { policy: Policy },
+  operator: Operator,
+): Uint8Array {
+  const encoded = encodeDraft({
+    ...draft,
+    policy: draft.policy as unknown as CborValue,
+    operators: [{ keyid: operator.keyid, publicKey: operator.key.publicKey }],
+    operatorQuorum: 1,
+  });
+  const signature = operator.key.sign(operatorMessage(encoded));
+  return encodeSignedDraft({ draft: encoded, operatorSignatures: [{ keyid: operator.keyid, signature }] });
+}
+
+/** The public beginning of a mesh, as a founder wrote it beside its state. */
+export async function readMeshFiles(folder: string): Promise<{ genesis: Uint8Array; root: Uint8Array }> {
+  return {
+    genesis: await readFileLimited(join(folder, 'genesis.record')),
+    root: await readFileLimited(join(folder, 'root.der')),
+  };
+}
+
+/** Writes an invite for one node, good once. */
+export async function writeInvite(
+  crypto: Crypto,
+  operator: Operator,
+  mesh: { genesis: Uint8Array; root: Uint8Array },
+  options: { role: Role; name: string; file: string; now: number; lifeMs?: number },
+): Promise<void> {
+  const { genesis } = readTrust(crypto, mesh.genesis, mesh.root);
+  const seed = crypto.random.bytes(32);
+  const grant = createGrant(
+    {
+      mesh: genesis.meshId,
+      publicKey: crypto.ed25519.publicKey(seed),
+      id: nodeIdOf(genesis.meshId, options.role, options.name),
+      expires: options.now + (options.lifeMs ?? INVITE_LIFE_MS),
+    },
+    { keyid: operator.keyid, key: operator.key },
+  );
+  const addresses = genesis.draft.founders.flatMap((founder) => founder.addresses);
+  const encoded = encodeInvite({ grant: encodeGrant(grant), ...mesh, addresses, seed });
+  await writeFileAtomically(options.file, encoded);
+  wipe(seed, encoded);
+}
+
+/** Makes the folder of a node that will join by the invite written into it. */
+export async function createMember(
+  folder: string,
+  configuration: Partial<NodeConfiguration> & Pick<NodeConfiguration, 'name' | 'role' | 'listen'>,
+): Promise<void> {
+  await makePrivateFolder(folder);
+  await writeConfiguration(folder, configuration);
+}
+
+function keyIn(crypto: Crypto, folder: string, file: string): Promise<SoftwareKey> {
+  const { random, ed25519 } = crypto;
+  return softwareKey({ file: join(folder, file), random, ed25519 });
+}
