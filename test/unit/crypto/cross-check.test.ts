@@ -213,10 +213,25 @@ const calls: Record<string, fc.Arbitrary<Call>> = {
       (crypto) =>
         crypto.chain.appendBatch(head, records),
   ),
+  'chain.appendHashes': fc.tuple(key, fc.array(key, { maxLength: 12 })).map(
+    ([head, leafHashes]): Call =>
+      (crypto) =>
+        crypto.chain.appendHashes(head, leafHashes),
+  ),
+  'chain.appendBatchHashes': fc.tuple(key, fc.array(key, { maxLength: 12 })).map(
+    ([head, leafHashes]): Call =>
+      (crypto) =>
+        crypto.chain.appendBatchHashes(head, leafHashes),
+  ),
   'merkle.leafHash': text.map(
     (leaf): Call =>
       (crypto) =>
         crypto.merkle.leafHash(leaf),
+  ),
+  'merkle.leafHashes': texts.map(
+    (leaves): Call =>
+      (crypto) =>
+        crypto.merkle.leafHashes(leaves),
   ),
   'merkle.nodeHash': fc.tuple(key, key).map(
     ([left, right]): Call =>
