@@ -19,7 +19,11 @@ if (files.length === 0) {
   process.exit(2);
 }
 const outdir = join('build', 'test', `run-${process.pid}`);
-process.on('exit', () => rmSync(outdir, { recursive: true, force: true }));
+const running = new Set();
+process.on('exit', () => {
+  for (const pid of running) killGroup(pid, 'SIGKILL');
+  rmSync(outdir, { recursive: true, force: true });
+});
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(130));
 await build({ ...nodeOptions, entryPoints: files, outdir, outbase: '.', splitting: false });
 
@@ -67,6 +71,7 @@ function run(file) {
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });
+    running.add(child.pid);
     let output = '';
     let late = false;
     const collect = (chunk) => (output += chunk);
@@ -80,6 +85,7 @@ function run(file) {
     child.on('close', (code, signal) => {
       clearTimeout(timer);
       killGroup(child.pid, 'SIGKILL');
+      running.delete(child.pid);
       resolve({ file, code, signal, late, output, ms: performance.now() - started });
     });
   });
