@@ -177,6 +177,12 @@ test('a peer that stays silent is given up', () => {
   silent.start(at(0));
   assert.equal(silent.tick(at(29_999)), []);
   assert.throwsCode(() => silent.tick(at(30_000)), 'OOTO_ATTEST_TIMEOUT');
+  const curious = machine(alice, bob);
+  curious.start(at(0));
+  curious.receive(machine(bob, alice).start(at(0))[0], at(1));
+  doJobs(curious, alice);
+  assert.equal(curious.tick(at(29_999)), []);
+  assert.throwsCode(() => curious.tick(at(30_000)), 'OOTO_ATTEST_TIMEOUT');
   const unasked = machine(alice, bob);
   const b = machine(bob, alice);
   b.start(at(0));
