@@ -1,7 +1,8 @@
 /**
- * Ed25519 signing (RFC 8032 section 5.1.6). What flows through here: the seed comes in and is expanded; the host
- * gives the message twice through `sha512Update`, once for the nonce, once for the challenge; R and S go out.
- * Every secret lies in SECRETS or in the scratch areas that `ed25519Wipe` overwrites.
+ * Ed25519 signing (RFC 8032 section 5.1.6). What flows through here: a seed comes in and is expanded, or the host
+ * brings an expanded key that it had prepared before; then it gives the message twice through `sha512Update`, once
+ * for the nonce, once for the challenge; R and S go out. Every secret lies in SECRETS or in the scratch areas that
+ * `ed25519Wipe` overwrites.
  */
 import { pointEncode, pointStore, pointWipe, PROJECTIVE_BYTES } from './edwards25519';
 import { baseMultiply, baseWipe } from './edwards25519-base';
@@ -28,32 +29,48 @@ const INVERSE: usize = PRODUCT + FIELD_BYTES;
 const KEY: usize = memory.data(32, 16);
 const SIGNATURE: usize = memory.data(64, 16);
 
+let keyKnown: bool = false;
+
 /** From the 32-byte seed at the start of the input area, the public key to the output area. */
 export function ed25519PublicKey(): void {
   expandSeed();
-  baseMultiply(SCALAR);
-  pointStore(KEY_POINT);
-  fieldInvert(INVERSE, KEY_POINT + 2 * FIELD_BYTES);
-  pointEncode(outputArea(), KEY_POINT, INVERSE);
+  computeKey();
+  memory.copy(outputArea(), KEY, 32);
   ed25519Wipe();
 }
 
-/** Takes the seed from the input area; the message follows, in pieces. */
-export function ed25519SignStart(): void {
+/** From the seed in the input area, the expanded key to the output area: scalar, prefix, public key. */
+export function ed25519Prepare(): void {
   expandSeed();
+  computeKey();
+  memory.copy(outputArea(), SCALAR, 64);
+  memory.copy(outputArea() + 64, KEY, 32);
+  ed25519Wipe();
+}
+
+/** Takes the seed from the input area, or an expanded key when `prepared` is 1; the message follows, in pieces. */
+export function ed25519SignStart(prepared: i32): void {
+  keyKnown = prepared == 1;
+  if (keyKnown) {
+    memory.copy(SCALAR, inputArea(), 64);
+    memory.copy(KEY, inputArea() + 64, 32);
+  } else expandSeed();
   sha512StreamBegin();
   sha512StreamAppend(PREFIX, 32);
 }
 
-/** Ends the message's first passing: A and R are computed; the message follows again. */
+/** Ends the message's first passing: R, and A if need be, are computed; the message follows again. */
 export function ed25519SignCommit(): void {
   sha512StreamEnd(DIGEST);
   scalarReduce(NONCE, DIGEST);
-  baseMultiply(SCALAR);
-  pointStore(KEY_POINT);
   baseMultiply(NONCE);
   pointStore(NONCE_POINT);
-  encodeBoth();
+  if (keyKnown) encodeAlone(SIGNATURE, NONCE_POINT);
+  else {
+    baseMultiply(SCALAR);
+    pointStore(KEY_POINT);
+    encodeBoth();
+  }
   sha512StreamBegin();
   sha512StreamAppend(SIGNATURE, 32);
   sha512StreamAppend(KEY, 32);
@@ -83,6 +100,17 @@ function expandSeed(): void {
   sha512StreamEnd(SCALAR);
   store<u8>(SCALAR, load<u8>(SCALAR) & 248);
   store<u8>(SCALAR, (load<u8>(SCALAR, 31) & 127) | 64, 31);
+}
+
+function computeKey(): void {
+  baseMultiply(SCALAR);
+  pointStore(KEY_POINT);
+  encodeAlone(KEY, KEY_POINT);
+}
+
+function encodeAlone(bytes: usize, point: usize): void {
+  fieldInvert(INVERSE, point + 2 * FIELD_BYTES);
+  pointEncode(bytes, point, INVERSE);
 }
 
 /** Encodes both points with one inversion: 1/Za = Zr / (Za Zr) and the other way round. */

@@ -52,7 +52,8 @@ export interface CoreExports {
   sha512Finish(): void;
   // ed25519
   ed25519PublicKey(): void;
-  ed25519SignStart(): void;
+  ed25519Prepare(): void;
+  ed25519SignStart(prepared: number): void;
   ed25519SignCommit(): void;
   ed25519SignFinish(): void;
   ed25519Wipe(): void;

@@ -41,6 +41,7 @@ export function createEd25519({ core, hardware, random }: Ed25519Parts): Ed25519
       seed.length === KEY_BYTES && signsInHardware(message.length)
         ? hardware.ed25519Sign!(seed, message)
         : core.ed25519.sign(seed, message),
+    signingKey: (seed) => core.ed25519.signingKey(seed),
     verify(publicKey, message, signature, engine) {
       if (!accepts({ publicKey, message, signature }, engine))
         throw new OotoError('OOTO_CRYPTO_SIGNATURE', 'peer', 'the Ed25519 signature is not valid');

@@ -116,6 +116,11 @@ export function nobleCrypto(random: Random = { bytes: (n) => new Uint8Array(rand
     ed25519: {
       publicKey: (seed) => ed25519.getPublicKey(seed),
       sign: (seed, message) => ed25519.sign(message, seed),
+      signingKey: (seed) => ({
+        publicKey: ed25519.getPublicKey(seed),
+        sign: (message) => ed25519.sign(message, seed),
+        [Symbol.dispose]() {},
+      }),
       verify: (publicKey, message, signature) => {
         if (!verifies({ publicKey, message, signature })) throw refuse('OOTO_CRYPTO_SIGNATURE');
       },

@@ -107,6 +107,21 @@ for (const { name, core: whole } of testCores()) {
     );
   });
 
+  test(`${name}: a prepared key signs the same bytes until it is released`, () => {
+    fc.assert(
+      fc.property(seeds, fc.array(fc.uint8Array(), { minLength: 1, maxLength: 3 }), (seed, messages) => {
+        using key = core.signingKey(seed);
+        bytes(key.publicKey, core.publicKey(seed));
+        for (const message of messages) bytes(key.sign(message), noble.sign(message, seed));
+      }),
+      { numRuns: 20 },
+    );
+    const key = core.signingKey(seedOf(3));
+    key[Symbol.dispose]();
+    throwsCode(() => key.sign(new Uint8Array(1)), 'OOTO_CRYPTO_RELEASED');
+    throwsCode(() => core.signingKey(new Uint8Array(31)), 'OOTO_CRYPTO_KEY');
+  });
+
   test(`${name}: any changed bit of key, message or signature is refused`, () => {
     const [seed, publicKey, message, signature] = RFC8032[3];
     is(seed.length, 32);
