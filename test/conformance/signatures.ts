@@ -5,6 +5,14 @@ import { hexOf, type Judge, type WycheproofGroup, wycheproof } from './wycheproo
 const SIGNATURE = 'OOTO_CRYPTO_SIGNATURE';
 /** V accepts, X refuses: the cofactored equation on canonical encodings, keys of small order refused. */
 const SPECCHECK_BITMAP = 'XXVVVVXXXXXX';
+/** RFC 8032 section 7.1, test 1: company for a signature that is to be judged in a batch. */
+const GOOD = {
+  pk: 'd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a',
+  msg: '',
+  sig:
+    'e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e06522490155' +
+    '5fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b',
+};
 
 export const ed25519: Suite = wycheproof('Ed25519', {
   'ed25519_test.json': { cases: 151, judge: judgeEd25519() },
@@ -84,7 +92,7 @@ function speccheckVector(
   };
 }
 
-/** One rule for all: every engine and the batch must come to the same verdict. */
+/** One rule for all: every engine and the batch, which names the culprit, must come to the same verdict. */
 async function judgeSignature(
   ask: Ask,
   engines: readonly string[],
@@ -96,7 +104,8 @@ async function judgeSignature(
     if (good) gives(answer, {});
     else refuses(answer, SIGNATURE);
   }
-  gives(await ask('ed25519.verifyBatch', { items: [item] }), { invalid: good ? [] : [0] });
+  const batch = await ask('ed25519.verifyBatch', { items: [GOOD, item, GOOD] });
+  gives(batch, { invalid: good ? [] : [1] });
 }
 
 function publicKey(group: WycheproofGroup, name: string): string {
