@@ -65,7 +65,7 @@ export class LogStore {
       const index = Math.floor(size / TILE_WIDTH ** (level + 1));
       const width = tileWidth(level, index, size);
       const tile = this.tile(level, index);
-      if ((tile?.length ?? 0) !== width * HASH_BYTES || (width === 0 && tile))
+      if ((tile?.length ?? 0) !== width * HASH_BYTES)
         throw damaged(`tile ${index} of level ${level} is not as wide as the checkpoint says`);
       return splitHashes(tile ?? new Uint8Array());
     });

@@ -196,6 +196,17 @@ test('a value cut short, lost or altered is noticed when the log is opened', () 
   );
 });
 
+test('an entry altered together with its hash does not fit the signed root', () => {
+  for (const size of [5, 256 + 5]) {
+    const { store } = logOf(size);
+    const forged = new MemoryStore();
+    const other = openLog(forged);
+    grow(other, forged, [...entriesFrom(0, size - 1), utf8('forged')]);
+    forged.content.set('log/checkpoint', store.content.get('log/checkpoint')!);
+    throwsCode(() => openLog(forged), 'OOTO_LOG_STORE');
+  }
+});
+
 test('proofs are never made of tiles altered while the log is open', () => {
   const { store } = logOf(600);
   const log = openLog(store);

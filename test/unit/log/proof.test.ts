@@ -113,6 +113,20 @@ test('a consistency proof with a changed, dropped or added hash, or another root
   );
 });
 
+test('a proof that stops below the root is refused, even for the hash it stops at', () => {
+  const leafHash = crypto.merkle.leafHash(entryAt(0));
+  for (let size = 2; size <= 20; size++) {
+    const proof = log.proveInclusion(0, size);
+    let root = leafHash;
+    for (const [i, sibling] of proof.entries()) {
+      const cut = { index: 0, size, leafHash, root, proof: proof.slice(0, i) };
+      throwsCode(() => verifyInclusion(crypto, cut), 'OOTO_LOG_INCLUSION');
+      root = crypto.merkle.nodeHash(root, sibling);
+    }
+    verifyInclusion(crypto, { index: 0, size, leafHash, root, proof });
+  }
+});
+
 test('sizes that are none are refused', () => {
   const root = rootOf(1);
   for (const size of [-1, 0.5, Number.NaN, 2 ** 53, Number.POSITIVE_INFINITY]) {

@@ -159,8 +159,10 @@ test('a raised threshold (a longer commitment) is refused', () => {
   victim.start();
   const [message] = cheat.start();
   throwsCode(() => victim.receive(own, message.bytes), 'OOTO_THRESHOLD_SESSION');
+  const ceremony = createCeremony(crypto, committeeOf(2, 3), SESSION);
   const relabelled = message.bytes.slice();
-  relabelled.set(createCeremony(crypto, committeeOf(2, 3), SESSION).committeeDigest, 33);
+  relabelled.set(ceremony.committeeDigest, 33);
+  resign(ceremony, relabelled, 1);
   victim.receive(own, relabelled);
   const last = [...honest.get('member-3')!.start()].find((m) => m.to === 'member-2')!;
   blamed(

@@ -13,7 +13,8 @@ import {
   SigningMember,
   signingSession,
 } from '../../../src/threshold/index.ts';
-import { bytes, equal, is, ok, throwsCode } from '../../support/assert.ts';
+import { NoncePair } from '../../../src/threshold/nonce-pair.ts';
+import { bytes, equal, is, ok, throws, throwsCode } from '../../support/assert.ts';
 import { suite } from '../../support/suite.ts';
 import { approving, coordinatorOf, crypto, keysOf, runSigning, SESSION } from './ceremony.ts';
 
@@ -221,6 +222,23 @@ test('a new attempt erases the nonces of the one before', () => {
   throwsCode(() => member.receive('coordinator', request, 0), 'OOTO_THRESHOLD_NONCE_USED');
   const beyond = patched(request, HEADER - 1, Uint8Array.of(4));
   throwsCode(() => member.receive('coordinator', beyond, 0), 'OOTO_THRESHOLD_NONCE_USED');
+});
+
+test('a nonce pair is spent once, also when the computation fails', () => {
+  const { secretShare } = keysOf(2, 3).get('member-1')!;
+  const pair = new NoncePair(crypto, secretShare);
+  let lent: Uint8Array[] = [];
+  const failing = () =>
+    pair.spend(({ hiding, binding }) => {
+      lent = [hiding, binding];
+      throw new Error('on purpose');
+    });
+  throws(failing, /on purpose/);
+  for (const nonce of lent) bytes(nonce, new Uint8Array(32));
+  throwsCode(() => pair.spend(() => 0), 'OOTO_THRESHOLD_STATE');
+  const dropped = new NoncePair(crypto, secretShare);
+  dropped[Symbol.dispose]();
+  throwsCode(() => dropped.spend(() => 0), 'OOTO_THRESHOLD_STATE');
 });
 
 test('commitments are never the same twice', () => {
