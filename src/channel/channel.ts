@@ -6,59 +6,41 @@
  */
 import { concat } from '../base/bytes.ts';
 import { isOotoError, OotoError } from '../base/errors.ts';
-import type { Crypto } from '../crypto/crypto.ts';
 import type { LabelKind } from '../envelope/labels.ts';
-import type { Role } from '../noise/handshake-state.ts';
-import type { CookieGuard } from './cookie.ts';
-import type { CredentialKind, CredentialVerifier, OwnCredential, Peer } from './credential.ts';
-import type { NonceAudit } from './epoch.ts';
-import type { ExportRequest } from './exporter.ts';
+import type { OwnCredential, Peer } from './credential.ts';
 import { type Authenticated, createHandshake, HANDSHAKE_PROTOCOL, type Handshake } from './handshake.ts';
 import { type ChannelLimits, DEFAULT_LIMITS, type Moment } from './limits.ts';
-import { MESH_ID_BYTES } from './preamble.ts';
-import { Session, type SessionCounts, type SessionEvent } from './session.ts';
+import { badOptions, type ChannelOptions, DEFAULT_EXPORTS, requireSoundOptions } from './options.ts';
+import { Session, type SessionEvent } from './session.ts';
 import type { SignedItem } from './signed-batch.ts';
 import { type Frame, FrameReader, MAX_HANDSHAKE_BYTES, MAX_RECORD_BYTES } from './wire.ts';
 
-export interface ChannelOptions {
-  readonly crypto: Crypto;
-  readonly role: Role;
-  /** 32 bytes. */
-  readonly meshId: Uint8Array;
-  readonly own: OwnCredential;
-  readonly verifier: CredentialVerifier;
-  /** Who was dialled. An initiator must say; only one that enrols may leave it to its verifier. */
-  readonly expectedId?: string | undefined;
-  /** Kinds of peers to talk to; members alone unless said. */
-  readonly accept?: readonly CredentialKind[];
-  /** For responders. */
-  readonly cookies?: CookieGuard | undefined;
-  readonly limits?: Partial<ChannelLimits>;
-  /** Values that {@link Channel.export} will be asked for; `attestation-exporter` unless said. */
-  readonly exports?: readonly ExportRequest[];
-  /** Told of every use of a key, for audits. */
-  readonly onNonce?: NonceAudit;
-}
+export type { ChannelOptions } from './options.ts';
 
 export type ChannelEvent =
   | { readonly type: 'established'; readonly peer: Peer; readonly sessionId: Uint8Array }
   /** `items` vouch for the message; see proof.ts. */
   | { readonly type: 'message'; readonly message: Uint8Array; readonly items: readonly SignedItem[] }
   | { readonly type: 'epoch'; readonly epoch: number }
+  /** The peer showed a new credential, for the same id. */
+  | { readonly type: 'renewed'; readonly peer: Peer }
   /** Last event. Without `error` the end was agreed: by this side, or by the peer's last record. */
   | { readonly type: 'closed'; readonly error?: OotoError };
 
 export type ChannelState = 'new' | 'handshake' | 'established' | 'closed';
 
-export interface ChannelStatus extends Readonly<SessionCounts> {
+export interface ChannelStatus {
   readonly state: ChannelState;
   readonly suite: string;
   /** The running epoch's number; as many epochs were begun before it. */
   readonly epoch: number;
+  readonly recordsSent: number;
+  readonly recordsReceived: number;
+  /** Each covered by this side's signature. */
+  readonly messagesSent: number;
+  /** Each covered by the peer's signature, which was checked. */
+  readonly messagesReceived: number;
 }
-
-const DEFAULT_EXPORTS: readonly ExportRequest[] = [{ label: 'attestation-exporter' }];
-const NO_COUNTS: SessionCounts = { recordsSent: 0, recordsReceived: 0, messagesSent: 0, messagesReceived: 0 };
 
 export class Channel implements Disposable {
   readonly #options: ChannelOptions;
@@ -67,11 +49,9 @@ export class Channel implements Disposable {
   #state: ChannelState = 'new';
   #handshake: Handshake | undefined;
   #session: Session | undefined;
-  #peer: Peer | undefined;
   #output: Uint8Array[] = [];
   #events: ChannelEvent[] = [];
   #handshakeDeadline = Number.POSITIVE_INFINITY;
-  #lapse = Number.POSITIVE_INFINITY;
 
   /** @throws OOTO_CHANNEL_OPTIONS (caller) for options that do not fit together. */
   constructor(options: ChannelOptions) {
@@ -86,7 +66,7 @@ export class Channel implements Disposable {
 
   /** Who is at the other end; undefined until the channel is established. */
   get peer(): Peer | undefined {
-    return this.#state === 'established' ? this.#peer : undefined;
+    return this.#state === 'established' ? this.#session?.peer : undefined;
   }
 
   /** The final hash of the handshake, 32 bytes; undefined until the channel is established. */
@@ -96,16 +76,19 @@ export class Channel implements Disposable {
 
   /** Bytes that wait for {@link flush}. */
   get queuedBytes(): number {
-    return this.#session?.queuedBytes ?? 0;
+    return this.#session?.outgoing.queuedBytes ?? 0;
   }
 
   get status(): ChannelStatus {
-    const counts = this.#session?.counts ?? NO_COUNTS;
+    const { outgoing, incoming, epochs } = this.#session ?? {};
     return {
       state: this.#state,
       suite: HANDSHAKE_PROTOCOL,
-      epoch: this.#session?.epochs.number ?? 0,
-      ...counts,
+      epoch: epochs?.number ?? 0,
+      recordsSent: outgoing?.records ?? 0,
+      recordsReceived: incoming?.records ?? 0,
+      messagesSent: outgoing?.messages ?? 0,
+      messagesReceived: incoming?.messages ?? 0,
     };
   }
 
@@ -129,7 +112,7 @@ export class Channel implements Disposable {
     this.#guarded(() => {
       this.#frames.push(bytes);
       for (let frame = this.#nextFrame(); frame; frame = this.#nextFrame()) this.#receiveFrame(frame, now);
-      this.#session?.deliver();
+      this.#session?.incoming.deliver();
       this.#checkTime(now);
     });
   }
@@ -158,14 +141,14 @@ export class Channel implements Disposable {
       throw new OotoError('OOTO_CHANNEL_QUEUE', 'caller', 'too many bytes wait to be sent', {
         hint: 'flush, and wait until the transport took what is there',
       });
-    this.#session!.send(message);
+    this.#session!.outgoing.push(message);
   }
 
   /** The bytes for the wire since the last flush; empty when there are none. Call it once a turn. */
   flush(now: Moment): Uint8Array {
     this.#guarded(() => {
       this.#checkTime(now);
-      if (this.#session) this.#output.push(this.#session.flush());
+      if (this.#session) this.#output.push(this.#session.outgoing.flush());
     });
     const output = this.#output;
     this.#output = [];
@@ -180,8 +163,7 @@ export class Channel implements Disposable {
   /** Monotonic milliseconds at which {@link tick} is next needed; infinite when never. */
   deadline(): number {
     if (this.#state === 'closed' || this.#state === 'new') return Number.POSITIVE_INFINITY;
-    const epoch = this.#session?.epochs.deadline ?? Number.POSITIVE_INFINITY;
-    return Math.min(this.#handshakeDeadline, this.#lapse, epoch);
+    return Math.min(this.#handshakeDeadline, this.#session?.deadline ?? Number.POSITIVE_INFINITY);
   }
 
   /** What happened since the last call, in order. */
@@ -208,12 +190,24 @@ export class Channel implements Disposable {
     this.#guarded(() => this.#session!.renewEpoch());
   }
 
+  /**
+   * Shows the peer a new credential or delegation of this side, for the same id: the channel lives as long as
+   * the newest one. Its message key signs from now on; its Noise static key serves later handshakes.
+   * @throws OOTO_CHANNEL_STATE (caller) unless established; OOTO_CHANNEL_OPTIONS (caller) for another id or kind.
+   */
+  renewCredential(own: OwnCredential): void {
+    if (this.#state !== 'established') throw wrongState(this.#state);
+    if (own.id !== this.#options.own.id || own.kind !== this.#options.own.kind)
+      throw badOptions('a renewed credential is for the same id and kind');
+    this.#guarded(() => this.#session!.renewCredential(own));
+  }
+
   /** Ends the channel: what waits and the mark of the end come with the next flush. Idempotent. */
   close(): void {
     this.#guarded(() => {
       if (this.#state === 'established') {
         this.#session!.finish();
-        this.#output.push(this.#session!.flush());
+        this.#output.push(this.#session!.outgoing.flush());
       }
       this.#end();
     });
@@ -246,10 +240,8 @@ export class Channel implements Disposable {
   }
 
   #open({ peer, split }: Authenticated, now: Moment): void {
-    const { crypto, role, meshId, own, exports = DEFAULT_EXPORTS, onNonce } = this.#options;
-    this.#peer = peer;
-    this.#lapse = now.monotonic + peer.delegation.notAfter - now.wall;
-    const options = { crypto, role, meshId, own, peer, limits: this.#limits, exports, onNonce };
+    const { exports = DEFAULT_EXPORTS, onNonce } = this.#options;
+    const options = { ...this.#options, peer, limits: this.#limits, exports, onNonce };
     this.#session = new Session(options, split, now, (event) => this.#onSessionEvent(event));
     if (this.#session.isEstablished) this.#establish();
   }
@@ -257,13 +249,18 @@ export class Channel implements Disposable {
   #onSessionEvent(event: SessionEvent): void {
     if (event.type === 'established') this.#establish();
     else if (event.type === 'ended') this.#end();
+    else if (event.type === 'renewed') this.#events.push({ ...event, peer: this.#session!.peer });
     else this.#events.push(event);
   }
 
   #establish(): void {
     this.#state = 'established';
     this.#handshakeDeadline = Number.POSITIVE_INFINITY;
-    this.#events.push({ type: 'established', peer: this.#peer!, sessionId: this.#session!.sessionId });
+    this.#events.push({
+      type: 'established',
+      peer: this.#session!.peer,
+      sessionId: this.#session!.sessionId,
+    });
   }
 
   #checkTime(now: Moment): void {
@@ -277,11 +274,6 @@ export class Channel implements Disposable {
           hint: 'the peer is unreachable or overloaded',
         },
       );
-    const notAfter = this.#peer?.delegation.notAfter ?? Number.POSITIVE_INFINITY;
-    if (now.monotonic >= this.#lapse || now.wall >= notAfter)
-      throw new OotoError('OOTO_CHANNEL_LAPSED', 'peer', "the peer's delegation has lapsed", {
-        hint: 'open a new channel: a running peer renews its delegation every 10 minutes',
-      });
     if (this.#state === 'established') this.#session!.maintain(now);
   }
 
@@ -302,19 +294,6 @@ export class Channel implements Disposable {
     this.#session?.[Symbol.dispose]();
     this.#events.push(error ? { type: 'closed', error } : { type: 'closed' });
   }
-}
-
-function requireSoundOptions({ role, meshId, own, expectedId, cookies }: ChannelOptions): void {
-  if (meshId.length !== MESH_ID_BYTES) throw badOptions('a mesh id has 32 bytes');
-  if (own.noiseStatic.length !== 32) throw badOptions('a Noise static key has 32 bytes');
-  if (role === 'initiator' && expectedId === undefined && own.kind !== 'enrol')
-    throw badOptions('an initiator must say whom it dials');
-  if (role === 'initiator' && cookies) throw badOptions('only responders ask for cookies');
-  if (role === 'responder' && own.kind === 'enrol') throw badOptions('an enrolling node dials');
-}
-
-function badOptions(why: string): OotoError {
-  return new OotoError('OOTO_CHANNEL_OPTIONS', 'caller', why);
 }
 
 function wrongState(state: ChannelState): OotoError {

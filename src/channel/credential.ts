@@ -1,6 +1,6 @@
 /**
- * Who is at the other end. What flows through here: the payload of handshake message 2 or 3 is taken apart; the
- * injected verifier judges the credential; the delegation, the transcript signature and the ids are checked; out
+ * Who is at the other end. What flows through here: the payload of handshake message 2 or 3, or of a renewal, is
+ * taken apart; the injected verifier judges the credential; the delegation, the transcript signature and the ids are checked; out
  * comes a {@link Peer}, or the handshake ends. This is the security decision of the channel, in
  * {@link authenticatePeer}, to be read from top to bottom.
  */
@@ -13,7 +13,7 @@ import type { SigningKey, VerificationKey } from '../envelope/keys.ts';
 import type { Role } from '../noise/handshake-state.ts';
 import { type Delegation, MAX_DELEGATION_BYTES, readDelegation, verifyDelegation } from './delegation.ts';
 import type { Moment } from './limits.ts';
-import { otherRole, transcriptMessage } from './transcript.ts';
+import { otherRole } from './transcript.ts';
 
 /**
  * `member` has a certificate; `enrol` has an identity key and asks for one; `founder` is pinned by the genesis
@@ -34,6 +34,9 @@ export interface OwnCredential {
   readonly noiseStatic: Uint8Array;
   readonly messageKey: SigningKey;
 }
+
+/** The part of a credential that everyone may see. */
+export type ShownCredential = Pick<OwnCredential, 'kind' | 'id' | 'credential' | 'delegation'>;
 
 /** What a peer presented; nothing of it is proven yet. */
 export interface PresentedCredential {
@@ -84,43 +87,44 @@ export interface PeerContext {
 
 export const MAX_CREDENTIAL_BYTES = 60_000;
 const MAX_PAYLOAD_BYTES = 62_000;
-const MAX_ID_BYTES = 2048;
+export const MAX_ID_BYTES = 2048;
 
-/** The payload of message 2 or 3, signed over the transcript `h` as it stands when the payload is made. */
-export function makePayload(crypto: Crypto, own: OwnCredential, role: Role, h: Uint8Array): Uint8Array {
+/** What the message key signs, given the hash of the payload's content. */
+export type PayloadMessage = (contentHash: Uint8Array) => Uint8Array;
+
+/** A payload that shows `own`, signed by its message key. */
+export function makePayload(crypto: Crypto, own: OwnCredential, message: PayloadMessage): Uint8Array {
   const { kind, id, credential, delegation, messageKey } = own;
   const content = encode({ kind, id, credential, delegation });
-  const signature = messageKey.sign(transcriptMessage(role, h, crypto.sha256(content)));
-  return encode({ content, signature });
+  return encode({ content, signature: messageKey.sign(message(crypto.sha256(content))) });
+}
+
+export interface PeerEvidence {
+  readonly payload: Uint8Array;
+  /** What the payload's signature must cover. */
+  readonly message: PayloadMessage;
+  /** The static key that the handshake gave; none when a known peer renews its credential. */
+  readonly noiseStatic?: Uint8Array;
 }
 
 /**
  * The peer, once it has proven everything a peer must prove.
- * @param payload of the peer's handshake message
- * @param h the transcript before that payload
- * @param noiseStatic the static key that the handshake gave
  * @throws OotoError (peer) with the code of the check that failed; whatever the verifier throws.
  */
-export function authenticatePeer(
-  context: PeerContext,
-  payload: Uint8Array,
-  h: Uint8Array,
-  noiseStatic: Uint8Array,
-  now: Moment,
-): Peer {
+export function authenticatePeer(context: PeerContext, evidence: PeerEvidence, now: Moment): Peer {
   const { crypto, meshId } = context;
-  const { content, signature } = readPayload(payload);
+  const { content, signature } = readPayload(evidence.payload);
   const claim = readContent(content);
   requireAcceptedKind(context, claim.kind);
   requireExpectedId(context, claim.id);
   const statement = readDelegation(claim.delegation);
-  const message = transcriptMessage(otherRole(context.role), h, crypto.sha256(content));
+  const message = evidence.message(crypto.sha256(content));
   requireTranscriptSignature(crypto, statement.unverified.messageKey, message, signature);
   const presented = presentedBy(context, claim);
-  const identity = judge(context.verifier, presented, now);
+  const identity = judgeCredential(context.verifier, presented, now);
   const delegation = verifyDelegation(crypto, statement, {
     meshId,
-    noiseStatic,
+    noiseStatic: evidence.noiseStatic,
     identityKey: identity.identityKey,
     subject: identity.subject,
     identityNotAfter: identity.notAfter,
@@ -184,14 +188,21 @@ function requireTranscriptSignature(
     throw new OotoError(
       'OOTO_CHANNEL_TRANSCRIPT',
       'peer',
-      'the signature over the handshake is not by the key that the peer presents',
+      'the signature over the transcript is not by the key that the peer presents',
       { cause },
     );
   }
 }
 
-/** Runs the verifier; whatever it returns that is no complete identity for this claim is a refusal. */
-function judge(verifier: CredentialVerifier, presented: PresentedCredential, now: Moment): PeerIdentity {
+/**
+ * Runs the verifier; whatever it returns that is no complete identity for this claim is a refusal.
+ * @throws OOTO_CHANNEL_CREDENTIAL (peer); whatever the verifier throws.
+ */
+export function judgeCredential(
+  verifier: CredentialVerifier,
+  presented: PresentedCredential,
+  now: Moment,
+): PeerIdentity {
   const identity = runVerifier(verifier, presented, now) as Partial<PeerIdentity> | undefined;
   const complete =
     identity?.id === presented.id &&
@@ -217,8 +228,9 @@ function refusedCredential(why: string, cause?: unknown): OotoError {
   return new OotoError('OOTO_CHANNEL_CREDENTIAL', 'peer', why, { cause });
 }
 
-function requireOtherKeys({ crypto, own }: PeerContext, delegation: Delegation): void {
-  const ownStatic = crypto.x25519.publicKey(own.noiseStatic);
-  if (equal(delegation.messageKey, own.messageKey.publicKey) || equal(delegation.noiseStatic, ownStatic))
+/** A peer that holds one of our own keys is ourselves, or a thief of them. */
+function requireOtherKeys({ own }: PeerContext, delegation: Delegation): void {
+  const { noiseStatic } = readDelegation(own.delegation).unverified;
+  if (equal(delegation.messageKey, own.messageKey.publicKey) || equal(delegation.noiseStatic, noiseStatic))
     throw new OotoError('OOTO_CHANNEL_SELF', 'peer', 'the peer presents one of our own keys');
 }

@@ -68,8 +68,8 @@ export function readDelegation(encoded: Uint8Array): UnverifiedStatement<Delegat
 
 export interface DelegationContext {
   meshId: Uint8Array;
-  /** The static key that the handshake proved. */
-  noiseStatic: Uint8Array;
+  /** The static key that the handshake proved; undefined in a renewal, which needs no proof of one. */
+  noiseStatic: Uint8Array | undefined;
   /** The identity key, which a certificate or the like has been shown to name. */
   identityKey: VerificationKey;
   subject: Uint8Array;
@@ -91,7 +91,8 @@ export function verifyDelegation(
   const claimed = statement.unverified;
   require(equal(claimed.meshId, context.meshId), 'is for another mesh');
   require(equal(claimed.subject, context.subject), 'is for another certificate');
-  require(equal(claimed.noiseStatic, context.noiseStatic), 'is for another Noise static key');
+  const { noiseStatic } = context;
+  require(!noiseStatic || equal(claimed.noiseStatic, noiseStatic), 'is for another Noise static key');
   require(claimed.notBefore <= context.wall + MAX_CLOCK_SKEW_MS, 'is not valid yet');
   require(context.wall < claimed.notAfter, 'has expired');
   require(claimed.notAfter <= context.identityNotAfter, 'outlives the identity that gave it');

@@ -15,6 +15,7 @@ import { badFrame } from './wire.ts';
 
 export const EPOCH_PROTOCOL = 'Noise_NNhfs+psk0_25519+MLKEM768_AESGCM_SHA256';
 
+/** Who changes the epoch, with the keys they sign with now. */
 export interface EpochContext {
   readonly crypto: Crypto;
   readonly messageKey: SigningKey;

@@ -11,6 +11,7 @@ import { type CookieGuard, isAdmitted, makeCookie } from './cookie.ts';
 import { authenticatePeer, makePayload, type Peer, type PeerContext } from './credential.ts';
 import type { Moment } from './limits.ts';
 import { COOKIE_BYTES, encodePreamble, NO_COOKIE, PREAMBLE_BYTES, readPreamble } from './preamble.ts';
+import { otherRole, transcriptMessage } from './transcript.ts';
 import { badFrame, encodeFrame, FRAME, type Frame } from './wire.ts';
 
 export const HANDSHAKE_PROTOCOL = 'Noise_XXhfs_25519+MLKEM768_AESGCM_SHA256';
@@ -86,8 +87,7 @@ class Initiator implements Handshake {
   }
 
   #finish(noise: HandshakeState, message: Uint8Array, now: Moment): HandshakeStep {
-    const { payload, transcript } = noise.readMessage(message);
-    const peer = authenticatePeer(this.#context, payload, transcript, noise.remoteStatic!, now);
+    const peer = readPeer(this.#context, noise, message, now);
     const finish = noise.writeMessage((h) => ownPayload(this.#context, h));
     return { output: [encodeFrame(FRAME.finish, finish)], result: { peer, split: noise.split() } };
   }
@@ -139,8 +139,7 @@ class Responder implements Handshake {
   }
 
   #accept(noise: HandshakeState, message: Uint8Array, now: Moment): HandshakeStep {
-    const { payload, transcript } = noise.readMessage(message);
-    const peer = authenticatePeer(this.#context, payload, transcript, noise.remoteStatic!, now);
+    const peer = readPeer(this.#context, noise, message, now);
     return { output: [], result: { peer, split: noise.split() } };
   }
 }
@@ -159,5 +158,13 @@ function noiseState(
 }
 
 function ownPayload({ crypto, own, role }: HandshakeContext, h: Uint8Array): Uint8Array {
-  return makePayload(crypto, own, role, h);
+  return makePayload(crypto, own, (contentHash) => transcriptMessage(role, h, contentHash));
+}
+
+/** Reads the peer's payload; the static key that came with it is proven once its payload has opened. */
+function readPeer(context: HandshakeContext, noise: HandshakeState, bytes: Uint8Array, now: Moment): Peer {
+  const { payload, transcript } = noise.readMessage(bytes);
+  const message = (contentHash: Uint8Array) =>
+    transcriptMessage(otherRole(context.role), transcript, contentHash);
+  return authenticatePeer(context, { payload, message, noiseStatic: noise.remoteStatic! }, now);
 }

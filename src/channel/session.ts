@@ -1,85 +1,65 @@
 /**
- * An authenticated session: records in both directions. What flows through here, sending: messages wait in a
- * queue; a flush packs all of them into as few records as they fit, signs each record once and seals them
- * together. Receiving: headers must follow each other exactly; waiting batches are opened together, their
- * signatures checked together, and only then are messages delivered, in order.
+ * An authenticated session. What flows through here: the responder's confirmation comes first; batches pass to
+ * {@link Incoming}, every other record is opened on its own and changes the session: its epoch, the peer's
+ * credential, its end. What is due by time or wear is asked for in {@link Session.maintain}.
  */
-import { concat } from '../base/bytes.ts';
-import { isOotoError, OotoError } from '../base/errors.ts';
-import type { RecordFrame } from '../crypto/crypto.ts';
+import { OotoError } from '../base/errors.ts';
 import type { SplitResult } from '../noise/handshake-state.ts';
-import { type BatchPlace, type Item, itemBytes, MAX_ITEMS_BYTES } from './batch.ts';
-import type { OwnCredential, Peer } from './credential.ts';
+import {
+  authenticatePeer,
+  type CredentialVerifier,
+  makePayload,
+  type OwnCredential,
+  type Peer,
+} from './credential.ts';
 import type { Epoch } from './epoch.ts';
 import { type ControlRecord, EpochKeeper, type EpochKeeperOptions } from './epoch-keeper.ts';
-import { Fragmenter, FragmentOrder } from './fragments.ts';
+import { Incoming } from './incoming.ts';
 import type { Moment } from './limits.ts';
-import { MessageAssembler, type SignedItem, signBatch, verifyBatches } from './signed-batch.ts';
-import { confirmationMessage, otherRole, ROLE_BYTE } from './transcript.ts';
-import { badFrame, FRAME, type Frame, readRecordHeader } from './wire.ts';
+import { Outgoing } from './outgoing.ts';
+import { Parties } from './parties.ts';
+import type { SignedItem } from './signed-batch.ts';
+import { confirmationMessage, otherRole, renewalMessage } from './transcript.ts';
+import { badFrame, FRAME, type Frame } from './wire.ts';
 
 export interface SessionOptions extends Omit<EpochKeeperOptions, 'context'> {
   readonly meshId: Uint8Array;
   readonly own: OwnCredential;
   readonly peer: Peer;
+  readonly verifier: CredentialVerifier;
 }
 
 export type SessionEvent =
   | { readonly type: 'established' }
   | { readonly type: 'message'; readonly message: Uint8Array; readonly items: readonly SignedItem[] }
   | { readonly type: 'epoch'; readonly epoch: number }
+  | { readonly type: 'renewed' }
   | { readonly type: 'ended' };
 
-export interface SessionCounts {
-  recordsSent: number;
-  recordsReceived: number;
-  /** Messages sent and received, each covered by its sender's signature. */
-  messagesSent: number;
-  messagesReceived: number;
-}
+const NOTHING = new Uint8Array();
 
 export class Session implements Disposable {
   /** The final `h` of the handshake. */
   readonly sessionId: Uint8Array;
-  readonly counts: SessionCounts = {
-    recordsSent: 0,
-    recordsReceived: 0,
-    messagesSent: 0,
-    messagesReceived: 0,
-  };
   readonly epochs: EpochKeeper;
+  readonly outgoing: Outgoing;
+  readonly incoming: Incoming;
   readonly #options: SessionOptions;
   readonly #emit: (event: SessionEvent) => void;
-  readonly #fragmenter = new Fragmenter();
-  readonly #order: FragmentOrder;
-  readonly #assembler = new MessageAssembler();
-  readonly #ownKeyHash: Uint8Array;
-  readonly #peerKeyHash: Uint8Array;
-  #queue: Item[] = [];
-  #queuedBytes = 0;
-  #output: Uint8Array[] = [];
+  readonly #parties: Parties;
   #established: boolean;
-  /** Batches whose headers are in order, still sealed. */
-  #run: Uint8Array[] = [];
 
   constructor(options: SessionOptions, split: SplitResult, now: Moment, emit: (event: SessionEvent) => void) {
-    const { crypto, role, own, peer, limits } = options;
+    const { crypto, role, own, peer } = options;
     this.#options = options;
     this.#emit = emit;
     this.sessionId = split.handshakeHash;
-    this.#order = new FragmentOrder(limits.messageBytes);
-    this.#ownKeyHash = crypto.sha256(own.messageKey.publicKey);
-    this.#peerKeyHash = crypto.sha256(peer.delegation.messageKey);
-    const [initiatorId, responderId] =
-      role === 'initiator' ? [own.id, peer.identity.id] : [peer.identity.id, own.id];
-    const context = {
-      crypto,
-      messageKey: own.messageKey,
-      peerMessageKey: peer.delegation.messageKey,
-      initiatorId,
-      responderId,
-    };
-    this.epochs = new EpochKeeper({ ...options, context }, split, now.monotonic);
+    this.#parties = new Parties(crypto, role, own, peer, now);
+    this.epochs = new EpochKeeper({ ...options, context: this.#parties }, split, now.monotonic);
+    const { sessionId, epochs } = this;
+    const context = { ...options, sessionId, epochs, parties: this.#parties };
+    this.outgoing = new Outgoing(context);
+    this.incoming = new Incoming(context, (message, items) => emit({ type: 'message', message, items }));
     this.#established = role === 'responder';
     if (this.#established) this.#confirm();
   }
@@ -89,115 +69,76 @@ export class Session implements Disposable {
     return this.#established;
   }
 
-  get queuedBytes(): number {
-    return this.#queuedBytes;
+  get peer(): Peer {
+    return this.#parties.peer;
   }
 
-  /** Queues a message until the next flush; it must not be changed before. */
-  send(message: Uint8Array): void {
-    for (const item of this.#fragmenter.cut(message)) {
-      this.#queue.push(item);
-      this.#queuedBytes += itemBytes(item);
-    }
-    this.counts.messagesSent++;
-  }
-
-  /** Everything for the wire, in order. */
-  flush(): Uint8Array {
-    this.#sealQueue();
-    const output = this.#output;
-    this.#output = [];
-    return output.length === 1 ? output[0] : concat(...output);
-  }
-
-  /** Seals what waits and marks the end of this direction. */
-  finish(): void {
-    this.#sealQueue();
-    this.#sendControl({ type: FRAME.close, plaintext: new Uint8Array() });
-  }
-
-  /** Takes one record frame. Batches are held until {@link deliver} or the next record of another type. */
+  /** Takes one record frame. Batches wait for {@link Incoming.deliver} or for a record of another type. */
   receive(frame: Frame, now: Moment): void {
-    const header = readRecordHeader(frame);
-    const epoch = this.epochs.epochOf(header.epoch, frame.type);
-    const expected = epoch.receiving.counter + (epoch === this.epochs.receiving ? this.#run.length : 0);
-    if (header.counter !== BigInt(expected))
-      throw new OotoError(
-        'OOTO_CHANNEL_COUNTER',
-        'peer',
-        `record ${header.counter} arrived where ${expected} is next`,
-        { hint: 'records were replayed, reordered or dropped on the way' },
-      );
-    if (frame.type === FRAME.batch && this.#established) this.#run.push(frame.whole);
+    const epoch = this.incoming.epochOf(frame);
+    if (frame.type === FRAME.batch && this.#established) this.incoming.hold(frame);
     else this.#receiveControl(epoch, frame, now);
   }
 
-  /**
-   * Opens and verifies the batches that wait, and hands out their messages.
-   * @throws the reason why a batch is bad, after the messages before it were handed out.
-   */
-  deliver(): void {
-    if (this.#run.length === 0) return;
-    const frames = this.#run;
-    this.#run = [];
-    const { opened, failure } = openAll(this.epochs.receiving, frames);
-    this.#deliverBatches(opened, failure);
+  /** Monotonic milliseconds at which {@link maintain} is next needed. */
+  get deadline(): number {
+    return Math.min(this.epochs.deadline, this.#parties.lapsesAt);
   }
 
-  /** What time or wear demands. @throws OOTO_CHANNEL_EPOCH_OVERDUE (peer). */
+  /** What time or wear demands. @throws OOTO_CHANNEL_LAPSED, OOTO_CHANNEL_EPOCH_OVERDUE (peer). */
   maintain(now: Moment): void {
-    const record = this.epochs.maintain(now.monotonic);
-    if (record) this.#sendControl(record);
+    this.#parties.requireValidPeer(now);
+    this.#sendControl(this.epochs.maintain(now.monotonic));
   }
 
   /** Begins a change of epoch now. */
   renewEpoch(): void {
-    const record = this.epochs.renew();
-    if (record) this.#sendControl(record);
+    this.#sendControl(this.epochs.renew());
+  }
+
+  /** Shows a new credential of this side; batches from here on are signed with its message key. */
+  renewCredential(own: OwnCredential): void {
+    this.outgoing.sealMessages();
+    if (!this.#parties.renewOwn(own)) return;
+    const { crypto, role } = this.#options;
+    const { hash, number } = this.epochs.sending;
+    const plaintext = makePayload(crypto, own, (contentHash) =>
+      renewalMessage(role, this.sessionId, hash, number, contentHash),
+    );
+    this.#sendControl({ type: FRAME.credential, plaintext });
+  }
+
+  /** Seals what waits and marks the end of this direction. */
+  finish(): void {
+    this.outgoing.sealMessages();
+    this.#sendControl({ type: FRAME.close, plaintext: NOTHING });
   }
 
   [Symbol.dispose](): void {
-    this.#queue = [];
-    this.#queuedBytes = 0;
-    this.#run = [];
+    this.outgoing.clear();
+    this.incoming.clear();
     this.epochs[Symbol.dispose]();
+  }
+
+  #sendControl(record: ControlRecord | undefined): void {
+    if (record) this.outgoing.sealControl(record);
   }
 
   /** The responder's first record. */
   #confirm(): void {
-    const { own, role } = this.#options;
-    const plaintext = own.messageKey.sign(confirmationMessage(role, this.sessionId));
-    this.#sendControl({ type: FRAME.confirmation, plaintext });
-  }
-
-  #receiveConfirmation(signature: Uint8Array): void {
-    const { crypto, role, peer } = this.#options;
-    const message = confirmationMessage(otherRole(role), this.sessionId);
-    try {
-      crypto.ed25519.verify(peer.delegation.messageKey, message, signature);
-    } catch (cause) {
-      throw new OotoError(
-        'OOTO_CHANNEL_CONFIRMATION',
-        'peer',
-        'the responder did not confirm the session with its key',
-        { cause },
-      );
-    }
-    this.#established = true;
-    this.#emit({ type: 'established' });
+    const message = confirmationMessage(this.#options.role, this.sessionId);
+    this.#sendControl({ type: FRAME.confirmation, plaintext: this.#parties.messageKey.sign(message) });
   }
 
   #receiveControl(epoch: Epoch, frame: Frame, now: Moment): void {
-    this.deliver();
+    this.incoming.deliver();
     if (this.#established === (frame.type === FRAME.confirmation))
       throw new OotoError(
         'OOTO_CHANNEL_ORDER',
         'peer',
-        'the peer sent records in an order that is not its own',
+        `a record of type ${frame.type} has no place at this point of a session`,
       );
-    const [{ plaintext }] = epoch.receiving.open([frame.whole]);
-    this.counts.recordsReceived++;
-    this.#dispatch(frame.type, plaintext, now);
+    this.#dispatch(frame.type, this.incoming.openControl(epoch, frame), now);
   }
 
   #dispatch(type: number, plaintext: Uint8Array, now: Moment): void {
@@ -223,107 +164,59 @@ export class Session implements Disposable {
         epochs.receiveSwitched(plaintext);
         this.#emit({ type: 'epoch', epoch: epochs.number });
         break;
+      case FRAME.credential:
+        this.#receiveCredential(plaintext, now);
+        break;
+      case FRAME.credentialAccepted:
+        this.#receiveAcknowledgement(plaintext);
+        break;
       case FRAME.close:
-        this.#emit({ type: 'ended' });
+        this.#receiveClose(plaintext);
         break;
       default:
         throw badFrame(`a record of unknown type ${type}`);
     }
   }
 
-  #sendControl(record: ControlRecord | undefined): void {
-    if (!record) return;
-    this.#output.push(this.epochs.sending.sending.seal([record]));
-    this.counts.recordsSent++;
-  }
-
-  #sealQueue(): void {
-    if (this.#queue.length === 0) return;
-    const { crypto, own } = this.#options;
-    const { sending } = this.epochs.sending;
-    const place = this.#place(this.epochs.sending, true);
-    const first = sending.counter;
-    const records = packed(this.#queue).map((items, i) => ({
-      type: FRAME.batch,
-      plaintext: signBatch(crypto, own.messageKey, place, sending, first + i, items),
-    }));
-    this.#output.push(sending.seal(records));
-    this.counts.recordsSent += records.length;
-    this.#queue = [];
-    this.#queuedBytes = 0;
-  }
-
-  #deliverBatches(opened: readonly RecordFrame[], failure: unknown): void {
-    const { crypto, peer } = this.#options;
-    const { receiving } = this.epochs;
-    const verified = verifyBatches(
-      {
-        crypto,
-        place: this.#place(receiving, false),
-        senderKey: peer.delegation.messageKey,
-        direction: receiving.receiving,
-        order: this.#order,
-      },
-      opened.map(({ counter, plaintext }) => ({ counter: Number(counter), plaintext })),
-    );
-    this.counts.recordsReceived += opened.length;
-    for (const item of verified.items) this.#deliverItem(item);
-    if (verified.failure) throw verified.failure;
-    if (failure) throw failure;
-  }
-
-  #deliverItem(item: SignedItem): void {
-    const complete = this.#assembler.add(item);
-    if (!complete) return;
-    this.counts.messagesReceived++;
-    this.#emit({ type: 'message', ...complete });
-  }
-
-  #place(epoch: Epoch, sending: boolean): BatchPlace {
-    const { meshId, role } = this.#options;
-    return {
-      meshId,
-      sessionId: this.sessionId,
-      epochHash: epoch.hash,
-      epoch: epoch.number,
-      direction: ROLE_BYTE[sending ? role : otherRole(role)],
-      senderKeyHash: sending ? this.#ownKeyHash : this.#peerKeyHash,
-      receiverKeyHash: sending ? this.#peerKeyHash : this.#ownKeyHash,
-    };
-  }
-}
-
-/** As few groups as hold all items in their order, each of which fits a record. */
-function packed(items: readonly Item[]): Item[][] {
-  const groups: Item[][] = [];
-  let room = 0;
-  for (const item of items) {
-    const size = itemBytes(item);
-    if (size > room) {
-      groups.push([]);
-      room = MAX_ITEMS_BYTES;
-    }
-    groups[groups.length - 1].push(item);
-    room -= size;
-  }
-  return groups;
-}
-
-/** Opens frames together; when one of them is not authentic, those before it are opened all the same. */
-function openAll(epoch: Epoch, frames: readonly Uint8Array[]): { opened: RecordFrame[]; failure?: unknown } {
-  try {
-    return { opened: epoch.receiving.open(frames) };
-  } catch (error) {
-    if (!isOotoError(error, 'OOTO_CRYPTO_AUTHENTICATION') || frames.length === 1)
-      return { opened: [], failure: error };
-  }
-  const opened: RecordFrame[] = [];
-  for (const frame of frames) {
+  #receiveConfirmation(signature: Uint8Array): void {
+    const { crypto, role } = this.#options;
+    const message = confirmationMessage(otherRole(role), this.sessionId);
     try {
-      opened.push(...epoch.receiving.open([frame]));
-    } catch (failure) {
-      return { opened, failure };
+      crypto.ed25519.verify(this.#parties.peerMessageKey, message, signature);
+    } catch (cause) {
+      throw new OotoError(
+        'OOTO_CHANNEL_CONFIRMATION',
+        'peer',
+        'the responder did not confirm the session with its key',
+        { cause },
+      );
     }
+    this.#established = true;
+    this.#emit({ type: 'established' });
   }
-  return { opened };
+
+  /** The peer's new credential must be for the same id and kind, and be signed in this session and epoch. */
+  #receiveCredential(payload: Uint8Array, now: Moment): void {
+    const { crypto, role, meshId, verifier } = this.#options;
+    const { own, peer } = this.#parties;
+    const { hash, number } = this.epochs.receiving;
+    const { id: expectedId, kind } = peer.identity;
+    const message = (contentHash: Uint8Array) =>
+      renewalMessage(otherRole(role), this.sessionId, hash, number, contentHash);
+    const context = { crypto, meshId, role, own, expectedId, accept: [kind], verifier };
+    this.#parties.renewPeer(authenticatePeer(context, { payload, message }, now), now);
+    this.#sendControl({ type: FRAME.credentialAccepted, plaintext: NOTHING });
+    this.#emit({ type: 'renewed' });
+  }
+
+  #receiveAcknowledgement(plaintext: Uint8Array): void {
+    if (plaintext.length > 0) throw badFrame('an acknowledgement with content');
+    const waiting = this.#parties.acknowledged();
+    if (waiting) this.renewCredential(waiting);
+  }
+
+  #receiveClose(plaintext: Uint8Array): void {
+    if (plaintext.length > 0) throw badFrame('an end with content');
+    this.#emit({ type: 'ended' });
+  }
 }

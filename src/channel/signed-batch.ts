@@ -8,6 +8,7 @@ import { OotoError } from '../base/errors.ts';
 import type { Crypto, Ed25519Item } from '../crypto/crypto.ts';
 import type { SigningKey } from '../envelope/keys.ts';
 import { type BatchPlace, batchMessage, decodeBatch, encodeBatch, type Item, leafHashes } from './batch.ts';
+import type { ShownCredential } from './credential.ts';
 import type { Direction } from './epoch.ts';
 import type { FragmentOrder } from './fragments.ts';
 
@@ -15,7 +16,8 @@ import type { FragmentOrder } from './fragments.ts';
 export interface SignedBatch {
   readonly place: BatchPlace;
   readonly counter: number;
-  readonly senderKey: Uint8Array;
+  readonly sender: ShownCredential;
+  readonly receiver: ShownCredential;
   readonly signature: Uint8Array;
   readonly leaves: readonly Uint8Array[];
   readonly salts: Uint8Array;
@@ -59,6 +61,8 @@ export interface BatchReceiver {
   readonly crypto: Crypto;
   readonly place: BatchPlace;
   readonly senderKey: Uint8Array;
+  readonly sender: ShownCredential;
+  readonly receiver: ShownCredential;
   readonly direction: Direction;
   readonly order: FragmentOrder;
 }
@@ -84,7 +88,7 @@ export function verifyBatches(receiver: BatchReceiver, received: readonly Receiv
 }
 
 function readBatch(
-  { crypto, place, senderKey, direction, order }: BatchReceiver,
+  { crypto, place, senderKey, sender, receiver, direction, order }: BatchReceiver,
   { counter, plaintext }: ReceivedBatch,
 ): { check: Ed25519Item; items: SignedItem[] } {
   const { signature, items: read } = decodeBatch(plaintext);
@@ -92,7 +96,7 @@ function readBatch(
   const salts = direction.salts(counter, items.length);
   const leaves = leafHashes(crypto, items, salts);
   const message = batchMessage(place, counter, items.length, crypto.merkle.rootOfHashes(leaves));
-  const batch = { place, counter, senderKey, signature, leaves, salts };
+  const batch = { place, counter, sender, receiver, signature, leaves, salts };
   return {
     check: { publicKey: senderKey, message, signature },
     items: items.map((item, index) => ({ item, batch, index })),

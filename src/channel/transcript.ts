@@ -29,6 +29,17 @@ export function epochConfirmationMessage(role: Role, h: Uint8Array, epoch: numbe
   return concat(label('epoch-confirmation'), roleOf(role), h, u32be(epoch));
 }
 
+/** In a renewal record, by the new message key: session, epoch, and the hash of the new credential. */
+export function renewalMessage(
+  role: Role,
+  sessionId: Uint8Array,
+  epochHash: Uint8Array,
+  epoch: number,
+  contentHash: Uint8Array,
+): Uint8Array {
+  return concat(label('renewal'), roleOf(role), sessionId, epochHash, u32be(epoch), contentHash);
+}
+
 export function otherRole(role: Role): Role {
   return role === 'initiator' ? 'responder' : 'initiator';
 }

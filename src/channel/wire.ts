@@ -34,6 +34,10 @@ export const FRAME = {
   epochSwitched: 0x16,
   /** Nothing follows in this direction. */
   close: 0x17,
+  /** A new credential of the sender. */
+  credential: 0x18,
+  /** The new credential is accepted. */
+  credentialAccepted: 0x19,
 } as const;
 
 export const LENGTH_BYTES = 4;

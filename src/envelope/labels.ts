@@ -11,6 +11,7 @@ export const LABELS = [
   // channel
   'transcript',
   'confirmation',
+  'renewal',
   'epoch-transcript',
   'epoch-confirmation',
   'batch',
@@ -49,6 +50,7 @@ export const LABELS = [
   'execution-seed',
   'progress',
   // telemetry
+  'telemetry-chain',
   'telemetry-record',
   'telemetry-checkpoint',
 ] as const;

@@ -3,8 +3,11 @@ import { concat, utf8 } from '../../../src/base/bytes.ts';
 import { Channel, type ChannelOptions } from '../../../src/channel/channel.ts';
 import type { OwnCredential } from '../../../src/channel/credential.ts';
 import { delegationMessage, encodeDelegation } from '../../../src/channel/delegation.ts';
-import { FRAME } from '../../../src/channel/wire.ts';
+import { HANDSHAKE_PROTOCOL } from '../../../src/channel/handshake.ts';
+import { encodePreamble, NO_COOKIE } from '../../../src/channel/preamble.ts';
+import { encodeFrame, FRAME } from '../../../src/channel/wire.ts';
 import { Ed25519SigningKey } from '../../../src/envelope/keys.ts';
+import { HandshakeState } from '../../../src/noise/handshake-state.ts';
 import { is, ok, throwsCode } from '../../support/assert.ts';
 import { testCrypto } from '../../support/crypto.ts';
 import {
@@ -124,6 +127,36 @@ test('selfie: a node that reaches itself refuses its own id', () => {
     },
   });
   is(pair.closedBy('initiator'), 'OOTO_CHANNEL_SELF');
+});
+
+test('a peer with keys of its own that presents our id is refused', () => {
+  const pair = refused({
+    parties: (crypto) => ({ alice: makeParty(crypto, 'alice'), bob: makeParty(crypto, 'alice') }),
+  });
+  is(pair.closedBy('initiator'), 'OOTO_CHANNEL_SELF');
+});
+
+test('a first message that carries something in the clear is refused', () => {
+  const pair = new Pair();
+  pair.start();
+  const preamble = encodePreamble(MESH_ID, NO_COOKIE);
+  const noise = new HandshakeState(pair.crypto, {
+    protocolName: HANDSHAKE_PROTOCOL,
+    role: 'initiator',
+    prologue: preamble,
+    staticKey: pair.alice.own.noiseStatic,
+  });
+  pair.inject('initiator', encodeFrame(FRAME.hello, preamble, noise.writeMessage(utf8('clear'))));
+  is(pair.closedBy('responder'), 'OOTO_CHANNEL_FRAME');
+});
+
+test('what was not yet sent when a side fails is never sent', () => {
+  const pair = new Pair();
+  pair.start();
+  pair.inject('initiator', pair.initiator.flush(pair.now));
+  pair.inject('initiator', new Uint8Array(4));
+  is(pair.closedBy('responder'), 'OOTO_CHANNEL_FRAME');
+  is(pair.responder.flush(pair.now).length, 0);
 });
 
 test('a peer that presents our message key or Noise static under another id is refused', () => {

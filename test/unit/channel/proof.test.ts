@@ -1,0 +1,146 @@
+/** Proofs of single messages: what they prove, what they hide, and what cannot be made of them. */
+import fc from 'fast-check';
+import { utf8 } from '../../../src/base/bytes.ts';
+import { isOotoError } from '../../../src/base/errors.ts';
+import { hex } from '../../../src/base/hex.ts';
+import { exportMessageProof, MAX_PROOF_BYTES, verifyMessageProof } from '../../../src/channel/proof.ts';
+import type { SignedItem } from '../../../src/channel/signed-batch.ts';
+import { type CborValue, decode, encode } from '../../../src/envelope/cbor.ts';
+import { bytes, is, ok, throwsCode } from '../../support/assert.ts';
+import { MESH_ID, Pair, START, verifierOf } from '../../support/network.ts';
+import { suite } from '../../support/suite.ts';
+
+const test = suite('message proofs', { timeout: 30_000 });
+
+interface Sent {
+  pair: Pair;
+  items: (readonly SignedItem[])[];
+}
+
+/** Messages that the responder received in one flush. */
+function sent(...messages: readonly Uint8Array[]): Sent {
+  const pair = Pair.established();
+  for (const message of messages) pair.initiator.send(message);
+  pair.run();
+  const items = pair.events.responder.flatMap((event) => (event.type === 'message' ? [event.items] : []));
+  return { pair, items };
+}
+
+const contextOf = ({ pair }: Sent) => ({
+  meshId: MESH_ID,
+  verifier: verifierOf(pair.alice, pair.bob),
+  at: START,
+});
+
+test('a proof shows message, sender, receiver and place to somebody who was not there', () => {
+  const run = sent(utf8('one'), utf8('two'), utf8('three'));
+  const proof = exportMessageProof(run.pair.crypto, run.items[1]);
+  const proven = verifyMessageProof(run.pair.crypto, proof, contextOf(run));
+  bytes(proven.message, utf8('two'));
+  is(proven.sender.id, run.pair.alice.own.id);
+  is(proven.receiver.id, run.pair.bob.own.id);
+  bytes(proven.sessionId, run.pair.responder.sessionId!);
+  is(proven.counter, 0);
+});
+
+test('property: every message of a batch of any size can be proven', () => {
+  fc.assert(
+    fc.property(fc.array(fc.uint8Array({ maxLength: 40 }), { minLength: 1, maxLength: 20 }), (messages) => {
+      const run = sent(...messages);
+      run.items.forEach((items, i) => {
+        const proof = exportMessageProof(run.pair.crypto, items);
+        bytes(verifyMessageProof(run.pair.crypto, proof, contextOf(run)).message, messages[i]);
+      });
+    }),
+    { numRuns: 10 },
+  );
+});
+
+test('a message in parts is proven as one message', () => {
+  const long = new Uint8Array(700_000).map((_, i) => i);
+  const run = sent(utf8('before'), long, utf8('after'));
+  const proof = exportMessageProof(run.pair.crypto, run.items[1]);
+  bytes(verifyMessageProof(run.pair.crypto, proof, contextOf(run)).message, long);
+});
+
+test('a proof holds nothing of the other messages of its batch', () => {
+  const run = sent(utf8('a very secret neighbour'), utf8('shown'));
+  const { crypto } = run.pair;
+  const proof = hex(exportMessageProof(crypto, run.items[1]));
+  ok(!proof.includes(hex(utf8('secret neighbour'))));
+  ok(!proof.includes(hex(crypto.sha256(utf8('\0a very secret neighbour')))), 'a guess can be tested');
+  const salts = run.items[0][0].batch.salts;
+  ok(!proof.includes(hex(salts.slice(0, 16))), 'the salt of the neighbour is shown');
+  ok(proof.includes(hex(salts.slice(16, 32))));
+});
+
+test('any changed byte of a proof is refused', () => {
+  const run = sent(utf8('one'), utf8('two'), utf8('three'));
+  const { crypto } = run.pair;
+  const proof = exportMessageProof(crypto, run.items[2]);
+  for (let at = 0; at < proof.length; at++) {
+    try {
+      verifyMessageProof(crypto, proof.with(at, proof[at] ^ 1), contextOf(run));
+    } catch (error) {
+      ok(isOotoError(error), `byte ${at}: ${error}`);
+      continue;
+    }
+    throw new Error(`byte ${at} may be changed`);
+  }
+});
+
+type Edit = (proof: Record<string, CborValue>, parts: Record<string, CborValue>[]) => void;
+
+function edited(run: Sent, which: number, edit: Edit): () => unknown {
+  const proof = decode(exportMessageProof(run.pair.crypto, run.items[which]), { maxBytes: MAX_PROOF_BYTES });
+  const copy = { ...(proof as Record<string, CborValue>) };
+  const parts = (copy.parts as Record<string, CborValue>[]).map((part) => ({ ...part }));
+  copy.parts = parts;
+  edit(copy, parts);
+  return () => verifyMessageProof(run.pair.crypto, encode(copy), contextOf(run));
+}
+
+test('a part cannot pass for a message, nor a message lack parts or order', () => {
+  const run = sent(new Uint8Array(700_000));
+  const wrong: Edit[] = [
+    (_, parts) => {
+      parts.length = 1;
+      parts[0].fragment = null;
+    },
+    (_, parts) => void parts.pop(),
+    (_, parts) => void parts.reverse(),
+    (_, parts) => void parts.splice(1, 1),
+  ];
+  throwsCode(edited(run, 0, wrong[0]), 'OOTO_LOG_INCLUSION');
+  for (const edit of wrong.slice(1)) throwsCode(edited(run, 0, edit), 'OOTO_CHANNEL_PROOF');
+});
+
+test('sender, receiver, direction and place cannot be exchanged', () => {
+  const run = sent(utf8('one'));
+  const refuses = (code: string, changes: (proof: Record<string, CborValue>) => Record<string, CborValue>) =>
+    throwsCode(
+      edited(run, 0, (proof) => void Object.assign(proof, changes(proof))),
+      code,
+    );
+  refuses('OOTO_CHANNEL_SIGNATURE', ({ sender, receiver }) => ({ sender: receiver, receiver: sender }));
+  refuses('OOTO_CHANNEL_SIGNATURE', ({ sender }) => ({ receiver: sender }));
+  refuses('OOTO_CHANNEL_SIGNATURE', () => ({ direction: 2 }));
+  refuses('OOTO_CHANNEL_SIGNATURE', () => ({ epoch: 1 }));
+  refuses('OOTO_CHANNEL_SIGNATURE', () => ({ sessionId: new Uint8Array(32) }));
+  refuses('OOTO_CHANNEL_SIGNATURE', () => ({ epochHash: new Uint8Array(32) }));
+  refuses('OOTO_CHANNEL_PROOF', () => ({ direction: 0 }));
+  refuses('OOTO_CHANNEL_PROOF', () => ({ meshId: new Uint8Array(32) }));
+  throwsCode(
+    edited(run, 0, (_, parts) => void Object.assign(parts[0], { counter: 1 })),
+    'OOTO_CHANNEL_SIGNATURE',
+  );
+});
+
+test('a proof is judged at the time asked for, by whom the verifier knows', () => {
+  const run = sent(utf8('one'));
+  const proof = exportMessageProof(run.pair.crypto, run.items[0]);
+  const late = { ...contextOf(run), at: { wall: START.wall + 3_600_000, monotonic: 0 } };
+  throwsCode(() => verifyMessageProof(run.pair.crypto, proof, late), 'OOTO_CHANNEL_DELEGATION');
+  const stranger = { ...contextOf(run), verifier: verifierOf(run.pair.bob) };
+  throwsCode(() => verifyMessageProof(run.pair.crypto, proof, stranger), 'OOTO_TEST_UNKNOWN_PARTY');
+});
