@@ -5,10 +5,15 @@
  */
 import { Attestation, type AttestationOptions } from '../attest/attestation.ts';
 import { answerChallenges, type SoftwareClaims } from '../attest/evidence.ts';
+import { OotoError } from '../base/errors.ts';
+import { hex } from '../base/hex.ts';
 import type { Channel } from '../channel/channel.ts';
 import type { Moment } from '../channel/limits.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import type { SigningKey } from '../envelope/keys.ts';
+
+/** The newest evidence and the one before it. */
+const EVIDENCE_KEPT = 2;
 
 export interface SessionAttestationOptions extends Omit<AttestationOptions, 'binding'> {
   crypto: Crypto;
@@ -22,6 +27,8 @@ export interface SessionAttestationOptions extends Omit<AttestationOptions, 'bin
 export class SessionAttestation {
   readonly #options: SessionAttestationOptions;
   readonly #machine: Attestation;
+  readonly #accepted: string[] = [];
+  #given: Uint8Array | undefined;
 
   constructor(options: SessionAttestationOptions) {
     const { crypto, channel } = options;
@@ -38,6 +45,21 @@ export class SessionAttestation {
   /** Whether the peer has been attested, and this node by the peer's asking. */
   get isSatisfied(): boolean {
     return this.#machine.isSatisfied;
+  }
+
+  /** SHA-256 of the evidence that this node gave last. @throws OOTO_MESH_UNATTESTED (local) before it gave any. */
+  get given(): Uint8Array {
+    if (this.#given) return this.#given;
+    throw new OotoError(
+      'OOTO_MESH_UNATTESTED',
+      'local',
+      'this node has given no evidence on this channel yet',
+    );
+  }
+
+  /** Whether evidence of this digest (SHA-256) was accepted from the peer, now or one interval ago. */
+  hasAccepted(digest: Uint8Array): boolean {
+    return this.#accepted.includes(hex(digest));
   }
 
   /** Monotonic milliseconds at which {@link tick} has something to do. */
@@ -64,8 +86,13 @@ export class SessionAttestation {
     const { crypto, claims, messageKey } = this.#options;
     const messages: Uint8Array[] = [];
     for (const event of this.#machine.takeEvents()) {
-      if (event.type !== 'needsEvidence') continue;
+      if (event.type === 'attested') {
+        this.#accepted.push(hex(event.verdict.evidenceDigest));
+        this.#accepted.splice(0, this.#accepted.length - EVIDENCE_KEPT);
+        continue;
+      }
       const [evidence] = answerChallenges(crypto, claims(), [event.leaf], messageKey);
+      this.#given = crypto.sha256(evidence);
       messages.push(this.#machine.answer(event.id, evidence));
     }
     return messages;

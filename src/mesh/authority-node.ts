@@ -19,6 +19,7 @@ import { bytesBetween, fields } from '../envelope/fields.ts';
 import type { SigningKey } from '../envelope/keys.ts';
 import { statementMessage } from '../envelope/statement.ts';
 import { committeeDigest } from '../threshold/index.ts';
+import { DEFINITION_BYTES_MOST, verifyDefinition } from '../workload/definition.ts';
 import { AuthorityDuty } from './authority-duty.ts';
 import {
   Founding,
@@ -36,6 +37,7 @@ import { OwnCredentials } from './own-credential.ts';
 import { pause } from './patience.ts';
 import { readPolicy } from './policy.ts';
 import { Registrar } from './registrar.ts';
+import { originatorKey } from './workload-trust.ts';
 
 /** A new head is made this often. */
 export const HEAD_INTERVAL_MS = 300_000;
@@ -288,6 +290,12 @@ export class AuthorityNode {
     });
     node.handle('certificate.renew-evidence', (peer, body) => this.#issue(peer, body, undefined));
     node.handle('head.current', () => node.head.current?.encoded ?? null);
+    node.handle('definition.log', async (_, body) => {
+      const envelope = bytesBetween(1, DEFINITION_BYTES_MOST)(body, 'definition.log');
+      const trusted = (name: string) => originatorKey(node.policy, name);
+      const { digest, originator } = verifyDefinition(node.options.crypto, envelope, trusted);
+      return plainProof(await this.duty.logDefinition(digest, originator));
+    });
     node.handle('witness.cosign', (peer, body, session) =>
       this.duty.cosign(body, {
         prefix: `${peer.role}/${peer.name}/`,

@@ -15,6 +15,7 @@ import type { SessionAttestation } from './attestation.ts';
 import { Exchange, type RequestOptions } from './exchange.ts';
 import { decodeMessage, encodeMessage, type Message, refusalOf } from './message.ts';
 import type { OperationName } from './operations.ts';
+import type { Party } from './party.ts';
 
 /** Requests of one peer that may be worked on at once; more are refused. */
 const MOST_REQUESTS = 64;
@@ -88,9 +89,21 @@ export class Session {
     return this.#peer;
   }
 
+  /** The attestation of both sides. @throws OOTO_MESH_UNATTESTED (caller) where evidence travels otherwise. */
+  get attestation(): SessionAttestation {
+    if (this.#attestation) return this.#attestation;
+    throw new OotoError('OOTO_MESH_UNATTESTED', 'caller', 'this session carries no attestation');
+  }
+
   /** The peer's id, once it has proven it. */
   get peerId(): string | undefined {
     return this.#peer?.identity.id;
+  }
+
+  /** The peer as a third party can judge it. */
+  get party(): Party {
+    const { presented, encodedDelegation: delegation } = this.peer;
+    return { id: presented.id, credential: presented.credential, delegation };
   }
 
   /** Whether requests can be sent to this peer now. */
