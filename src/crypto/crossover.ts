@@ -1,26 +1,29 @@
 /**
  * Which engine computes what: the one table of measured crossovers, and the one rule that reads it. Below a
  * crossover the core is faster, because a call to the platform costs more than the work; from it on the
- * platform's instructions are. Regenerate with `node bench/crossover.ts` (Node 22.18 or newer runs it directly).
+ * platform's instructions are. Regenerate with
+ *
+ *   npx esbuild bench/crossover.ts --bundle --platform=node --format=esm --packages=external \
+ *     --outfile=build/crossover.js && node build/crossover.js
  */
 import type { EngineName } from './crypto.ts';
 
 /** Bytes (or items, where said) from which the platform's hardware is faster. AMD EPYC Zen 4, Node 20.20. */
 export const CROSSOVERS = {
   /** Plaintext of one AES-256-GCM message under a key that stands expanded in the core. */
-  aes256gcmPrepared: 400,
+  aes256gcmPrepared: 576,
   /** Plaintext of one AES-256-GCM message whose key must be expanded first. */
-  aes256gcmSingle: 128,
+  aes256gcmSingle: 320,
   /** One SHA-256 message. */
-  sha256: 256,
+  sha256: 320,
   /** Each of several SHA-256 messages that the core hashes four at a time. */
-  sha256Many: 1024,
+  sha256Many: 768,
   /** One SHA-512 message. */
-  sha512: 2048,
+  sha512: 448,
   /** Message of one Ed25519 signature to make; it is hashed twice. */
-  ed25519Sign: 65536,
+  ed25519Sign: 196608,
   /** Message of one Ed25519 signature to judge. */
-  ed25519Verify: 131072,
+  ed25519Verify: 32768,
 } as const;
 
 /**

@@ -136,6 +136,13 @@ const calls: Record<string, fc.Arbitrary<Call>> = {
       (crypto) =>
         crypto.ed25519.sign(seed, message),
   ),
+  'ed25519.signingKey': fc.tuple(key, texts).map(
+    ([seed, messages]): Call =>
+      (crypto) => {
+        using signer = crypto.ed25519.signingKey(seed);
+        return [signer.publicKey, messages.map((message) => signer.sign(message))];
+      },
+  ),
   'ed25519.verify': fc
     .tuple(key, text, alteration, fc.nat({ max: 2 }))
     .map(([seed, message, change, part]): Call => {

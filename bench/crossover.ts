@@ -1,0 +1,126 @@
+/**
+ * Measures the crossovers of src/crypto/crossover.ts: for each family and size the core and the platform's
+ * hardware in turns, warm; prints both and the smallest size from which the hardware stays ahead. The fastest of
+ * many short rounds counts: on a shared machine it is the one that nobody disturbed.
+ *   npx esbuild bench/crossover.ts --bundle --platform=node --format=esm --packages=external \
+ *     --outfile=build/crossover.js && node build/crossover.js
+ */
+import { instantiateCore } from '../src/core/index.ts';
+import type { CROSSOVERS } from '../src/crypto/crossover.ts';
+import { createCrypto, type EngineName } from '../src/crypto/index.ts';
+import { readCore } from '../src/platform/node/core-file.ts';
+import { nodeHardware } from '../src/platform/node/hardware.ts';
+import { nodeRandom } from '../src/platform/node/random.ts';
+
+type Name = keyof typeof CROSSOVERS;
+type Subject = (engine: EngineName, size: number) => () => unknown;
+
+const WARM_MS = 20;
+const ROUNDS = 101;
+const ROUND_MS = 0.5;
+const SIZES = [
+  16, 32, 64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 1024, 1536, 2048, 4096, 8192, 16384,
+];
+const LONG_SIZES = [64, 1024, 8192, 16384, 32768, 65536, 131072, 262144];
+
+const core = instantiateCore(readCore());
+const hardware = nodeHardware();
+const random = nodeRandom();
+const crypto = createCrypto({ core, hardware, random });
+const [key, iv, aad] = [random.bytes(32), random.bytes(12), random.bytes(13)];
+const publicKey = crypto.ed25519.publicKey(key);
+const prepared = core.keys.prepare(key);
+
+const subjects: Record<Name, { sizes: number[]; subject: Subject }> = {
+  aes256gcmPrepared: {
+    sizes: SIZES,
+    subject: (engine, size) => {
+      const text = random.bytes(size);
+      return engine === 'wasm'
+        ? () => core.aes256gcm.seal(prepared, iv, aad, text)
+        : () => hardware.aes256gcmSeal(key, iv, aad, text);
+    },
+  },
+  aes256gcmSingle: {
+    sizes: SIZES,
+    subject: (engine, size) => {
+      const text = random.bytes(size);
+      return () => crypto.aes256gcm.seal(key, iv, aad, text, engine);
+    },
+  },
+  sha256: {
+    sizes: SIZES,
+    subject: (engine, size) => {
+      const message = random.bytes(size);
+      return () => crypto.sha256(message, engine);
+    },
+  },
+  sha256Many: {
+    sizes: SIZES,
+    subject: (engine, size) => {
+      const messages = Array.from({ length: 32 }, () => random.bytes(size));
+      return engine === 'wasm' ? () => core.sha256.many(messages) : () => messages.map(hardware.sha256);
+    },
+  },
+  sha512: {
+    sizes: SIZES,
+    subject: (engine, size) => {
+      const message = random.bytes(size);
+      return engine === 'wasm' ? () => core.sha512.hash(message) : () => hardware.sha512(message);
+    },
+  },
+  ed25519Sign: {
+    sizes: LONG_SIZES,
+    subject: (engine, size) => {
+      const message = random.bytes(size);
+      return engine === 'wasm'
+        ? () => core.ed25519.sign(key, message)
+        : () => hardware.ed25519Sign(key, message);
+    },
+  },
+  ed25519Verify: {
+    sizes: LONG_SIZES,
+    subject: (engine, size) => {
+      const message = random.bytes(size);
+      const signature = crypto.ed25519.sign(key, message);
+      return () => crypto.ed25519.verify(publicKey, message, signature, engine);
+    },
+  },
+};
+
+for (const [name, { sizes, subject }] of Object.entries(subjects)) {
+  const rows = sizes.map((size) => ({ size, ...compare(subject('wasm', size), subject('hardware', size)) }));
+  const ahead = rows.findLastIndex(({ wasm, platform }) => wasm < platform) + 1;
+  console.log(`${name}: hardware from ${rows[ahead]?.size ?? 'never'}`);
+  for (const { size, wasm, platform } of rows)
+    console.log(
+      `${String(size).padStart(9)}  core ${micros(wasm)}  hardware ${micros(platform)}  ${(platform / wasm).toFixed(2)}`,
+    );
+}
+
+/** Milliseconds of one call each, the fastest of rounds in turns. */
+function compare(wasm: () => unknown, platform: () => unknown): { wasm: number; platform: number } {
+  const fastest = { wasm: repeat(wasm, WARM_MS), platform: repeat(platform, WARM_MS) };
+  for (let round = 0; round < ROUNDS; round++) {
+    fastest.wasm = Math.min(fastest.wasm, repeat(wasm, ROUND_MS));
+    fastest.platform = Math.min(fastest.platform, repeat(platform, ROUND_MS));
+  }
+  return fastest;
+}
+
+/** Milliseconds of one call, repeated for as long as this. */
+function repeat(call: () => unknown, ms: number): number {
+  const start = performance.now();
+  let calls = 0;
+  let elapsed = 0;
+  do {
+    call();
+    calls++;
+    elapsed = performance.now() - start;
+  } while (elapsed < ms);
+  return elapsed / calls;
+}
+
+function micros(ms: number): string {
+  return `${(ms * 1000).toFixed(2).padStart(9)} µs`;
+}
