@@ -21,6 +21,8 @@ export interface ReferenceKeys {
 
 export interface ReferenceRun {
   messages: Uint8Array[];
+  /** `h` before the payload of each message. */
+  transcripts: Uint8Array[];
   handshakeHash: Uint8Array;
   /** Outputs 1 to 3 of the last HKDF. */
   outputs: Uint8Array[];
@@ -74,6 +76,7 @@ export function referenceXXhfs(
   // -> e, e1
   h = sha256(h, publicOf(initiatorEphemeral));
   h = sha256(h, ek);
+  const transcripts = [h];
   h = sha256(h, payloads[0]);
   const first = join(publicOf(initiatorEphemeral), ek, payloads[0]);
 
@@ -87,6 +90,7 @@ export function referenceXXhfs(
   const sealedResponder = gcm(k, 0, h, publicOf(responderStatic));
   h = sha256(h, sealedResponder);
   [ck, k] = hkdf(ck, dh(responderStatic, publicOf(initiatorEphemeral)));
+  transcripts.push(h);
   const sealedSecondPayload = gcm(k, 0, h, payloads[1]);
   h = sha256(h, sealedSecondPayload);
   const second = join(publicOf(responderEphemeral), sealedCiphertext, sealedResponder, sealedSecondPayload);
@@ -95,11 +99,17 @@ export function referenceXXhfs(
   const sealedInitiator = gcm(k, 1, h, publicOf(initiatorStatic));
   h = sha256(h, sealedInitiator);
   [ck, k] = hkdf(ck, dh(initiatorStatic, publicOf(responderEphemeral)));
+  transcripts.push(h);
   const sealedThirdPayload = gcm(k, 0, h, payloads[2]);
   h = sha256(h, sealedThirdPayload);
   const third = join(sealedInitiator, sealedThirdPayload);
 
-  return { messages: [first, second, third], handshakeHash: h, outputs: hkdf(ck, new Uint8Array()) };
+  return {
+    messages: [first, second, third],
+    transcripts,
+    handshakeHash: h,
+    outputs: hkdf(ck, new Uint8Array()),
+  };
 }
 
 /** Noise_NNhfs+psk0_25519+MLKEM768_AESGCM_SHA256. */
@@ -124,6 +134,7 @@ export function referenceNNhfsPsk0(
   [ck, k] = hkdf(ck, publicOf(initiatorEphemeral));
   const sealedKey = gcm(k, 0, h, ek);
   h = sha256(h, sealedKey);
+  const transcripts = [h];
   const sealedFirstPayload = gcm(k, 1, h, payloads[0]);
   h = sha256(h, sealedFirstPayload);
   const first = join(publicOf(initiatorEphemeral), sealedKey, sealedFirstPayload);
@@ -136,9 +147,10 @@ export function referenceNNhfsPsk0(
   const sealedCiphertext = gcm(k, 0, h, cipherText);
   h = sha256(h, sealedCiphertext);
   [ck, k] = hkdf(ck, sharedSecret);
+  transcripts.push(h);
   const sealedSecondPayload = gcm(k, 0, h, payloads[1]);
   h = sha256(h, sealedSecondPayload);
   const second = join(publicOf(responderEphemeral), sealedCiphertext, sealedSecondPayload);
 
-  return { messages: [first, second], handshakeHash: h, outputs: hkdf(ck, new Uint8Array()) };
+  return { messages: [first, second], transcripts, handshakeHash: h, outputs: hkdf(ck, new Uint8Array()) };
 }

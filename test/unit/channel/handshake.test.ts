@@ -16,6 +16,7 @@ import {
   makeParty,
   Pair,
   type PairOptions,
+  rogueCrypto,
   type Side,
   START,
   verifierOf,
@@ -389,6 +390,20 @@ test('data in place of the confirmation closes the initiator', () => {
   ok(confirmation[4] === FRAME.confirmation && data[4] === FRAME.batch);
   pair.inject('responder', data);
   is(pair.closedBy('initiator'), 'OOTO_CHANNEL_COUNTER');
+});
+
+test('a responder that sends data instead of its confirmation is refused', () => {
+  const crypto = rogueCrypto(testCrypto(), (record) => {
+    if (record.type === FRAME.confirmation) return [];
+    return [{ ...record, counter: record.counter - 1n }];
+  });
+  const pair = new Pair({ responder: { crypto } });
+  pair.start();
+  for (const side of ['initiator', 'responder', 'initiator'] as const) pair.move(side);
+  pair.responder.send(utf8('unconfirmed'));
+  pair.run();
+  is(pair.closedBy('initiator'), 'OOTO_CHANNEL_ORDER');
+  is(pair.takeMessages('initiator').length, 0);
 });
 
 test('a confirmation by another key closes the initiator', () => {

@@ -55,10 +55,13 @@ function engine(
       },
     });
   const [initiator, responder] = [side('initiator'), side('responder')];
+  const transcripts: Uint8Array[] = [];
   const messages = initiator.pattern.messages.map((_, i) => {
     const [writer, reader] = i % 2 === 0 ? [initiator, responder] : [responder, initiator];
     const message = writer.writeMessage(payloads[i]);
-    bytes(reader.readMessage(message).payload, payloads[i]);
+    const read = reader.readMessage(message);
+    bytes(read.payload, payloads[i]);
+    transcripts.push(read.transcript);
     return message;
   });
   const [ours, theirs] = [initiator.split(), responder.split()];
@@ -67,6 +70,7 @@ function engine(
   bytes(ours.exporterSecret, theirs.exporterSecret);
   return {
     messages,
+    transcripts,
     handshakeHash: ours.handshakeHash,
     outputs: [ours.send.copyKey(), ours.receive.copyKey(), ours.exporterSecret],
   };
@@ -74,6 +78,7 @@ function engine(
 
 function same(actual: ReferenceRun, expected: ReferenceRun): void {
   actual.messages.forEach((message, i) => void bytes(message, expected.messages[i], `message ${i + 1}`));
+  actual.transcripts.forEach((h, i) => void bytes(h, expected.transcripts[i], `transcript ${i + 1}`));
   bytes(actual.handshakeHash, expected.handshakeHash, 'h');
   actual.outputs.forEach((output, i) => void bytes(output, expected.outputs[i], `output ${i + 1}`));
 }
