@@ -44,11 +44,6 @@ export function formatSpiffeId({ trustDomain, path }: SpiffeId): string {
   return text;
 }
 
-/** The id of a node: `spiffe://<mesh id>/node/<name>`. */
-export function nodeId(trustDomain: string, name: string): string {
-  return formatSpiffeId({ trustDomain, path: `/node/${name}` });
-}
-
 function requireTrustDomain(trustDomain: string): void {
   if (trustDomain.length > MAX_TRUST_DOMAIN_BYTES || !TRUST_DOMAIN.test(trustDomain))
     throw misnamed('the trust domain is not 1 to 255 of a-z, 0-9, dot, dash and underscore');

@@ -2,7 +2,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { unhex } from '../../../src/base/hex.ts';
 import type { SubjectKey } from '../../../src/cert/certificate.ts';
-import { nodeId } from '../../../src/cert/spiffe-id.ts';
+import { formatSpiffeId } from '../../../src/cert/spiffe-id.ts';
 import { type Root, validateRoot } from '../../../src/cert/validate.ts';
 import {
   assembleCertificate,
@@ -14,7 +14,7 @@ import { testCrypto } from '../../support/crypto.ts';
 
 export const crypto = testCrypto();
 export const TRUST_DOMAIN = 'a1'.repeat(32);
-export const ID = nodeId(TRUST_DOMAIN, 'worker-1');
+export const ID = formatSpiffeId({ trustDomain: TRUST_DOMAIN, path: '/node/worker-1' });
 export const NOW = Date.UTC(2026, 0, 15, 12, 0, 0);
 export const HOUR = 3_600_000;
 
