@@ -15,6 +15,8 @@ export interface Operation {
   run(core: Core, scene: Scene): void;
   /** Bytes at the start of the output area that may hold a public result. */
   publicOutput?: number;
+  /** Names the only secrets of an operation whose other work is public and may stay: it is searched, not compared. */
+  allPublicBut?: string;
 }
 
 export interface Scene {

@@ -4,6 +4,8 @@
  */
 import { createCipheriv } from 'node:crypto';
 import type { Core } from '../../../src/core/index.ts';
+import { createHkdf256 } from '../../../src/crypto/hkdf.ts';
+import { createHmac256 } from '../../../src/crypto/hmac.ts';
 import { aes256RoundKeys } from '../../support/aes-schedule.ts';
 import { equal, is, not } from '../../support/assert.ts';
 import { testCore, testCores } from '../../support/core.ts';
@@ -132,6 +134,36 @@ const hashes: Operation[] = [
     name: 'SHA-512',
     run: (core, { secret, derived }) => derived('digest', core.sha512.hash(secret('message', 300))),
   },
+  {
+    name: 'HMAC-SHA-256',
+    run: (core, { secret, derived }) => {
+      const mac = createHmac256({ core })(secret('key', 100), secret('message', 200));
+      derived('mac', mac);
+    },
+  },
+  {
+    name: 'HKDF-SHA-256',
+    run: (core, { secret, derived }) => {
+      const { hkdf256 } = createHkdf256(createHmac256({ core }));
+      derived('output', hkdf256(secret('ikm', 32), secret('salt', 32), secret('info', 40), 96));
+    },
+  },
+  {
+    name: 'hash chain',
+    run: (core, { secret, derived }) => {
+      const records = [20, 256, 256, 256, 256, 70].map((size, i) => secret(`record ${i}`, size));
+      for (const head of core.chain.append(secret('head', 32), records)) derived('next head', head);
+      derived('batch head', core.chain.appendBatch(secret('batch', 32), records));
+    },
+  },
+  {
+    name: 'Merkle tree',
+    run: (core, { secret, derived }) => {
+      const leaves = Array.from({ length: 11 }, (_, i) => secret(`leaf ${i}`, 30 * i + 8));
+      derived('root', core.merkle.root(leaves));
+      derived('node', core.merkle.nodeHash(secret('left', 32), secret('right', 32)));
+    },
+  },
 ];
 
 const curves: Operation[] = [
@@ -149,7 +181,34 @@ const curves: Operation[] = [
       expanded[31] = (expanded[31] & 63) | 64;
       derived('secret scalar', expanded.subarray(0, 32));
       published(core.ed25519.publicKey(seed));
-      published(core.ed25519.sign(seed, new Uint8Array(50)));
+      published(core.ed25519.sign(seed, secret('message', 300)));
+    },
+  },
+  {
+    name: 'Ed25519 signing key',
+    run: (core, { secret, published }) => {
+      const key = core.ed25519.signingKey(secret('seed', 32));
+      const signature = key.sign(secret('message', 300));
+      published(key.publicKey);
+      published(signature);
+      key[Symbol.dispose]();
+    },
+  },
+  {
+    name: 'Ed25519 verify, single and batch, of secret messages',
+    allPublicBut: 'messages',
+    run: (core, { secret }) => {
+      const seed = new Uint8Array(32).fill(5);
+      const items = [100, 300, 2000].map((size, i) => {
+        const message = secret(`message ${i}`, size);
+        return {
+          message,
+          publicKey: core.ed25519.publicKey(seed),
+          signature: core.ed25519.sign(seed, message),
+        };
+      });
+      for (const item of items) is(core.ed25519.accepts(item), true);
+      equal(core.ed25519.findRefused(items, new Uint8Array(16 * items.length).fill(1)), []);
     },
   },
   {
@@ -171,6 +230,7 @@ for (const [i, { name }] of testCores().entries())
       equal(secretsLeft(testCores()[i].core, operation), []);
     });
 
+    if (operation.allPublicBut) continue;
     test(`${name}: ${operation.name} leaves the same memory whatever the secrets`, () => {
       is(firstDifference([testCores()[i].core, testCores()[i].core], operation), undefined);
     });
