@@ -19,6 +19,8 @@ const SCRIPT = 'sandbox.js';
 const HEAP_MIB = 64;
 const YOUNG_HEAP_MIB = 16;
 const STACK_MIB = 4;
+/** For the start of a thread, which is not counted as time of the module. */
+const START_MS_MOST = 30_000;
 
 export interface NodeWorkerOptions {
   /** The built sandbox; found beside or above this file if absent. */
@@ -44,12 +46,17 @@ export function nodeWorker({ script = findScript(import.meta.url) }: NodeWorkerO
       const { answered, end } = conversation(thread);
       const onAbort = () => end(signal?.reason);
       signal?.addEventListener('abort', onAbort, { once: true });
-      const cancelTimer = clock.after(limits.timeMs, () => end(lateError(limits.timeMs)));
+      let cancelTimer = clock.after(START_MS_MOST, () => end(lateError(START_MS_MOST)));
+      thread.once('online', () => {
+        cancelTimer();
+        cancelTimer = clock.after(limits.timeMs, () => end(lateError(limits.timeMs)));
+      });
       running.add(end);
       try {
         return resultOf(await answered);
       } finally {
         running.delete(end);
+        thread.removeAllListeners('online');
         cancelTimer();
         signal?.removeEventListener('abort', onAbort);
         await thread.terminate();
