@@ -10,8 +10,8 @@ import { HASH_BYTES } from './proof.ts';
 import { hashesAt, levelsOf, TILE_WIDTH } from './tile.ts';
 import { splitHashes } from './tree-edge.ts';
 
-/** Full tiles looked at on every level: 65,536 entries on the lowest. */
-const TILES_LOOKED_AT = 256;
+/** Full tiles looked at on every level: 16,384 entries on the lowest. */
+const TILES_LOOKED_AT = 64;
 
 /** @throws OOTO_LOG_STORE (environment) at the first tile or bundle that does not fit. */
 export function requireRecent(crypto: Crypto, store: LogStore, size: number): void {

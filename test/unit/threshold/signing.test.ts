@@ -307,7 +307,7 @@ test('a request with one changed byte never yields a share of the approved sessi
         ok(error instanceof OotoError, `${error}`);
       }
     }),
-    { numRuns: 60 },
+    { numRuns: 25 },
   );
   ok(made);
 });
