@@ -18,6 +18,7 @@ import type { CborValue } from '../envelope/cbor.ts';
 import { bytesBetween, fields } from '../envelope/fields.ts';
 import type { SigningKey } from '../envelope/keys.ts';
 import { statementMessage } from '../envelope/statement.ts';
+import { exportLog } from '../log/index.ts';
 import { committeeDigest } from '../threshold/index.ts';
 import { DEFINITION_BYTES_MOST, verifyDefinition } from '../workload/definition.ts';
 import { AuthorityDuty } from './authority-duty.ts';
@@ -290,6 +291,7 @@ export class AuthorityNode {
     });
     node.handle('certificate.renew-evidence', (peer, body) => this.#issue(peer, body, undefined));
     node.handle('head.current', () => node.head.current?.encoded ?? null);
+    node.handle('log.export', () => exportLog(this.duty.log));
     node.handle('definition.log', async (_, body) => {
       const envelope = bytesBetween(1, DEFINITION_BYTES_MOST)(body, 'definition.log');
       const trusted = (name: string) => originatorKey(node.policy, name);

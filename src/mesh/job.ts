@@ -50,7 +50,9 @@ export interface JobRequest {
   limits: SandboxLimits;
   /** Milliseconds until the definition is void. */
   lifeMs: number;
-  /** Takes the verified output of each chunk, one call at a time. */
+  /** Told what the job has become, before anything runs. */
+  defined(definition: VerifiedDefinition): void;
+  /** Takes the output of each chunk, one call at a time. */
   take(index: number, output: Uint8Array): Promise<void>;
   progress(done: number, total: number): void;
   signal: AbortSignal;
@@ -66,7 +68,7 @@ export interface JobResult {
   proofs: LogProof[];
   /** In the order of the chunks. */
   records: ChunkRecord[];
-  /** Who assigned and who ran: id, credential, delegation. */
+  /** Who asked (first), who assigned, who ran. */
   parties: Party[];
   /** The cosigned checkpoint over the receipts. */
   checkpoint: string;
@@ -89,6 +91,7 @@ export const partyShape = {
 /** Runs a job on the mesh. @throws OOTO_WORKLOAD_*, OOTO_MESH_*, OOTO_AUTHORITY_* and others. */
 export async function runJob(node: MeshNode, upkeep: Upkeep, request: JobRequest): Promise<JobResult> {
   const definition = await define(node, request);
+  request.defined(definition);
   const proofs = await logDefinition(node, upkeep, definition);
   const [scheduler] = await upkeep.find('scheduler');
   const encodedProofs = encode(proofs as unknown as CborValue);
@@ -196,7 +199,13 @@ async function finish(
   { digest }: VerifiedDefinition,
 ): Promise<Party[]> {
   const answer = await node.ask(scheduler, 'job.finish', { definition: digest });
-  return fields(answer, { parties: list(object(partyShape), { min: 1, max: 4096 }) }, 'job.finish').parties;
+  const { parties } = fields(
+    answer,
+    { parties: list(object(partyShape), { min: 1, max: 4096 }) },
+    'job.finish',
+  );
+  const { presentation, delegation } = node.own;
+  return [{ id: presentation.id, credential: presentation.credential, delegation }, ...parties];
 }
 
 /** Every chunk was assigned by the scheduler and run by the worker it was assigned to, on the input defined. */

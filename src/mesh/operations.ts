@@ -36,6 +36,7 @@ export const OPERATIONS = {
   'head.current': { offeredBy: ['authority'], over: ['member'] },
   'membership.publish': { offeredBy: ['authority'], over: ['member'] },
   'membership.list': { offeredBy: ['authority'], over: ['member'] },
+  'log.export': { offeredBy: ['authority'], over: ['member'] },
   'definition.log': { offeredBy: ['authority'], over: ['member'] },
   'witness.cosign': { offeredBy: ['authority'], over: ['member'] },
   'job.submit': { offeredBy: ['scheduler'], over: ['member'] },

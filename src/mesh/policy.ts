@@ -83,7 +83,15 @@ export function initialPolicy(options: Pick<Policy, 'manifests' | 'originators'>
       rule(everyone, ['membership.publish', 'membership.list', 'telemetry.append']),
       rule(
         ['originator'],
-        ['definition.log', 'witness.cosign', 'job.submit', 'job.chunk', 'job.finish', 'telemetry.summary'],
+        [
+          'definition.log',
+          'log.export',
+          'witness.cosign',
+          'job.submit',
+          'job.chunk',
+          'job.finish',
+          'telemetry.summary',
+        ],
       ),
       rule(['scheduler'], ['workload.execute', 'witness.cosign']),
     ],

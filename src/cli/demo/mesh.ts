@@ -1,0 +1,181 @@
+/**
+ * The mesh of the demonstration: real processes on this machine. What flows through here, in order: an operator,
+ * three founders and the draft; three authority processes that found the mesh; invites for a scheduler, two
+ * workers, a collector and the originator; their processes; and the originator itself, in this process.
+ */
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { hex } from '../../base/hex.ts';
+import type { Crypto } from '../../crypto/crypto.ts';
+import type { Role } from '../../mesh/operations.ts';
+import { initialPolicy } from '../../mesh/policy.ts';
+import { createNodeCrypto } from '../../node.ts';
+import { coreFolder } from '../../platform/node/core-file.ts';
+import { makePrivateFolder, writeFileAtomically } from '../../platform/node/files.ts';
+import type { SoftwareKey } from '../../platform/node/signer.ts';
+import { NodeProcess } from '../children.ts';
+import type { NodeConfiguration } from '../configuration.ts';
+import { measureProgram } from '../program.ts';
+import { type RunningNode, startNode } from '../running-node.ts';
+import {
+  createFounder,
+  createMember,
+  type Operator,
+  openOperator,
+  openOriginatorKey,
+  readMeshFiles,
+  signDraft,
+  writeInvite,
+} from '../setting-up.ts';
+import type { Terminal } from '../terminal.ts';
+
+export const AUTHORITIES = ['authority-1', 'authority-2', 'authority-3'] as const;
+export const THRESHOLD = 2;
+const MEMBERS: readonly { name: string; role: Role }[] = [
+  { name: 'scheduler-1', role: 'scheduler' },
+  { name: 'worker-1', role: 'worker' },
+  { name: 'worker-2', role: 'worker' },
+  { name: 'collector-1', role: 'collector' },
+];
+export const ORIGINATOR = 'originator-1';
+/** The name under which policy lists the originator's key. */
+export const ORIGINATOR_KEY_NAME = 'demo';
+const READY_MS = 120_000;
+
+export interface DemoMeshOptions {
+  folder: string;
+  /** Path of the built command line. */
+  program: string;
+  /** Milliseconds between epochs, shortened so that a demonstration shows some. */
+  epochMs: number;
+  telemetryMs: number;
+  terminal: Terminal;
+  signal: AbortSignal;
+}
+
+export class DemoMesh {
+  readonly options: DemoMeshOptions;
+  readonly crypto: Crypto = createNodeCrypto();
+  readonly processes = new Map<string, NodeProcess>();
+  #operator: Operator | undefined;
+  #originatorKey: SoftwareKey | undefined;
+  #originator: RunningNode | undefined;
+
+  constructor(options: DemoMeshOptions) {
+    this.options = options;
+  }
+
+  /** Starts everything; resolves when every node is ready. */
+  async start(): Promise<void> {
+    await makePrivateFolder(this.options.folder);
+    this.#operator = await openOperator(this.crypto, join(this.options.folder, 'operator'));
+    this.#originatorKey = await openOriginatorKey(this.crypto, join(this.options.folder, ORIGINATOR));
+    await this.#found();
+    await this.#inviteMembers();
+    this.#originator = await this.#startOriginator();
+  }
+
+  get originator(): RunningNode {
+    return required(this.#originator);
+  }
+
+  get originatorKey(): SoftwareKey {
+    return required(this.#originatorKey);
+  }
+
+  folderOf(name: string): string {
+    return join(this.options.folder, name);
+  }
+
+  process(name: string): NodeProcess {
+    return required(this.processes.get(name));
+  }
+
+  /** An invite for one more node, written into its folder. */
+  async invite(role: Role, name: string, configuration: Partial<NodeConfiguration> = {}): Promise<string> {
+    const folder = this.folderOf(name);
+    const { epochMs: epoch_ms, telemetryMs: telemetry_ms } = this.options;
+    await createMember(folder, {
+      name,
+      role,
+      listen: '127.0.0.1:0',
+      epoch_ms,
+      telemetry_ms,
+      ...configuration,
+    });
+    const file = join(folder, 'invite');
+    const mesh = await readMeshFiles(this.folderOf(AUTHORITIES[0]));
+    await writeInvite(this.crypto, required(this.#operator), mesh, { role, name, file, now: Date.now() });
+    return folder;
+  }
+
+  async stop(): Promise<void> {
+    await this.#originator?.close();
+    await Promise.all([...this.processes.values()].map((child) => child.stop()));
+  }
+
+  async #found(): Promise<void> {
+    const { terminal, epochMs: epoch_ms, telemetryMs: telemetry_ms } = this.options;
+    terminal.say('three founders make the mesh together');
+    const founders = [];
+    for (const name of AUTHORITIES) {
+      const listen = `127.0.0.1:${await freePort()}`;
+      founders.push(
+        await createFounder(this.crypto, this.folderOf(name), { name, listen, epoch_ms, telemetry_ms }),
+      );
+    }
+    const policy = initialPolicy({
+      manifests: [hex(measureProgram(this.crypto, coreFolder()).digest)],
+      originators: [{ name: ORIGINATOR_KEY_NAME, publicKey: this.originatorKey.publicKey }],
+    });
+    const draft = signDraft(
+      { name: 'demo', created: Date.now(), threshold: THRESHOLD, founders, policy },
+      required(this.#operator),
+    );
+    for (const name of AUTHORITIES)
+      await writeFileAtomically(join(this.folderOf(name), 'genesis.draft'), draft);
+    await this.#startAll(AUTHORITIES);
+  }
+
+  async #inviteMembers(): Promise<void> {
+    this.options.terminal.say('scheduler, workers and collector join by invite');
+    for (const { role, name } of MEMBERS) await this.invite(role, name);
+    await this.#startAll(MEMBERS.map(({ name }) => name));
+  }
+
+  async #startAll(names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      const child = new NodeProcess(this.options.program, this.folderOf(name));
+      this.processes.set(name, child);
+      child.start();
+    }
+    let ready = 0;
+    await Promise.all(
+      names.map(async (name) => {
+        await this.process(name).until('ready', (status) => status.state === 'ready', READY_MS);
+        this.options.terminal.progress('nodes ready', ++ready, names.length);
+      }),
+    );
+  }
+
+  async #startOriginator(): Promise<RunningNode> {
+    await this.invite('originator', ORIGINATOR);
+    const running = await startNode(this.folderOf(ORIGINATOR), this.options.signal);
+    void running.upkeep.run();
+    return running;
+  }
+}
+
+/** A port that was free a moment ago; founders need their addresses before they run. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+function required<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('the demonstration mesh has not been started');
+  return value;
+}

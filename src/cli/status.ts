@@ -1,0 +1,29 @@
+/** `ooto status`: what a running node last said of itself. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { OotoError } from '../base/errors.ts';
+import type { NodeStatus } from '../mesh/status.ts';
+
+/** @throws OOTO_CLI_UNAVAILABLE (environment) when no node runs in this folder. */
+export async function readStatus(folder: string): Promise<NodeStatus> {
+  const file = join(folder, 'status.json');
+  const content = await readFile(file, 'utf8').catch(() => undefined);
+  if (content === undefined)
+    throw new OotoError('OOTO_CLI_UNAVAILABLE', 'environment', `no node has run in ${folder}`, {
+      hint: `ooto node run --folder ${folder}`,
+    });
+  const status = JSON.parse(content) as NodeStatus;
+  if (isAlive(status.pid)) return status;
+  throw new OotoError('OOTO_CLI_UNAVAILABLE', 'environment', `the node of ${folder} is not running`, {
+    hint: `ooto node run --folder ${folder}`,
+  });
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

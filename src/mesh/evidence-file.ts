@@ -1,0 +1,308 @@
+/**
+ * Evidence that outlives keys: certificates, logs and receipts as files that anybody verifies who knows the mesh's
+ * id. What flows through here: a writer puts all that a judgement needs into one PEM bundle of fixed blocks; a
+ * verifier reads it strictly, so that no byte goes unjudged, and names the check that failed. The root of trust
+ * never comes from the file: the genesis record in it must have the mesh id for its digest.
+ */
+
+import { readNodeId } from '../authority/certification.ts';
+import {
+  encodeCredential,
+  logKeyOf,
+  logProofs,
+  readCredential,
+  requireLogged,
+  validateCredential,
+  witnessKeysOf,
+} from '../authority/credential.ts';
+import { type GenesisRecord, verifyGenesisRecord } from '../authority/genesis.ts';
+import { equal, utf8, utf8Decode } from '../base/bytes.ts';
+import { isOotoError, OotoError } from '../base/errors.ts';
+import { hex } from '../base/hex.ts';
+import { type PemBlock, pemDecode, pemEncode } from '../base/pem.ts';
+import { type Root, validateRoot } from '../cert/validate.ts';
+import { readDelegation } from '../channel/delegation.ts';
+import type { Crypto } from '../crypto/crypto.ts';
+import { type CborValue, decode, encode } from '../envelope/cbor.ts';
+import { bytesBetween, fields, list, object, text } from '../envelope/fields.ts';
+import { parseNote, verifyCheckpoint, verifyExportedLog } from '../log/index.ts';
+import { verifyDefinition } from '../workload/definition.ts';
+import { readReceipt } from '../workload/receipt.ts';
+import { type MeshTrust, policyOf } from './identity.ts';
+import { encodeRecord, type JobResult, partyShape, receiptsOrigin, verifyRecord } from './job.ts';
+import { judgeParty, type Party } from './party.ts';
+import { originatorKey } from './workload-trust.ts';
+
+const MOST_BYTES = 256 * 1024 * 1024;
+const MOST_CHUNKS = 4096;
+
+const BLOCKS = {
+  certificate: ['CERTIFICATE', 'CERTIFICATE', 'OOTO PROOFS', 'OOTO GENESIS'],
+  receipts: [
+    'OOTO RECEIPTS',
+    'OOTO DEFINITION',
+    'OOTO PROOFS',
+    'OOTO PARTIES',
+    'OOTO CHECKPOINT',
+    'CERTIFICATE',
+    'OOTO GENESIS',
+  ],
+  log: ['OOTO LOG', 'OOTO GENESIS'],
+} as const;
+
+export type EvidenceKind = keyof typeof BLOCKS;
+
+/** What a verified file shows. */
+export interface EvidenceSummary {
+  kind: EvidenceKind;
+  /** Hexadecimal. */
+  mesh: string;
+  /** For people: what was found, by name. */
+  facts: Record<string, string | number>;
+}
+
+/** A node's certificate with the proofs that it was logged; OpenSSL reads the first two blocks. */
+export function exportCertificate(trust: MeshTrust, credential: Uint8Array): string {
+  const { certificate, proofs } = readCredential(credential);
+  return bundle('certificate', [certificate, trust.root.der, plain(proofs), trust.genesis.encoded]);
+}
+
+/** A whole log of a member of the authority. */
+export function exportLogFile(trust: MeshTrust, member: string, exported: Uint8Array): string {
+  return bundle('log', [encode({ member, exported }), trust.genesis.encoded]);
+}
+
+/** The receipts of a job with everything that a judgement of them needs. */
+export function exportReceipts(trust: MeshTrust, job: JobResult): string {
+  const parties = job.parties.map(({ id, credential, delegation }) => {
+    const { certificate, proofs } = readCredential(credential);
+    return { id, delegation, credential: encodeCredential({ certificate, proofs, head: null }) };
+  });
+  return bundle('receipts', [
+    plain(job.records),
+    job.definition.envelope,
+    plain(job.proofs),
+    plain(parties),
+    utf8(job.checkpoint),
+    trust.root.der,
+    trust.genesis.encoded,
+  ]);
+}
+
+/**
+ * Judges a file against the mesh of this id, at `now` (milliseconds since 1970) where it carries no time itself.
+ * @throws OOTO_VERIFY_* (peer), one code for each check; the check that failed is in the message.
+ */
+export function verifyEvidence(
+  crypto: Crypto,
+  file: string,
+  meshId: Uint8Array,
+  now: number,
+): EvidenceSummary {
+  const { kind, blocks } = check('form', () => readBundle(file));
+  const genesis = check('genesis', () =>
+    verifyGenesisRecord(crypto, blocks[blocks.length - 1].bytes, meshId),
+  );
+  const content = blocks.map(({ bytes }) => bytes);
+  const facts = verifiers[kind](crypto, genesis, content, now);
+  return { kind, mesh: hex(genesis.meshId), facts };
+}
+
+const verifiers: Record<
+  EvidenceKind,
+  (
+    crypto: Crypto,
+    genesis: GenesisRecord,
+    blocks: readonly Uint8Array[],
+    now: number,
+  ) => EvidenceSummary['facts']
+> = { certificate: verifyCertificateFile, receipts: verifyReceiptsFile, log: verifyLogFile };
+
+function verifyCertificateFile(
+  crypto: Crypto,
+  genesis: GenesisRecord,
+  [certificate, rootDer, proofBytes]: readonly Uint8Array[],
+  now: number,
+): EvidenceSummary['facts'] {
+  const root = check('root', () => rootOf(crypto, genesis, rootDer));
+  const proofs = check('proofs', () => readProofs(proofBytes));
+  const credential = encodeCredential({ certificate, proofs, head: null });
+  const valid = check('certificate', () =>
+    validateCredential(crypto, { genesis, root }, credential, { time: now }),
+  );
+  return {
+    id: valid.id,
+    tier: valid.tier,
+    logs: proofs.length,
+    notAfter: new Date(valid.notAfter).toISOString(),
+  };
+}
+
+function verifyLogFile(
+  crypto: Crypto,
+  genesis: GenesisRecord,
+  [content]: readonly Uint8Array[],
+): EvidenceSummary['facts'] {
+  return check('log', () => {
+    const { member, exported } = fields(decode(content, { maxBytes: MOST_BYTES }), {
+      member: text(63),
+      exported: bytesBetween(1, MOST_BYTES),
+    });
+    const key = logKeyOf(genesis, member);
+    const { checkpoint } = verifyExportedLog(crypto, exported, { origin: key.name, keys: [key] });
+    return { member, size: checkpoint.size, root: hex(checkpoint.root) };
+  });
+}
+
+/** Receipts are judged at the time at which t witnesses cosigned them: keys may have ended since. */
+function verifyReceiptsFile(
+  crypto: Crypto,
+  genesis: GenesisRecord,
+  [recordBytes, envelope, proofBytes, partyBytes, checkpointBytes, rootDer]: readonly Uint8Array[],
+): EvidenceSummary['facts'] {
+  const root = check('root', () => rootOf(crypto, genesis, rootDer));
+  const definition = check('definition', () =>
+    verifyDefinition(crypto, envelope, (name) => originatorKey(policyOf(genesis), name)),
+  );
+  check('definition log', () =>
+    requireLogged(
+      crypto,
+      genesis,
+      readProofs(proofBytes),
+      (leaf) =>
+        leaf.kind === 'definition' &&
+        equal(leaf.digest, definition.digest) &&
+        leaf.originator === definition.originator,
+    ),
+  );
+  const records = check('receipts', () => readRecords(recordBytes));
+  const parties = check('parties', () => readParties(partyBytes));
+  const note = check('checkpoint', () => utf8Decode(checkpointBytes));
+  const time = check('cosignatures', () =>
+    cosignedAt(crypto, genesis, { definition, records, parties, note }),
+  );
+  const judged = check('parties', () => judgeParties(crypto, { genesis, root }, parties, time));
+  check('receipts', () => {
+    if (records.length !== definition.chunks.length)
+      throw new OotoError('OOTO_WORKLOAD_RECEIPT', 'peer', 'not every chunk has a receipt');
+    for (const [chunk, record] of records.entries())
+      verifyRecord(crypto, genesis.meshId, definition, record, chunk, judged);
+  });
+  return {
+    job: definition.name,
+    originator: definition.originator,
+    receipts: records.length,
+    nodes: new Set(records.map(({ receipt }) => readReceipt(receipt).unverified.node)).size,
+    cosigned: new Date(time).toISOString(),
+  };
+}
+
+interface JudgedRecords {
+  definition: { digest: Uint8Array };
+  records: ReturnType<typeof readRecords>;
+  parties: Party[];
+  note: string;
+}
+
+/**
+ * The earliest of the cosignatures; every line of the note is one that was checked. The first party holds the log;
+ * whether its delegation was true is judged next, at the time found here.
+ */
+function cosignedAt(
+  crypto: Crypto,
+  genesis: GenesisRecord,
+  { definition, records, parties, note }: JudgedRecords,
+): number {
+  const witnesses = witnessKeysOf(genesis);
+  const [holder] = parties;
+  const { role, name } = readNodeId(holder.id);
+  const origin = receiptsOrigin(genesis.meshId, `${role}/${name}`, definition.digest);
+  const { messageKey } = readDelegation(holder.delegation).unverified;
+  const keys = [{ name: origin, publicKey: messageKey }];
+  const verified = verifyCheckpoint(crypto, note, {
+    origin,
+    keys,
+    witnesses,
+    quorum: genesis.draft.threshold,
+  });
+  if (parseNote(note).signatures.length !== 1 + verified.cosignatures.length)
+    throw new OotoError(
+      'OOTO_LOG_SIGNATURE',
+      'peer',
+      'the checkpoint bears a signature that cannot be checked',
+    );
+  const expected = crypto.merkle.root(records.map(encodeRecord));
+  if (verified.size !== records.length || !equal(verified.root, expected))
+    throw new OotoError('OOTO_LOG_ROOT', 'peer', 'the checkpoint is over other receipts');
+  return 1000 * Math.min(...verified.cosignatures.map(({ time }) => time));
+}
+
+function rootOf(crypto: Crypto, { meshId, groupKey }: GenesisRecord, certificate: Uint8Array): Root {
+  const root = validateRoot(crypto, { certificate, trustDomain: hex(meshId) });
+  if (!equal(root.publicKey, groupKey))
+    throw new OotoError('OOTO_MESH_ROOT', 'peer', 'the root certificate is not that of the group key');
+  return root;
+}
+
+function judgeParties(
+  crypto: Crypto,
+  trust: { genesis: GenesisRecord; root: Root },
+  parties: readonly Party[],
+  time: number,
+): Map<string, ReturnType<typeof judgeParty>> {
+  return new Map(parties.map((party) => [party.id, judgeParty(crypto, trust, party, time)]));
+}
+
+function readRecords(encoded: Uint8Array) {
+  const record = object({ assignment: bytesBetween(1, 8 * 1024), receipt: bytesBetween(1, 8 * 1024) });
+  return list(record, { min: 0, max: MOST_CHUNKS })(decode(encoded, { maxBytes: MOST_BYTES }), 'receipts');
+}
+
+function readParties(encoded: Uint8Array): Party[] {
+  const parties = list(object(partyShape), { min: 1, max: 4096 })(
+    decode(encoded, { maxBytes: MOST_BYTES }),
+    'parties',
+  );
+  if (new Set(parties.map(({ id }) => id)).size !== parties.length)
+    throw new OotoError('OOTO_MESH_PARTY', 'peer', 'one party is listed twice');
+  for (const { credential } of parties)
+    if (readCredential(credential).head !== null)
+      throw new OotoError('OOTO_MESH_PARTY', 'peer', 'a credential in a file carries no mesh head');
+  return parties;
+}
+
+function readProofs(encoded: Uint8Array) {
+  return logProofs(decode(encoded, { maxBytes: 1024 * 1024 }), 'proofs');
+}
+
+function bundle(kind: EvidenceKind, contents: readonly Uint8Array[]): string {
+  return pemEncode(BLOCKS[kind].map((label, i): PemBlock => ({ label, bytes: contents[i] })));
+}
+
+function readBundle(file: string): { kind: EvidenceKind; blocks: PemBlock[] } {
+  const blocks = pemDecode(file);
+  const labels = blocks.map(({ label }) => label).join();
+  const kind = (Object.keys(BLOCKS) as EvidenceKind[]).find(
+    (candidate) => BLOCKS[candidate].join() === labels,
+  );
+  if (!kind)
+    throw new OotoError('OOTO_MESH_EVIDENCE', 'peer', 'not the blocks of a file that this program writes');
+  return { kind, blocks };
+}
+
+function plain(value: unknown): Uint8Array {
+  return encode(value as CborValue);
+}
+
+/** Runs one check and gives its failure the check's name. */
+function check<T>(name: string, body: () => T): T {
+  try {
+    return body();
+  } catch (cause) {
+    if (!isOotoError(cause)) throw cause;
+    const code = `OOTO_VERIFY_${name.toUpperCase().replaceAll(' ', '_')}`;
+    throw new OotoError(code, 'peer', `the check "${name}" failed: ${cause.message} (${cause.code})`, {
+      cause,
+    });
+  }
+}
