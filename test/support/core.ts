@@ -1,8 +1,15 @@
-/** The built core, in both variants, for tests. `OOTO_CORE` names another file to test. */
+/** The built core, in both variants, for tests. `OOTO_CORE` and `OOTO_CORE_RELAXED` name other files to test. */
 import { existsSync, readFileSync } from 'node:fs';
 import { type Core, instantiateCore } from '../../src/core/index.ts';
 
-const VARIANTS = { simd: 'build/core.wasm', relaxed: 'build/core-relaxed.wasm' };
+const SIMD = process.env.OOTO_CORE ?? 'build/core.wasm';
+const RELAXED = process.env.OOTO_CORE_RELAXED ?? 'build/core-relaxed.wasm';
+
+export interface CoreVariant {
+  name: string;
+  /** A fresh instance. */
+  start(): Core;
+}
 
 export interface NamedCore {
   name: string;
@@ -11,7 +18,7 @@ export interface NamedCore {
 
 /** Bytes of the SIMD variant. */
 export function coreBytes(): Uint8Array {
-  return new Uint8Array(readFileSync(process.env.OOTO_CORE ?? VARIANTS.simd));
+  return new Uint8Array(readFileSync(SIMD));
 }
 
 /** A fresh instance of the SIMD variant. */
@@ -19,11 +26,17 @@ export function testCore(): Core {
   return instantiateCore(coreBytes());
 }
 
-/** A fresh instance of every variant that this platform can run: each must pass the same tests. */
+/** Every variant that this platform can run: each must pass the same tests. */
+export function coreVariants(): CoreVariant[] {
+  const variants = [{ name: 'simd', bytes: coreBytes() }];
+  if (existsSync(RELAXED)) {
+    const bytes = new Uint8Array(readFileSync(RELAXED));
+    if (WebAssembly.validate(bytes)) variants.push({ name: 'relaxed', bytes });
+  }
+  return variants.map(({ name, bytes }) => ({ name, start: () => instantiateCore(bytes) }));
+}
+
+/** One instance of each variant. */
 export function testCores(): NamedCore[] {
-  const cores = [{ name: 'simd', core: testCore() }];
-  const relaxed = process.env.OOTO_CORE_RELAXED ?? VARIANTS.relaxed;
-  if (!existsSync(relaxed)) return cores;
-  const bytes = new Uint8Array(readFileSync(relaxed));
-  return WebAssembly.validate(bytes) ? [...cores, { name: 'relaxed', core: instantiateCore(bytes) }] : cores;
+  return coreVariants().map(({ name, start }) => ({ name, core: start() }));
 }

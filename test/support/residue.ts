@@ -84,10 +84,10 @@ function stretch(seed: string, length: number): Uint8Array {
   return new Uint8Array(createHash('shake256', { outputLength: length }).update(seed).digest());
 }
 
-/** Every window of a short secret is searched for; of a long one, a window at each of 64 places. */
+/** Every window of a short secret is searched for; of a long one, a window at each of 24 places. */
 function contains(memory: Buffer, secret: Uint8Array): boolean {
   const places = secret.length - NEEDLE_BYTES;
-  const step = Math.max(1, Math.floor(places / 64));
+  const step = Math.max(1, Math.floor(places / 24));
   for (let at = 0; at <= places; at += step)
     if (memory.includes(asBuffer(secret.subarray(at, at + NEEDLE_BYTES)))) return true;
   return false;
