@@ -49,9 +49,10 @@ const BATCH_HEADER_BYTES = SIGNATURE_BYTES + 4;
 const FRAGMENT_FLAG = 0x8000_0000;
 const LAST_FLAG = 0x4000_0000;
 const LENGTH_MASK = 0x3fff_ffff;
-const LEAF_PREFIX = Uint8Array.of(0x00);
-/** Another prefix than a message's: a part can never be shown as a message of its own. */
-const FRAGMENT_PREFIX = Uint8Array.of(0x04);
+const LEAF_PREFIX = 0x00;
+const FRAGMENT_PREFIX = 0x04;
+/** Message number, index and last flag. */
+const FRAGMENT_PLACE_BYTES = 13;
 
 /** Longest item that a record can hold. */
 export const MAX_ITEM_BYTES = MAX_PLAINTEXT_BYTES - BATCH_HEADER_BYTES - ITEM_HEADER_BYTES;
@@ -85,18 +86,41 @@ export function batchMessage(
   );
 }
 
-/** The leaves of a batch; `salts` holds 16 bytes for each. */
+/** The leaves of a batch; `salts` holds 16 bytes for each. All inputs are laid out in one array. */
 export function leafHashes(crypto: Crypto, items: readonly Item[], salts: Uint8Array): Uint8Array[] {
-  return crypto.sha256Many(
-    items.map((item, i) => leafInput(item, salts.subarray(SALT_BYTES * i, SALT_BYTES * (i + 1)))),
-  );
+  const sizes = items.map(leafInputBytes);
+  const inputs = new Uint8Array(sizes.reduce((sum, size) => sum + size, 0));
+  let at = 0;
+  const views = items.map((item, i) => {
+    const view = inputs.subarray(at, at + sizes[i]);
+    writeLeafInput(view, item, salts.subarray(SALT_BYTES * i, SALT_BYTES * (i + 1)));
+    at += sizes[i];
+    return view;
+  });
+  return crypto.sha256Many(views);
 }
 
-/** SHA-256 of this is an item's leaf. */
-export function leafInput({ bytes, fragment }: Item, salt: Uint8Array): Uint8Array {
-  if (!fragment) return concat(LEAF_PREFIX, salt, bytes);
-  const { message, index, last } = fragment;
-  return concat(FRAGMENT_PREFIX, salt, u64be(message), u32be(index), Uint8Array.of(last ? 1 : 0), bytes);
+/** The leaf of one item. */
+export function leafHash(crypto: Crypto, item: Item, salt: Uint8Array): Uint8Array {
+  return leafHashes(crypto, [item], salt)[0];
+}
+
+function leafInputBytes({ bytes, fragment }: Item): number {
+  return 1 + SALT_BYTES + (fragment ? FRAGMENT_PLACE_BYTES : 0) + bytes.length;
+}
+
+/**
+ * `0x00 ‖ salt ‖ message`; for a part `0x04 ‖ salt ‖ u64be message ‖ u32be index ‖ u8 last ‖ bytes`. Parts have
+ * another prefix, so that none can be shown as a message of its own.
+ */
+function writeLeafInput(to: Uint8Array, { bytes, fragment }: Item, salt: Uint8Array): void {
+  to[0] = fragment ? FRAGMENT_PREFIX : LEAF_PREFIX;
+  to.set(salt, 1);
+  if (fragment) {
+    const { message, index, last } = fragment;
+    to.set(concat(u64be(message), u32be(index), Uint8Array.of(last ? 1 : 0)), 1 + SALT_BYTES);
+  }
+  to.set(bytes, to.length - bytes.length);
 }
 
 export function encodeBatch(items: readonly Item[], signature: Uint8Array): Uint8Array {

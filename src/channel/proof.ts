@@ -22,7 +22,7 @@ import {
   uint,
 } from '../envelope/fields.ts';
 import { inclusionRanges, MAX_PROOF_HASHES, verifyInclusion } from '../log/proof.ts';
-import { type BatchPlace, batchMessage, leafInput } from './batch.ts';
+import { type BatchPlace, batchMessage, leafHash } from './batch.ts';
 import {
   type CredentialVerifier,
   judgeCredential,
@@ -215,8 +215,8 @@ function verifyParty(
 
 function verifyPart(crypto: Crypto, place: BatchPlace, senderKey: Uint8Array, part: Part): void {
   const { counter, leafCount, leafIndex, salt, path, root, signature, fragment } = part;
-  const leafHash = crypto.sha256(leafInput({ bytes: part.bytes, fragment: fragment ?? undefined }, salt));
-  verifyInclusion(crypto, { index: leafIndex, size: leafCount, leafHash, root, proof: path });
+  const leaf = leafHash(crypto, { bytes: part.bytes, fragment: fragment ?? undefined }, salt);
+  verifyInclusion(crypto, { index: leafIndex, size: leafCount, leafHash: leaf, root, proof: path });
   try {
     crypto.ed25519.verify(senderKey, batchMessage(place, counter, leafCount, root), signature);
   } catch (cause) {

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { concat, u32be, utf8 } from '../../../src/base/bytes.ts';
 import { MAX_ITEM_BYTES } from '../../../src/channel/batch.ts';
-import { FRAME, FrameReader } from '../../../src/channel/wire.ts';
+import { FRAME, FrameReader, readRecordHeader } from '../../../src/channel/wire.ts';
 import type { RecordFrame } from '../../../src/crypto/crypto.ts';
 import { Ed25519SigningKey } from '../../../src/envelope/keys.ts';
 import { bytes, equal, is, ok, throwsCode } from '../../support/assert.ts';
@@ -277,6 +277,17 @@ test('property: the frame reader gives the same frames however the stream is cut
       },
     ),
   );
+});
+
+test('a frame has a type at least, and a record a header and a tag', () => {
+  const reader = new FrameReader();
+  reader.push(u32be(0));
+  throwsCode(() => reader.next(100), 'OOTO_CHANNEL_FRAME');
+  const short = new Uint8Array(13 + 15).fill(FRAME.batch);
+  const frames = new FrameReader();
+  frames.push(concat(u32be(short.length), short));
+  const frame = frames.next(100);
+  throwsCode(() => readRecordHeader(frame!), 'OOTO_CHANNEL_FRAME');
 });
 
 test('one byte at a time costs no more than one chunk', () => {
