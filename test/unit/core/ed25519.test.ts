@@ -76,6 +76,19 @@ test('the first operation of an instance may be any', () => {
   bytes(testCore().ed25519.publicKey(seed), publicKey);
 });
 
+test('a key that a running batch uses keeps its place when others need one', () => {
+  const core = testCore().ed25519;
+  const prepared = 320;
+  const items = Array.from({ length: prepared + 63 }, (_, i) => {
+    const key = core.signingKey(
+      Uint8Array.from({ length: 32 }, (_, at) => (at < 2 ? (i >> (8 * at)) & 255 : 8)),
+    );
+    return { publicKey: key.publicKey, message: Uint8Array.of(1), signature: key.sign(Uint8Array.of(1)) };
+  });
+  for (const { publicKey } of items.slice(0, prepared)) is(core.acceptsKey(publicKey), true);
+  equal(findRefused(core, [items[0], ...items.slice(prepared)]), []);
+});
+
 for (const { name, core: whole } of testCores()) {
   const core = whole.ed25519;
 
