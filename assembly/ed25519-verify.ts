@@ -16,8 +16,8 @@ import { sha512StreamAppend, sha512StreamBegin, sha512StreamEnd } from './sha512
 /** Public key and signature of the operation under way: A, R, S, 32 bytes each. */
 export const HEADER_BYTES: i32 = 96;
 const HEADER: usize = memory.data(96, 16);
-export const HEADER_KEY: usize = HEADER;
-export const HEADER_R: usize = HEADER + 32;
+const HEADER_KEY: usize = HEADER;
+const HEADER_R: usize = HEADER + 32;
 export const HEADER_S: usize = HEADER + 64;
 
 const DIGEST: usize = memory.data(64, 16);

@@ -17,7 +17,7 @@ export const AFFINE_BYTES: i32 = 3 * NARROW_BYTES;
 /** X, Y, Z of a point that is looked at but no longer added to. */
 export const PROJECTIVE_BYTES: i32 = 3 * FIELD_BYTES;
 /** An accumulator put aside. */
-export const SAVED_BYTES: i32 = 5 * FIELD_BYTES;
+const SAVED_BYTES: i32 = 5 * FIELD_BYTES;
 
 const WORK_BYTES: i32 = 880;
 const WORK: usize = memory.data(880, 16);
