@@ -321,3 +321,60 @@ test('attack: partial results that no chunk has', () => {
     { numRuns: 2000 },
   );
 });
+
+test('attack: words that are none, out of order, twice, or miscounted', () => {
+  const partial = (words: [string, number][], occurrences: number) =>
+    concat(
+      utf8('OTS1'),
+      u32be(100),
+      u32be(0),
+      u32be(occurrences),
+      Uint8Array.of(1),
+      u32be(0),
+      u32be(0),
+      u32be(words.length),
+      ...words.map(([word, count]) => concat(Uint8Array.of(word.length), utf8(word), Uint8Array.of(count))),
+    );
+  const read = (...given: Parameters<typeof partial>) => readTextPartial(partial(...given), 100);
+  is(
+    read(
+      [
+        ['a', 2],
+        ['ab', 1],
+        ['b', 1],
+      ],
+      4,
+    ).distinct,
+    3,
+  );
+  const wrong: Parameters<typeof partial>[] = [
+    [
+      [
+        ['a', 2],
+        ['b', 1],
+      ],
+      4,
+    ],
+    [
+      [
+        ['b', 1],
+        ['a', 2],
+      ],
+      3,
+    ],
+    [
+      [
+        ['a', 2],
+        ['a', 1],
+      ],
+      3,
+    ],
+    [[['a b', 1]], 1],
+    [[['a\n', 1]], 1],
+    [[['', 1]], 1],
+    [[['a', 0]], 0],
+    [[['abcdefghij', 10]], 10],
+    [[['a', 60]], 60],
+  ];
+  for (const given of wrong) throwsCode(() => read(...given), 'OOTO_WORKLOAD_PARTIAL');
+});
