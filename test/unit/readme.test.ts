@@ -1,0 +1,50 @@
+/** What the README shows is what happens: its example runs, and its console prints what stands below it. */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import * as assert from '../support/assert.ts';
+import { suite } from '../support/suite.ts';
+
+const test = suite('README', { timeout: 180_000 });
+const README = readFileSync('README.md', 'utf8');
+
+const blocks = (language: string) =>
+  [...README.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'gms'))].map(([, text]) => text);
+
+test('the example runs and prints what it says', async () => {
+  const [example, ...more] = blocks('ts');
+  assert.is(more.length, 0);
+  // Inside the package, its own name leads to its own build.
+  mkdirSync(join('build', 'test'), { recursive: true });
+  const folder = mkdtempSync(join('build', 'test', 'readme-'));
+  try {
+    const outfile = join(folder, 'example.mjs');
+    await build({
+      stdin: { contents: example, loader: 'ts', resolveDir: '.' },
+      bundle: true,
+      format: 'esm',
+      platform: 'node',
+      packages: 'external',
+      outfile,
+    });
+    const { status, stdout, stderr } = spawnSync(process.execPath, [outfile], { encoding: 'utf8' });
+    assert.is(status, 0, stderr);
+    assert.is(stdout, 'hello\n');
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test('each console block prints what stands below its command', () => {
+  for (const block of blocks('console')) {
+    const [command, ...expected] = block.trimEnd().split('\n');
+    assert.ok(command.startsWith('$ '));
+    const { stdout, stderr } = spawnSync('sh', ['-c', command.slice(2)], { encoding: 'utf8' });
+    assert.is(stdout.trimEnd(), expected.join('\n'), stderr);
+  }
+});
+
+test('the two commands are there', () => {
+  assert.equal(blocks('sh')[0].trim().split('\n'), ['npm start', 'npm test']);
+});
