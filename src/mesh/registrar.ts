@@ -9,7 +9,7 @@ import { OotoError } from '../base/errors.ts';
 import type { CborValue } from '../envelope/cbor.ts';
 import { bytesBetween } from '../envelope/fields.ts';
 import { memberVerifier } from './identity.ts';
-import { Membership, type MembershipRecord, MOST_RECORD_BYTES, verifyRecord } from './membership.ts';
+import { createRecord, Membership, type MembershipRecord, MOST_RECORD_BYTES, verifyRecord } from './membership.ts';
 import type { MeshNode } from './node.ts';
 
 const PREFIX = 'membership/';
@@ -35,7 +35,17 @@ export class Registrar {
       this.#membership.keep(record);
       return null;
     });
-    this.#node.handle('membership.list', (): CborValue => this.#membership.all.map(({ encoded }) => encoded));
+    this.#node.handle(
+      'membership.list',
+      (): CborValue => [this.#ownRecord(), ...this.#membership.all.map(({ encoded }) => encoded)],
+    );
+  }
+
+  /** This member's own, with the addresses that the genesis record gives it. */
+  #ownRecord(): Uint8Array {
+    const { own, trust, options } = this.#node;
+    const founder = trust.genesis.draft.founders.find(({ name }) => name === options.name);
+    return createRecord(own, founder?.addresses ?? [], options.clock.now());
   }
 
   /** A record that has lapsed meanwhile is forgotten; its node publishes a new one. */

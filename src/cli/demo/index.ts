@@ -36,13 +36,14 @@ export async function demo({
   terminal,
   signal,
 }: DemoOptions): Promise<object & { schema: string }> {
+  const stop = new AbortController();
   const mesh = new DemoMesh({
     folder: folder ?? (await mkdtemp(join(tmpdir(), 'ooto-demo-'))),
     program: join(coreFolder(), 'cli.js'),
     epochMs: DEMO_EPOCH_MS,
     telemetryMs: DEMO_TELEMETRY_MS,
     terminal,
-    signal,
+    signal: AbortSignal.any([signal, stop.signal]),
   });
   try {
     await mesh.start();
@@ -63,6 +64,7 @@ export async function demo({
     }
     return report;
   } finally {
+    stop.abort();
     await mesh.stop();
   }
 }
