@@ -1,91 +1,10 @@
 /**
- * AES-256 (FIPS 197) in constant time, eight blocks at once. What flows through here: a key becomes fifteen
- * round keys, each spread over eight vectors (one per bit); eight blocks are transposed so that vector i holds
- * bit i of all their bytes (E. Käsper, P. Schwabe, "Faster and timing-attack resistant AES-GCM"), go through
- * fourteen rounds of logic and fixed byte permutations, and are transposed back.
- *
- * Inside, the bytes of a block stand row by row (row r, column c at 4r + c), not column by column as FIPS 197
- * has them: turning the columns is then a move of whole 32-bit lanes.
+ * AES-256 (FIPS 197) in constant time, eight blocks at once. What flows through here: eight blocks are transposed
+ * so that vector i holds bit i of all their bytes (E. Käsper, P. Schwabe, "Faster and timing-attack resistant
+ * AES-GCM"), go through fourteen rounds of logic and fixed byte permutations, and are transposed back. Neither
+ * time nor addresses depend on key or data.
  */
-import { SBOX_CONSTANT, substitute } from './aes-sbox';
-
-/** Bytes of an expanded key: fifteen round keys of eight vectors. */
-export const SCHEDULE_BYTES: i32 = 15 * 128;
-
-const ROUND_KEYS: usize = memory.data(15 * 16, 16);
-const SLICES: usize = memory.data(8 * 16, 16);
-
-/** Moves bytes between the order of FIPS 197 and row by row; it is its own inverse. */
-// @ts-ignore: decorator
-@inline function turn(block: v128): v128 {
-  return i8x16.swizzle(block, i8x16(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
-}
-
-/** Row r is turned left by r bytes (FIPS 197 section 5.1.2). */
-// @ts-ignore: decorator
-@inline function shiftRows(slice: v128): v128 {
-  return i8x16.swizzle(slice, i8x16(0, 1, 2, 3, 5, 6, 7, 4, 10, 11, 8, 9, 15, 12, 13, 14));
-}
-
-/** Each row's place taken by the row below it. */
-// @ts-ignore: decorator
-@inline function nextRow(slice: v128): v128 {
-  return v128.shuffle<u32>(slice, slice, 1, 2, 3, 0);
-}
-
-/** Each row's place taken by the second row below it. */
-// @ts-ignore: decorator
-@inline function secondNextRow(slice: v128): v128 {
-  return v128.shuffle<u32>(slice, slice, 2, 3, 0, 1);
-}
-
-/** Expands the 32 bytes at `key` to {@link SCHEDULE_BYTES} at `schedule` (FIPS 197 section 5.2). */
-export function expandKey(key: usize, schedule: usize): void {
-  memory.copy(ROUND_KEYS, key, 32);
-  let rcon: u32 = 1;
-  for (let i: usize = 8; i < 60; i++) {
-    let word = load<u32>(ROUND_KEYS + 4 * (i - 1));
-    if ((i & 7) == 0) {
-      word = substituteWord(rotr(word, 8)) ^ rcon;
-      rcon <<= 1;
-    } else if ((i & 7) == 4) {
-      word = substituteWord(word);
-    }
-    store<u32>(ROUND_KEYS + 4 * i, load<u32>(ROUND_KEYS + 4 * (i - 8)) ^ word);
-  }
-  for (let round: usize = 0; round < 15; round++) spreadRoundKey(round, schedule + 128 * round);
-  memory.fill(ROUND_KEYS, 0, 15 * 16);
-}
-
-/** The S-box on the four bytes of a word: bit i of each byte alone in vector i. */
-function substituteWord(word: u32): u32 {
-  const all = i32x4.splat(word);
-  const low = i8x16.splat(1);
-  substitute(
-    SLICES,
-    v128.and(i32x4.shr_u(all, 7), low), v128.and(i32x4.shr_u(all, 6), low),
-    v128.and(i32x4.shr_u(all, 5), low), v128.and(i32x4.shr_u(all, 4), low),
-    v128.and(i32x4.shr_u(all, 3), low), v128.and(i32x4.shr_u(all, 2), low),
-    v128.and(i32x4.shr_u(all, 1), low), v128.and(all, low),
-  );
-  let substituted = i8x16.splat(SBOX_CONSTANT);
-  for (let bit: i32 = 0; bit < 8; bit++) {
-    const slice = v128.load(SLICES + 16 * bit);
-    substituted = v128.xor(substituted, i32x4.shl(slice, bit));
-  }
-  memory.fill(SLICES, 0, 128);
-  return i32x4.extract_lane(substituted, 0);
-}
-
-/** Bit i of every byte of a round key fills the byte of vector i: the same key for all eight blocks. */
-function spreadRoundKey(round: usize, to: usize): void {
-  let key = turn(v128.load(ROUND_KEYS + 16 * round));
-  if (round > 0) key = v128.xor(key, i8x16.splat(SBOX_CONSTANT));
-  for (let bit: i32 = 0; bit < 8; bit++) {
-    const lone = v128.and(key, i8x16.splat(((1 as i32) << bit) as i8));
-    v128.store(to + 16 * bit, i8x16.ne(lone, i8x16.splat(0)));
-  }
-}
+import { nextRow, secondNextRow, shiftRows, turn } from './aes-order';
 
 /** Encrypts `count` blocks in place at `at`; works on whole groups of eight, so room must be there for them. */
 export function encryptBlocks(schedule: usize, at: usize, count: i32): void {
@@ -98,16 +17,16 @@ export function encryptBlocks(schedule: usize, at: usize, count: i32): void {
   return v128.and(v128.xor(i64x2.shr_u(a, n), b), mask);
 }
 
-/** Turns eight blocks into the eight vectors of their bits, and back. */
+/** Turns eight blocks into the eight vectors of their bits, and back; reorders their bytes for the rounds, and back. */
 function transpose(at: usize): void {
-  let a = v128.load(at, 0);
-  let b = v128.load(at, 16);
-  let c = v128.load(at, 32);
-  let d = v128.load(at, 48);
-  let e = v128.load(at, 64);
-  let f = v128.load(at, 80);
-  let g = v128.load(at, 96);
-  let h = v128.load(at, 112);
+  let a = turn(v128.load(at, 0));
+  let b = turn(v128.load(at, 16));
+  let c = turn(v128.load(at, 32));
+  let d = turn(v128.load(at, 48));
+  let e = turn(v128.load(at, 64));
+  let f = turn(v128.load(at, 80));
+  let g = turn(v128.load(at, 96));
+  let h = turn(v128.load(at, 112));
   let t: v128;
 
   let mask = i8x16.splat(0x55);
@@ -136,8 +55,12 @@ function transpose(at: usize): void {
   v128.store(at, h, 112);
 }
 
+/**
+ * SubBytes is a circuit of 113 gates (J. Boyar, R. Peralta, "A depth-16 circuit for the AES S-box") without the
+ * four negations at its end; the round keys make up for them. It stands in the loop and not in a function, as its
+ * eight results would have to go through memory.
+ */
 function encryptEight(schedule: usize, at: usize): void {
-  for (let block: usize = 0; block < 128; block += 16) v128.store(at + block, turn(v128.load(at + block)));
   transpose(at);
   let a = v128.xor(v128.load(at, 0), v128.load(schedule, 0));
   let b = v128.xor(v128.load(at, 16), v128.load(schedule, 16));
@@ -149,15 +72,110 @@ function encryptEight(schedule: usize, at: usize): void {
   let h = v128.xor(v128.load(at, 112), v128.load(schedule, 112));
   const last = schedule + 14 * 128;
   for (let key = schedule + 128; ; key += 128) {
-    substitute(at, h, g, f, e, d, c, b, a);
-    a = shiftRows(v128.load(at, 0));
-    b = shiftRows(v128.load(at, 16));
-    c = shiftRows(v128.load(at, 32));
-    d = shiftRows(v128.load(at, 48));
-    e = shiftRows(v128.load(at, 64));
-    f = shiftRows(v128.load(at, 80));
-    g = shiftRows(v128.load(at, 96));
-    h = shiftRows(v128.load(at, 112));
+    const y14 = v128.xor(e, c);
+    const y13 = v128.xor(h, b);
+    const y9 = v128.xor(h, e);
+    const y8 = v128.xor(h, c);
+    const t0 = v128.xor(g, f);
+    const y1 = v128.xor(t0, a);
+    const y4 = v128.xor(y1, e);
+    const y12 = v128.xor(y13, y14);
+    const y2 = v128.xor(y1, h);
+    const y5 = v128.xor(y1, b);
+    const y3 = v128.xor(y5, y8);
+    const t1 = v128.xor(d, y12);
+    const y15 = v128.xor(t1, c);
+    const y20 = v128.xor(t1, g);
+    const y6 = v128.xor(y15, a);
+    const y10 = v128.xor(y15, t0);
+    const y11 = v128.xor(y20, y9);
+    const y7 = v128.xor(a, y11);
+    const y17 = v128.xor(y10, y11);
+    const y19 = v128.xor(y10, y8);
+    const y16 = v128.xor(t0, y11);
+    const y21 = v128.xor(y13, y16);
+    const y18 = v128.xor(h, y16);
+
+    const t2 = v128.and(y12, y15);
+    const t4 = v128.xor(v128.and(y3, y6), t2);
+    const t6 = v128.xor(v128.and(y4, a), t2);
+    const t7 = v128.and(y13, y16);
+    const t9 = v128.xor(v128.and(y5, y1), t7);
+    const t11 = v128.xor(v128.and(y2, y7), t7);
+    const t12 = v128.and(y9, y11);
+    const t14 = v128.xor(v128.and(y14, y17), t12);
+    const t16 = v128.xor(v128.and(y8, y10), t12);
+    const t21 = v128.xor(v128.xor(t4, t14), y20);
+    const t22 = v128.xor(v128.xor(t6, t16), y19);
+    const t23 = v128.xor(v128.xor(t9, t14), y21);
+    const t24 = v128.xor(v128.xor(t11, t16), y18);
+
+    const t25 = v128.xor(t21, t22);
+    const t26 = v128.and(t21, t23);
+    const t27 = v128.xor(t24, t26);
+    const t29 = v128.xor(v128.and(t25, t27), t22);
+    const t30 = v128.xor(t23, t24);
+    const t31 = v128.xor(t22, t26);
+    const t33 = v128.xor(v128.and(t31, t30), t24);
+    const t34 = v128.xor(t23, t33);
+    const t35 = v128.xor(t27, t33);
+    const t36 = v128.and(t24, t35);
+    const t37 = v128.xor(t36, t34);
+    const t38 = v128.xor(t27, t36);
+    const t40 = v128.xor(t25, v128.and(t29, t38));
+    const t41 = v128.xor(t40, t37);
+    const t42 = v128.xor(t29, t33);
+    const t43 = v128.xor(t29, t40);
+    const t44 = v128.xor(t33, t37);
+    const t45 = v128.xor(t42, t41);
+
+    const z0 = v128.and(t44, y15);
+    const z1 = v128.and(t37, y6);
+    const z2 = v128.and(t33, a);
+    const z3 = v128.and(t43, y16);
+    const z4 = v128.and(t40, y1);
+    const z5 = v128.and(t29, y7);
+    const z6 = v128.and(t42, y11);
+    const z7 = v128.and(t45, y17);
+    const z8 = v128.and(t41, y10);
+    const z9 = v128.and(t44, y12);
+    const z10 = v128.and(t37, y3);
+    const z11 = v128.and(t33, y4);
+    const z12 = v128.and(t43, y13);
+    const z13 = v128.and(t40, y5);
+    const z14 = v128.and(t29, y2);
+    const z15 = v128.and(t42, y9);
+    const z16 = v128.and(t45, y14);
+    const z17 = v128.and(t41, y8);
+
+    const c1 = v128.xor(z15, z16);
+    const c2 = v128.xor(z10, c1);
+    const c3 = v128.xor(z9, c2);
+    const c4 = v128.xor(z0, z2);
+    const c5 = v128.xor(z1, z0);
+    const c6 = v128.xor(z3, z4);
+    const c7 = v128.xor(z12, c4);
+    const c8 = v128.xor(z7, c6);
+    const c9 = v128.xor(z8, c7);
+    const c10 = v128.xor(c8, c9);
+    const c11 = v128.xor(c6, c5);
+    const c12 = v128.xor(z3, z5);
+    const c13 = v128.xor(z13, c1);
+    const c14 = v128.xor(c4, c12);
+    const s3 = v128.xor(c3, c11);
+    const c16 = v128.xor(z6, c8);
+    const c17 = v128.xor(z14, c10);
+    const c18 = v128.xor(c13, c14);
+    const c20 = v128.xor(z15, c16);
+    const c21 = v128.xor(c2, z11);
+    a = shiftRows(v128.xor(z12, c18));
+    b = shiftRows(v128.xor(c10, c18));
+    c = shiftRows(v128.xor(c21, c17));
+    d = shiftRows(v128.xor(c14, s3));
+    e = shiftRows(s3);
+    f = shiftRows(v128.xor(v128.xor(c17, c20), z17));
+    g = shiftRows(v128.xor(s3, c16));
+    h = shiftRows(v128.xor(c3, c16));
     if (key == last) break;
 
     // MixColumns (FIPS 197 section 5.1.3): with s = x + nextRow(x), each byte becomes 2·s + nextRow(x) + secondNextRow(s).
@@ -183,5 +201,4 @@ function encryptEight(schedule: usize, at: usize): void {
   v128.store(at, v128.xor(g, v128.load(last, 96)), 96);
   v128.store(at, v128.xor(h, v128.load(last, 112)), 112);
   transpose(at);
-  for (let block: usize = 0; block < 128; block += 16) v128.store(at + block, turn(v128.load(at + block)));
 }

@@ -2,7 +2,8 @@
  * Expanded keys of AES-256-GCM, each in a numbered slot: the AES round keys and the tables of its hash key. What
  * flows through here: 32 key bytes become a slot that any number of messages share; releasing a slot wipes it.
  */
-import { encryptBlocks, expandKey, SCHEDULE_BYTES } from './aes';
+import { encryptBlocks } from './aes';
+import { expandKey, SCHEDULE_BYTES } from './aes-schedule';
 import { makeTables, TABLES_BYTES } from './ghash';
 
 /** Keys that can stand ready at once. */

@@ -80,15 +80,16 @@ export function createCoreRecord(engine: Engine, slots: KeySlots): CoreRecord {
   };
 
   const takeRecords = (frames: readonly Uint8Array[]): CoreRecordFrame[] | undefined => {
-    const lengths = frames.map((_, i) => outputView.getUint32(i * DESCRIPTOR_BYTES, true));
-    // The core reads one string of frames; each array must have been exactly one of them.
-    if (lengths.some((length, i) => length + FRAME_OVERHEAD_BYTES !== frames[i].length)) return undefined;
+    const records: CoreRecordFrame[] = [];
     let from = frames.length * DESCRIPTOR_BYTES;
-    return lengths.map((length, i) => {
-      const plaintext = output.slice(from, from + length);
+    for (let i = 0; i < frames.length; i++) {
+      const length = outputView.getUint32(i * DESCRIPTOR_BYTES, true);
+      // The core reads one string of frames; each array must have been exactly one of them.
+      if (length + FRAME_OVERHEAD_BYTES !== frames[i].length) return undefined;
+      records.push(readRecord(outputView, i * DESCRIPTOR_BYTES, output.slice(from, from + length)));
       from += length;
-      return { ...readDescriptor(outputView, i * DESCRIPTOR_BYTES), plaintext };
-    });
+    }
+    return records;
   };
 
   const frame: CoreRecord['frame'] = (record) => {
@@ -105,7 +106,8 @@ export function createCoreRecord(engine: Engine, slots: KeySlots): CoreRecord {
     input.set(bytes.subarray(0, FRAME_HEADER_BYTES));
     if (!exports.recordUnframe(bytes.length)) return undefined;
     const iv = output.slice(DESCRIPTOR_BYTES, DESCRIPTOR_BYTES + IV_BYTES);
-    return { ...readDescriptor(outputView, 0), iv };
+    const { type, epoch, counter } = readRecord(outputView, 0, bytes);
+    return { type, epoch, counter, iv };
   };
 
   return {
@@ -135,10 +137,11 @@ function writeDescriptor(view: DataView, at: number, record: CoreRecordFrame): v
   view.setBigUint64(at + 16, record.counter, true);
 }
 
-function readDescriptor(view: DataView, at: number): { type: number; epoch: number; counter: bigint } {
+function readRecord(view: DataView, at: number, plaintext: Uint8Array): CoreRecordFrame {
   return {
     type: view.getUint32(at + 4, true),
     epoch: view.getUint32(at + 8, true),
     counter: view.getBigUint64(at + 16, true),
+    plaintext,
   };
 }
