@@ -10,13 +10,14 @@ import { OotoError } from '../../base/errors.ts';
 
 const PLAIN = 'core.wasm';
 const RELAXED = 'core-relaxed.wasm';
+const HERE = dirname(fileURLToPath(import.meta.url));
 
 /**
- * Bytes of the best core that this platform runs.
- * @throws OOTO_CORE_MISSING (environment) when no folder above this file holds one.
+ * Bytes of the best core that this platform runs, looked for from the folder `start` upwards.
+ * @throws OOTO_CORE_MISSING (environment) when none of these folders, nor a `build` in it, holds one.
  */
-export function readCore(): Uint8Array {
-  const folder = coreFolder();
+export function readCore(start = HERE): Uint8Array {
+  const folder = coreFolder(start);
   const relaxed = join(folder, RELAXED);
   if (existsSync(relaxed)) {
     const bytes = new Uint8Array(readFileSync(relaxed));
@@ -26,11 +27,11 @@ export function readCore(): Uint8Array {
 }
 
 /** The folder of the built program. @throws OOTO_CORE_MISSING (environment). */
-export function coreFolder(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  for (let above = ''; folder !== above; above = folder, folder = dirname(folder)) {
+export function coreFolder(start = HERE): string {
+  for (let folder = start, below = ''; folder !== below; folder = dirname(folder)) {
     for (const candidate of [folder, join(folder, 'build')])
       if (existsSync(join(candidate, PLAIN))) return candidate;
+    below = folder;
   }
   throw new OotoError(
     'OOTO_CORE_MISSING',
