@@ -216,12 +216,17 @@ test('any changed byte of any record of a change closes the channel', () => {
 });
 
 /** A pair of which one side changes its own control records before sealing them. */
-function liar(side: Side, type: number, change: (plaintext: Uint8Array) => Uint8Array): Pair {
+function liar(
+  side: Side,
+  type: number,
+  change: (plaintext: Uint8Array) => Uint8Array,
+  leader: Side = 'initiator',
+): Pair {
   const crypto = rogueCrypto(testCrypto(seededRandom('liar')), (record) => [
     record.type === type ? { ...record, plaintext: change(record.plaintext) } : record,
   ]);
   const pair = Pair.established({ [side]: { crypto } });
-  pair.initiator.renewEpoch();
+  pair[leader].renewEpoch();
   pair.run();
   return pair;
 }
@@ -254,8 +259,32 @@ test('an offer with an all-zero key is refused', () => {
   ok(code === 'OOTO_CRYPTO_KEY' || code === 'OOTO_CRYPTO_AUTHENTICATION', code);
 });
 
+test('an offer on top of an offer is refused', () => {
+  const crypto = rogueCrypto(testCrypto(seededRandom('double')), (record) =>
+    record.type === FRAME.epochOffer ? [record, { ...record, counter: record.counter + 1n }] : [record],
+  );
+  const pair = Pair.established({ initiator: { crypto } });
+  pair.initiator.renewEpoch();
+  pair.run();
+  is(pair.closedBy('responder'), 'OOTO_CHANNEL_FRAME');
+});
+
+test('an offer that carries a payload is refused', () => {
+  const crypto = testCrypto(seededRandom('payload'));
+  const seal: Crypto['aes256gcm']['seal'] = (key, iv, aad, plaintext, engine) =>
+    crypto.aes256gcm.seal(key, iv, aad, plaintext.length > 0 ? plaintext : Uint8Array.of(1), engine);
+  const pair = Pair.established({
+    initiator: { crypto: { ...crypto, aes256gcm: { ...crypto.aes256gcm, seal } } },
+  });
+  pair.initiator.renewEpoch();
+  pair.run();
+  is(pair.closedBy('responder'), 'OOTO_CHANNEL_FRAME');
+});
+
 test('control records with content that is not theirs are refused', () => {
   const add = (plaintext: Uint8Array) => concat(plaintext, Uint8Array.of(1));
+  const request = liar('responder', FRAME.epochRequest, add, 'responder');
+  is(request.closedBy('initiator'), 'OOTO_CHANNEL_FRAME');
   ok(liar('responder', FRAME.epochSwitched, add).closedBy('initiator') === 'OOTO_CHANNEL_FRAME');
   ok(liar('responder', FRAME.epochAnswer, add).closedBy('initiator') !== undefined);
   ok(liar('initiator', FRAME.epochOffer, add).closedBy('responder') !== undefined);
