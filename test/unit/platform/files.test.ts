@@ -22,6 +22,7 @@ import {
 import { nodeLogger } from '../../../src/platform/node/logger.ts';
 import { nodeRandom } from '../../../src/platform/node/random.ts';
 import { softwareSigner } from '../../../src/platform/node/signer.ts';
+import { openSpool } from '../../../src/platform/node/spool.ts';
 import { bytes, equal, is, not, ok, rejectsCode, throwsCode } from '../../support/assert.ts';
 import { testCrypto } from '../../support/crypto.ts';
 import { temporaryFolder } from '../../support/folder.ts';
@@ -167,6 +168,25 @@ test('a log file that is full moves aside', () => {
   ok(statSync(`${file}.1`).size <= 1000);
   ok(readFileSync(file, 'utf8').includes('line 49'));
   throwsCode(() => nodeLogger({ file: join(file, 'x') }), 'OOTO_LOGGER_OPEN');
+});
+
+test('scratch space has no name, reads anywhere, and ends where it ends', async () => {
+  const folder = join(temporaryFolder(), 'spool');
+  const spool = await openSpool(folder);
+  equal(readdirSync(folder), []);
+  equal(
+    await Promise.all([spool.append(utf8('abc')), spool.append(utf8('')), spool.append(utf8('defg'))]),
+    [0, 3, 3],
+  );
+  const into = new Uint8Array(4);
+  is(await spool.read(2, into), 4);
+  bytes(into, utf8('cdef'));
+  is(await spool.read(5, into), 2);
+  is(await spool.read(99, into), 0);
+  await spool.close();
+  await spool.close();
+  await rejectsCode(spool.append(utf8('x')), 'OOTO_SPOOL_WRITE');
+  await rejectsCode(spool.read(0, into), 'OOTO_SPOOL_READ');
 });
 
 test('random bytes differ; timers beyond 24 days do not fire at once', async () => {
