@@ -18,7 +18,7 @@ import {
   has,
   isFields,
   type Json,
-  malformed,
+  moment,
   number,
   type Operations,
   object,
@@ -32,7 +32,10 @@ const MOST_ENVELOPE_BYTES = 1024 * 1024;
 
 export function identityOperations(crypto: Crypto): Operations {
   return {
-    'spiffe.parse': (request) => ({ ...parseSpiffeId(text(request, 'id')) }),
+    // Its one field has the name of the request's own id; who numbers requests says `spiffeId`.
+    'spiffe.parse': (request) => ({
+      ...parseSpiffeId(text(request, has(request, 'spiffeId') ? 'spiffeId' : 'id')),
+    }),
     'dsse.verify': (request) => {
       const { payload } = verifyEnvelope(crypto, envelope(request), {
         keys: objects(request, 'keys').map((key) => ({
@@ -67,7 +70,7 @@ function validate(crypto: Crypto, request: Fields): Fields {
   const [certificate, rootDer, time] = [
     bytes(request, 'certificate'),
     bytes(request, 'root'),
-    moment(request),
+    moment(request, 'time'),
   ];
   const expected = has(request, 'expectedId') ? { expectedId: text(request, 'expectedId') } : {};
   const { trustDomain } = readCertificate(rootDer).claims;
@@ -94,11 +97,4 @@ function credential(request: Fields, certificate: Uint8Array): Uint8Array {
     checkpoint: text(proof, 'checkpoint'),
   }));
   return encodeCredential({ certificate, proofs, head: null });
-}
-
-function moment(request: Fields): number {
-  const written = text(request, 'time');
-  const milliseconds = Date.parse(written);
-  if (Number.isNaN(milliseconds)) throw malformed(`${written} is no time`);
-  return milliseconds;
 }

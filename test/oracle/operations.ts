@@ -2,6 +2,7 @@
 import type { Crypto } from '../../src/crypto/crypto.ts';
 import type { OperationTable } from './answer.ts';
 import { curveOperations } from './curve.ts';
+import { evidenceOperations } from './evidence.ts';
 import { frostOperations } from './frost.ts';
 import { hashOperations } from './hash.ts';
 import { identityOperations } from './identity.ts';
@@ -19,6 +20,7 @@ export function operationsOf(crypto: Crypto): OperationTable {
       ...frostOperations(crypto),
       ...logOperations(crypto),
       ...identityOperations(crypto),
+      ...evidenceOperations(crypto),
     }),
   );
 }

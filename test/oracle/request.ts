@@ -97,6 +97,13 @@ export function engine(request: Fields): EngineName {
   return name;
 }
 
+/** A time in ISO 8601, as milliseconds since 1970. */
+export function moment(request: Fields, name: string): number {
+  const milliseconds = Date.parse(text(request, name));
+  if (Number.isNaN(milliseconds)) throw malformed(`field ${name} is no time`);
+  return milliseconds;
+}
+
 /** A vector stands in a field of its own, or its fields are the request's. */
 export function vector(request: Fields): Fields {
   return has(request, 'vector') ? object(request, 'vector') : request;

@@ -1,0 +1,181 @@
+/** The operations that reach rooms above the primitives: each with what it accepts and what it refuses. */
+import { base64, hex, unhex } from '../../../src/base/hex.ts';
+import { signEnvelope } from '../../../src/envelope/dsse.ts';
+import { Ed25519SigningKey } from '../../../src/envelope/keys.ts';
+import { formatCheckpoint, formatNote, formatVerifierKey } from '../../../src/log/index.ts';
+import { signNote } from '../../../src/log/note.ts';
+import { type Answer, answerParsed } from '../../oracle/answer.ts';
+import { operationsOf } from '../../oracle/operations.ts';
+import type { Fields } from '../../oracle/request.ts';
+import * as assert from '../../support/assert.ts';
+import { suite } from '../../support/suite.ts';
+import { crypto, groupSeed, ID, issue, leafRequest, NOW, rootRequest } from '../cert/chain.ts';
+
+const test = suite('oracle rooms', { timeout: 30_000 });
+const operations = operationsOf(crypto);
+const ask = (op: string, fields: object): Promise<Answer> =>
+  answerParsed(operations, { ...(fields as Fields), id: 1, op });
+
+async function gives(op: string, fields: object, out: object): Promise<void> {
+  assert.equal(await ask(op, fields), { id: 1, ok: true, out });
+}
+
+async function refuses(op: string, fields: object, code: string): Promise<void> {
+  assert.equal(await ask(op, fields), { id: 1, ok: false, code });
+}
+
+test('spiffe.parse, whose field has the name of the request id', async () => {
+  const spiffeId = 'spiffe://example.org/a/b';
+  const out = { trustDomain: 'example.org', path: '/a/b' };
+  await gives('spiffe.parse', { spiffeId }, out);
+  assert.equal(await answerParsed(operations, { op: 'spiffe.parse', id: spiffeId }), {
+    id: spiffeId,
+    ok: true,
+    out,
+  });
+  for (const id of [
+    'spiffe://Example.org/a',
+    'spiffe://example.org/a/',
+    'spiffe://example.org/%61',
+    'https://a/b',
+  ])
+    await refuses('spiffe.parse', { spiffeId: id }, 'OOTO_CERT_NAME');
+  await refuses('spiffe.parse', {}, 'OOTO_ORACLE_REQUEST');
+});
+
+test('cert.validate by signature and profile', async () => {
+  const [certificate, root] = [hex(await issue(leafRequest)), hex(await issue(rootRequest))];
+  const time = new Date(NOW).toISOString();
+  const good = { certificate, root, time, requireProofs: false };
+  await gives('cert.validate', good, { id: ID, tier: 'software' });
+  await gives('cert.validate', { ...good, expectedId: ID }, { id: ID, tier: 'software' });
+  await refuses('cert.validate', { ...good, expectedId: `${ID}x` }, 'OOTO_CERT_ID');
+  await refuses('cert.validate', { ...good, time: '2030-01-01T00:00:00Z' }, 'OOTO_CERT_EXPIRED');
+  await refuses('cert.validate', { ...good, time: 'noon' }, 'OOTO_ORACLE_REQUEST');
+  const forged = hex(
+    await issue(
+      leafRequest,
+      groupSeed.map((byte) => byte ^ 1),
+    ),
+  );
+  await refuses('cert.validate', { ...good, certificate: forged }, 'OOTO_CERT_SIGNATURE');
+});
+
+test('cert.validate wants proofs unless told otherwise', async () => {
+  const [certificate, root] = [hex(await issue(leafRequest)), hex(await issue(rootRequest))];
+  const time = new Date(NOW).toISOString();
+  await refuses('cert.validate', { certificate, root, time }, 'OOTO_AUTHORITY_PROOFS');
+  await refuses('cert.validate', { certificate, root, time, requireProofs: true }, 'OOTO_AUTHORITY_PROOFS');
+});
+
+test('dsse.verify', async () => {
+  const keys = ['a', 'b'].map((keyid, i) => ({
+    keyid,
+    key: new Ed25519SigningKey(crypto, new Uint8Array(32).fill(i + 1)),
+  }));
+  const envelope = signEnvelope('text/plain', unhex('68656c6c6f'), keys);
+  const policy = {
+    keys: keys.map(({ keyid, key }) => ({ keyid, pk: hex(key.publicKey) })),
+    threshold: 2,
+    payloadTypes: ['text/plain'],
+  };
+  await gives('dsse.verify', { envelope, ...policy }, { payload: '68656c6c6f' });
+  const once = { ...envelope, signatures: envelope.signatures.slice(0, 1) };
+  await refuses('dsse.verify', { envelope: once, ...policy }, 'OOTO_ENVELOPE_THRESHOLD');
+  const twice = { ...envelope, signatures: [envelope.signatures[0], envelope.signatures[0]] };
+  await refuses('dsse.verify', { envelope: twice, ...policy }, 'OOTO_ENVELOPE_DUPLICATE');
+  await refuses(
+    'dsse.verify',
+    { envelope: { ...envelope, payload: base64(unhex('00')) }, ...policy },
+    'OOTO_ENVELOPE_SIGNATURE',
+  );
+  await refuses('dsse.verify', { envelope: { ...envelope, more: 1 }, ...policy }, 'OOTO_ENVELOPE_FIELD');
+  await refuses('dsse.verify', { envelope: { ...envelope, payload: 5 }, ...policy }, 'OOTO_ENVELOPE_FIELD');
+  await refuses('dsse.verify', { envelope, ...policy, payloadTypes: [] }, 'OOTO_ENVELOPE_PAYLOAD_TYPE');
+});
+
+test('merkle.inclusion and merkle.consistency', async () => {
+  const [a, b, c] = ['61', '62', '63'].map((leaf) => crypto.merkle.leafHash(unhex(leaf)));
+  const two = hex(crypto.merkle.rootOfHashes([a, b]));
+  const three = hex(crypto.merkle.rootOfHashes([a, b, c]));
+  const inclusion = { index: 1, size: 2, leafHash: hex(b), proof: [hex(a)], root: two };
+  await gives('merkle.inclusion', inclusion, {});
+  for (const change of [
+    { index: 0 },
+    { size: 3 },
+    { root: three },
+    { proof: [] },
+    { index: 2 ** 64 },
+    { index: 0.5 },
+    { leafHash: '' },
+  ])
+    await refuses('merkle.inclusion', { ...inclusion, ...change }, 'OOTO_LOG_INCLUSION');
+  const consistency = { size1: 2, size2: 3, proof: [hex(c)], root1: two, root2: three };
+  await gives('merkle.consistency', consistency, {});
+  for (const change of [{ size1: 0 }, { size1: 3 }, { root1: three }, { proof: [hex(b)] }, { size2: -1 }])
+    await refuses('merkle.consistency', { ...consistency, ...change }, 'OOTO_LOG_CONSISTENCY');
+});
+
+test('checkpoint.verify, with keys in either form', async () => {
+  const key = new Ed25519SigningKey(crypto, new Uint8Array(32).fill(7));
+  const root = crypto.merkle.root([unhex('61')]);
+  const text = formatCheckpoint({ origin: 'example.org/log', size: 1, root });
+  const note = formatNote({ text, signatures: [signNote(crypto, text, 'example.org/log', key)] });
+  const named = { name: 'example.org/log', publicKey: key.publicKey };
+  const out = { origin: 'example.org/log', size: 1, root: hex(root), witnesses: [] };
+  await gives('checkpoint.verify', { note, keys: [formatVerifierKey(crypto, 'ed25519', named)] }, out);
+  const keys = [{ name: named.name, pk: hex(key.publicKey) }];
+  await gives('checkpoint.verify', { note, keys, witnesses: [], quorum: 0 }, out);
+  await refuses('checkpoint.verify', { note, keys, witnesses: [], quorum: 1 }, 'OOTO_LOG_QUORUM');
+  await refuses('checkpoint.verify', { note: note.replace('\n1\n', '\n2\n'), keys }, 'OOTO_LOG_SIGNATURE');
+  await refuses('checkpoint.verify', { note, keys: [5] }, 'OOTO_ORACLE_REQUEST');
+});
+
+test('noise.run takes the form of the public XXhfs vectors', async () => {
+  // paschal533/pq-noise-artifacts, vector 1; the KEM's key pair is that of the seed 0x15 × 64.
+  const key = (byte: number) => hex(new Uint8Array(32).fill(byte));
+  const { ek, dk } = crypto.mlkem768.keygen(new Uint8Array(64).fill(0x15));
+  const vector = {
+    static_i_private: key(0x11),
+    static_r_private: key(0x12),
+    ephemeral_dh_i_private: key(0x13),
+    ephemeral_dh_r_private: key(0x14),
+    ephemeral_kem_i_public: hex(ek),
+    ephemeral_kem_i_secret: hex(dk),
+    encap_seed_hex: key(0x16),
+    prologue: '',
+  };
+  const answer = await ask('noise.run', { vector });
+  if (!answer.ok) throw new Error(answer.code);
+  const { messages, handshakeHash } = answer.out as unknown as { messages: string[]; handshakeHash: string };
+  assert.is(handshakeHash, 'b5a3c9854777aa5dad0a633c769bcc6662713f20f14e0371e4bfd253e1869eef');
+  assert.equal(
+    messages.map(({ length }) => length / 2),
+    [1216, 1200, 64],
+  );
+  assert.is(
+    messages[2],
+    'ecee945a65a96f34fdaf116d3c70727852b0a25eb350bf72bb088f21cb374ba50c973fdc4ea63d2065ac9ff9fb347f0700dcf7ec3bb3a3c01f84290c6d8931aa',
+  );
+  assert.equal(await ask('noise.run', { ...vector }), answer, 'also with its fields in the request itself');
+});
+
+test('noise.run refuses protocols that are not there', async () => {
+  await refuses('noise.run', { protocol_name: 'Noise_XX_448_AESGCM_SHA256' }, 'OOTO_NOISE_PROTOCOL');
+  await refuses('noise.run', { protocol_name: 'Noise_XY_25519_AESGCM_SHA256' }, 'OOTO_NOISE_PATTERN');
+  await refuses('noise.run', { vector: [] }, 'OOTO_ORACLE_REQUEST');
+});
+
+test('frost.sign is for one ciphersuite', async () => {
+  await refuses(
+    'frost.sign',
+    { vector: { config: { name: 'FROST(P-256, SHA-256)' } } },
+    'OOTO_ORACLE_REQUEST',
+  );
+});
+
+test('receipt.verify judges a file by a root from outside', async () => {
+  const time = new Date(NOW).toISOString();
+  await refuses('receipt.verify', { file: '68690a', roots: ['00'.repeat(32)], time }, 'OOTO_VERIFY_FORM');
+  await refuses('receipt.verify', { file: '68690a', roots: [], time }, 'OOTO_ORACLE_REQUEST');
+});
