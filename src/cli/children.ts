@@ -33,6 +33,11 @@ export class NodeProcess {
     return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
+  /** The code it ended with; null while it runs, and after a signal. */
+  get exitCode(): number | null {
+    return this.#child?.exitCode ?? null;
+  }
+
   start(): void {
     rmSync(join(this.folder, 'status.json'), { force: true });
     this.#child = spawn(process.execPath, [this.program, 'node', 'run', '--folder', this.folder], {

@@ -1,7 +1,12 @@
-/** What a node does for the mesh, by its role. What flows through here: the role's service is started and asked for its figures. */
+/**
+ * What a node does for the mesh, by its role, and what every node does: it answers pings and sends telemetry. What
+ * flows through here: the role's service is started, asked for its figures, and closed with the node.
+ */
 import type { AuthorityNode } from '../mesh/authority-node.ts';
+import { Collecting } from '../mesh/collecting.ts';
 import { Executing } from '../mesh/executing.ts';
 import { Scheduling } from '../mesh/scheduling.ts';
+import { Telemetering } from '../mesh/telemetering.ts';
 import type { Upkeep } from '../mesh/upkeep.ts';
 import { nodeWorker } from '../platform/node/worker.ts';
 import type { OpenNode } from './node-folder.ts';
@@ -19,32 +24,45 @@ export interface RoleOptions {
   signal: AbortSignal;
 }
 
-const NO_TELEMETRY = { records: 0, acknowledged: 0 };
+interface Duty {
+  counters(): Record<string, number>;
+  close(): void | Promise<void>;
+}
 
-export async function startRole({ open, upkeep }: RoleOptions): Promise<RoleService> {
+export function startRole(options: RoleOptions): RoleService {
+  const { open, upkeep, signal } = options;
   const { node, configuration } = open;
   node.handle('node.ping', () => null);
+  const duty = dutyOf(options);
+  const telemetering = new Telemetering(node, upkeep, configuration.telemetry_ms);
+  const sending = configuration.role === 'collector' ? Promise.resolve() : telemetering.run(signal);
+  return {
+    get telemetry() {
+      return telemetering.counts;
+    },
+    get counters() {
+      return duty.counters();
+    },
+    async close() {
+      if (signal.aborted) await sending;
+      await duty.close();
+    },
+  };
+}
+
+function dutyOf({ open, upkeep, authority }: RoleOptions): Duty {
+  const { node, configuration } = open;
   if (configuration.role === 'worker') {
     const executing = new Executing(node, nodeWorker());
-    return {
-      telemetry: NO_TELEMETRY,
-      get counters() {
-        return { receipts: executing.receipts };
-      },
-      close: () => executing.close(),
-    };
+    return { counters: () => ({ receipts: executing.receipts }), close: () => executing.close() };
   }
   if (configuration.role === 'scheduler') {
     const scheduling = new Scheduling(node, upkeep);
-    return {
-      telemetry: NO_TELEMETRY,
-      get counters() {
-        return { receipts: scheduling.receipts };
-      },
-      async close() {
-        scheduling.close();
-      },
-    };
+    return { counters: () => ({ receipts: scheduling.receipts }), close: () => scheduling.close() };
   }
-  return { telemetry: NO_TELEMETRY, counters: {}, async close() {} };
+  if (configuration.role === 'collector') {
+    const collecting = new Collecting(node);
+    return { counters: () => collecting.counters, close: () => collecting.close() };
+  }
+  return { counters: () => (authority ? { entries: authority.duty.log.size } : {}), close() {} };
 }

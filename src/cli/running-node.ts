@@ -85,7 +85,7 @@ export async function startNode(folder: string, signal: AbortSignal): Promise<Ru
     lifeMs: configuration.certificate_ms,
     addresses: address ? [address] : [],
   });
-  const service = await startRole({ open, upkeep, authority, signal });
+  const service = startRole({ open, upkeep, authority, signal });
   await upkeep.refresh();
   logger.log('info', 'ready', { id: credential.id, joinMs: Math.round(joinMs) });
   return new RunningNode({ open, address, upkeep, authority, service, joinMs });

@@ -29,8 +29,8 @@ import { parseNote, verifyCheckpoint, verifyExportedLog } from '../log/index.ts'
 import { verifyDefinition } from '../workload/definition.ts';
 import { readReceipt } from '../workload/receipt.ts';
 import { type MeshTrust, policyOf } from './identity.ts';
-import { encodeRecord, type JobResult, partyShape, receiptsOrigin, verifyRecord } from './job.ts';
-import { judgeParty, type Party } from './party.ts';
+import { encodeRecord, type JobResult, receiptsOrigin, verifyRecord } from './job.ts';
+import { judgeParty, type Party, partyShape } from './party.ts';
 import { originatorKey } from './workload-trust.ts';
 
 const MOST_BYTES = 256 * 1024 * 1024;

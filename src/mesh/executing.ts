@@ -74,6 +74,7 @@ export class Executing {
       most: MOST_LIMITS,
       now: clock.now(),
     });
+    const started = clock.monotonic();
     const abort = new AbortController();
     this.#aborts.set(job.id, abort);
     try {
@@ -87,13 +88,22 @@ export class Executing {
       });
       await store.commit([{ put: receiptKey(crypto.sha256(done.receipt)), value: done.receipt }]);
       this.receipts++;
+      this.#measure(offer.chunk.length, clock.monotonic() - started, 'ok');
       return { ...done };
     } catch (error) {
       this.#forget(job.id);
+      this.#measure(offer.chunk.length, clock.monotonic() - started, 'failed');
       throw error;
     } finally {
       this.#aborts.delete(job.id);
     }
+  }
+
+  #measure(inputBytes: number, ms: number, result: string): void {
+    const { meters } = this.#node;
+    meters.count('ooto.workload.executions', 1, { result });
+    meters.count('ooto.workload.input.bytes', inputBytes);
+    meters.measure('ooto.workload.duration', ms / 1000);
   }
 
   /** A job that has completed is no longer the executor's; one that failed before is ended here. */

@@ -2,11 +2,11 @@
  * Founders attest each other before there is a mesh. What flows through here: the genesis draft stands where a
  * mesh and certificates will stand later; each founder is named by the draft, and its policy says what may run.
  */
+import type { SoftwareClaims } from '../attest/evidence.ts';
 import { concat, lengthPrefixed, utf8 } from '../base/bytes.ts';
 import type { Peer } from '../channel/credential.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import { SessionAttestation } from './attestation.ts';
-import type { MeshNode } from './node.ts';
 import type { OwnCredentials } from './own-credential.ts';
 import type { Policy } from './policy.ts';
 import type { Session } from './session.ts';
@@ -18,9 +18,16 @@ export interface FounderAttestation {
   own: OwnCredentials;
 }
 
+/** What is asked of the node itself. */
+interface Claimant {
+  readonly options: { readonly crypto: Crypto };
+  /** The software that runs here, as evidence states it. */
+  claims(meshId: Uint8Array, node: string): SoftwareClaims;
+}
+
 /** Attestation on a channel between two founders. */
 export function founderAttestation(
-  node: MeshNode,
+  node: Claimant,
   { digest, policy, own }: FounderAttestation,
   session: Session,
   peer: Peer,

@@ -25,7 +25,7 @@ import {
 } from '../workload/definition.ts';
 import { readReceipt, requireOutput, verifyReceipt } from '../workload/receipt.ts';
 import type { MeshNode } from './node.ts';
-import { judgeParty, type Party } from './party.ts';
+import { judgeParty, type Party, partyShape } from './party.ts';
 import type { Upkeep } from './upkeep.ts';
 
 const IN_FLIGHT = 4;
@@ -80,12 +80,6 @@ const answerShape = {
   receipt: bytesBetween(1, 8 * 1024),
   assignment: bytesBetween(1, 8 * 1024),
   node: text(2048),
-} as const;
-
-export const partyShape = {
-  id: text(2048),
-  credential: bytesBetween(1, 60 * 1024),
-  delegation: bytesBetween(1, 1024),
 } as const;
 
 /** Runs a job on the mesh. @throws OOTO_WORKLOAD_*, OOTO_MESH_*, OOTO_AUTHORITY_* and others. */

@@ -11,6 +11,7 @@ import type { Peer } from '../channel/credential.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import type { CborValue } from '../envelope/cbor.ts';
 import type { Clock, Logger, Signer, Store, Transport } from '../ports.ts';
+import { TelemetryMeters } from '../telemetry/index.ts';
 import { SessionAttestation } from './attestation.ts';
 import type { RequestOptions } from './exchange.ts';
 import { type FounderAttestation, founderAttestation } from './founder-attestation.ts';
@@ -43,6 +44,7 @@ export interface NodeOptions {
 export class MeshNode {
   readonly options: NodeOptions;
   readonly peers: Peers;
+  readonly meters: TelemetryMeters;
   readonly #handlers = new Map<OperationName, Handler>();
   #trust: MeshTrust | undefined;
   #head: HeadView | undefined;
@@ -51,7 +53,12 @@ export class MeshNode {
 
   constructor(options: NodeOptions) {
     this.options = options;
-    const { crypto, clock, logger, transport, epochMs } = options;
+    const { crypto, clock, logger, transport, epochMs, role, name, versions } = options;
+    this.meters = new TelemetryMeters({
+      'service.name': 'ooto',
+      'service.instance.id': `${role}/${name}`,
+      'service.version': versions.get('ooto') ?? '',
+    });
     this.peers = new Peers({
       crypto,
       clock,
@@ -61,6 +68,7 @@ export class MeshNode {
       handlers: {
         authenticated: (session, peer) => this.#attestationFor(session, peer),
         ready: (session) => this.#noteReady(session),
+        refused: (phase) => this.meters.count('ooto.auth.failures', 1, { phase }),
         answer: (session, operation, body) => this.#answer(session, operation, body),
       },
     });
@@ -173,6 +181,7 @@ export class MeshNode {
   }
 
   async close(): Promise<void> {
+    await this.meters.close();
     await this.peers.close();
   }
 
@@ -206,6 +215,8 @@ export class MeshNode {
 
   #noteReady(session: Session): void {
     const { id, kind } = session.peer.identity;
+    this.meters.count('ooto.handshakes', 1, { result: 'ok' });
+    this.meters.count('ooto.attestations', 1, { result: 'ok' });
     this.options.logger.log('info', 'session ready', { peer: id, kind, remote: session.remoteAddress });
   }
 

@@ -6,13 +6,16 @@ import { type ValidCredential, validateCredential } from '../authority/credentia
 import type { Delegation } from '../channel/delegation.ts';
 import { readDelegation, verifyDelegation } from '../channel/delegation.ts';
 import type { Crypto } from '../crypto/crypto.ts';
+import { bytesBetween, type Fields, text } from '../envelope/fields.ts';
 import type { MeshTrust } from './identity.ts';
 
-export interface Party {
-  id: string;
-  credential: Uint8Array;
-  delegation: Uint8Array;
-}
+export const partyShape = {
+  id: text(2048),
+  credential: bytesBetween(1, 60 * 1024),
+  delegation: bytesBetween(1, 1024),
+} as const;
+
+export type Party = Fields<typeof partyShape>;
 
 export interface JudgedParty {
   role: string;

@@ -15,6 +15,8 @@ import { asOotoError, Session, type SessionHandlers } from './session.ts';
 
 const FIRST_BYTES_MS = 5_000;
 const MOST_SESSIONS = 4_096;
+/** A channel whose epoch is this late closes: 60 s and 30 s make 90 s. */
+const EPOCH_GRACE_MS = 30_000;
 
 /** How this node stands in one mesh, or in one genesis draft. */
 export interface MeshContext {
@@ -30,7 +32,10 @@ export interface PeersOptions {
   clock: Clock;
   logger: Logger;
   transport: Transport;
-  handlers: Omit<SessionHandlers, 'ended'>;
+  handlers: Omit<SessionHandlers, 'ended'> & {
+    /** Someone was refused in this phase. */
+    refused(phase: string): void;
+  };
   /** Milliseconds between epochs. */
   epochMs: number;
 }
@@ -135,6 +140,7 @@ export class Peers {
       this.#open(preview.connection, context, 'responder', { accept: context.accept });
     } catch (error) {
       const { code, fault } = asOotoError(error);
+      this.#options.handlers.refused('connection');
       logger.log('warn', 'refused', {
         phase: 'connection',
         remote: connection.remoteAddress,
@@ -154,7 +160,7 @@ export class Peers {
   ): Session {
     const { crypto, clock, logger, handlers, epochMs } = this.#options;
     const { meshId, verifier } = context;
-    const limits = { epochMs, epochLimitMs: epochMs * 1.5 };
+    const limits = { epochMs, epochLimitMs: epochMs + EPOCH_GRACE_MS };
     const channel = new Channel({
       crypto,
       role,
@@ -186,8 +192,10 @@ export class Peers {
     const { code, fault } = reason;
     const refused =
       fault === 'peer' && code !== 'OOTO_MESH_DISCONNECTED' && code !== 'OOTO_CHANNEL_TRUNCATED';
+    const phase = peer ? 'session' : 'handshake';
+    if (refused) this.#options.handlers.refused(phase);
     const fields = {
-      phase: peer ? 'session' : 'handshake',
+      phase,
       peer,
       remote: session.remoteAddress,
       code,

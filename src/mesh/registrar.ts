@@ -9,7 +9,13 @@ import { OotoError } from '../base/errors.ts';
 import type { CborValue } from '../envelope/cbor.ts';
 import { bytesBetween } from '../envelope/fields.ts';
 import { memberVerifier } from './identity.ts';
-import { createRecord, Membership, type MembershipRecord, MOST_RECORD_BYTES, verifyRecord } from './membership.ts';
+import {
+  createRecord,
+  Membership,
+  type MembershipRecord,
+  MOST_RECORD_BYTES,
+  verifyRecord,
+} from './membership.ts';
 import type { MeshNode } from './node.ts';
 
 const PREFIX = 'membership/';
