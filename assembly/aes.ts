@@ -11,7 +11,7 @@ export function encryptBlocks(schedule: usize, at: usize, count: i32): void {
   for (; count > 0; count -= 8, at += 128) encryptEight(schedule, at);
 }
 
-/** Exchanges the bits of `b` under `mask` with those of `a` under `mask << n`; leaves the new `b` for the caller. */
+/** Where `b` under `mask` differs from `a` under `mask << n`: added to both, it exchanges these bits. */
 // @ts-ignore: decorator
 @inline function difference(a: v128, b: v128, n: i32, mask: v128): v128 {
   return v128.and(v128.xor(i64x2.shr_u(a, n), b), mask);

@@ -10,7 +10,7 @@ import { makeTables, TABLES_BYTES } from './ghash';
 export const KEY_SLOTS: i32 = 64;
 
 const SLOT_BYTES: i32 = SCHEDULE_BYTES + TABLES_BYTES;
-const SLOTS: usize = memory.data(64 * (15 * 128 + 4 * 17 * 16), 16);
+const SLOTS: usize = memory.data(KEY_SLOTS * SLOT_BYTES, 16);
 const HASH_KEY: usize = memory.data(8 * 16, 16);
 
 /** Address of the AES round keys of a slot. */

@@ -8,7 +8,7 @@ import { encryptBlocks } from './aes';
 /** Blocks that the window holds. */
 export const WINDOW_BLOCKS: i32 = 256;
 
-const WINDOW: usize = memory.data(256 * 16, 16);
+const WINDOW: usize = memory.data(WINDOW_BLOCKS * 16, 16);
 let used: i32 = 0;
 
 /** Address of block number `block` of the window. */
