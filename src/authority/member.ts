@@ -63,6 +63,14 @@ export interface MemberOptions {
   longestLifeMs: number;
 }
 
+/** What a member knows when it judges. */
+export interface AppraisalContext {
+  now: number;
+  root: Root | undefined;
+  /** What this member's store holds under the key of an invite. */
+  bound(storeKey: string): Uint8Array | undefined;
+}
+
 export interface Appraisal {
   request: EnrolmentRequest;
   /** The entry for this member's log. */
@@ -94,20 +102,34 @@ export class AuthorityMember {
   }
 
   /**
+   * Whether whoever shows this right may ask for this request at all: an invite of the operators that is not spent,
+   * a place among the founders, a certificate of the same name and key. Returns what to store once it is used.
+   * @throws OOTO_AUTHORITY_*, OOTO_CERT_*, OOTO_ENVELOPE_*, OOTO_CRYPTO_* (peer), one for each check.
+   */
+  requireRight(request: EnrolmentRequest, right: Claim, context: AppraisalContext): StoreChange[] {
+    const { crypto, genesis } = this.#options;
+    requireMesh(request, genesis.meshId);
+    if (right.kind === 'invite') {
+      const { digest: requestDigest, id } = request;
+      const grant = verifyClaim(crypto, genesis, { ...right, id, requestDigest, now: context.now });
+      const storeKey = inviteStoreKey(grant);
+      requireUnspent(context.bound(storeKey), requestDigest);
+      return [{ put: storeKey, value: requestDigest }];
+    }
+    if (right.kind === 'founder') this.#requireFounder(request);
+    else this.#requireHolder(request, right.credential, context);
+    return [];
+  }
+
+  /**
    * Whether this request may become this certificate body: it proves possession of its key, is for this mesh and
    * for a name it may have, its evidence answers this member's own challenge, and the body says what it asks.
-   * @param bound what this member's store holds under the invite's key
    * @throws OOTO_AUTHORITY_*, OOTO_ATTEST_*, OOTO_CERT_*, OOTO_ENVELOPE_* (peer), one for each check.
    */
-  appraise(
-    application: Application,
-    tbs: Uint8Array,
-    context: { now: number; root: Root | undefined; bound(storeKey: string): Uint8Array | undefined },
-  ): Appraisal {
+  appraise(application: Application, tbs: Uint8Array, context: AppraisalContext): Appraisal {
     const { crypto, genesis, judge, longestLifeMs } = this.#options;
     const request = readRequest(crypto, application.request);
-    requireMesh(request, genesis.meshId);
-    const changes = this.#requireRight(request, application.claim, context);
+    const changes = this.requireRight(request, application.claim, context);
     this.#requireOwnNonce(request, application, context.now);
     const evidence = judge(request, application.nonces, application.evidence);
     requireTier(request, evidence.verdict);
@@ -123,25 +145,6 @@ export class AuthorityMember {
       verdict: evidence.verdict,
     };
     return { request, leaf: encodeLeaf(leaf), changes };
-  }
-
-  /** By invite, as founder, or by the certificate it has. */
-  #requireRight(
-    request: EnrolmentRequest,
-    right: Claim,
-    context: { now: number; root: Root | undefined; bound(storeKey: string): Uint8Array | undefined },
-  ): StoreChange[] {
-    const { crypto, genesis } = this.#options;
-    if (right.kind === 'invite') {
-      const { digest: requestDigest, id } = request;
-      const grant = verifyClaim(crypto, genesis, { ...right, id, requestDigest, now: context.now });
-      const storeKey = inviteStoreKey(grant);
-      requireUnspent(context.bound(storeKey), requestDigest);
-      return [{ put: storeKey, value: requestDigest }];
-    }
-    if (right.kind === 'founder') this.#requireFounder(request);
-    else this.#requireHolder(request, right.credential, context);
-    return [];
   }
 
   #requireFounder({ id, key }: EnrolmentRequest): void {

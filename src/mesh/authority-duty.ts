@@ -10,7 +10,13 @@ import { type LogProof, logOrigin, witnessName } from '../authority/credential.t
 import type { GenesisRecord } from '../authority/genesis.ts';
 import { headBody, headMessage, type MeshHeadBody } from '../authority/head.ts';
 import { encodeLeaf } from '../authority/leaf.ts';
-import { type AuthorityMember, applicationShape } from '../authority/member.ts';
+import {
+  type AppraisalContext,
+  type AuthorityMember,
+  applicationShape,
+  type Claim,
+} from '../authority/member.ts';
+import type { EnrolmentRequest } from '../authority/request.ts';
 import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import { hex } from '../base/hex.ts';
@@ -81,6 +87,11 @@ export class AuthorityDuty {
     return this.#options.member.challenge(digest, this.#options.clock.now());
   }
 
+  /** Whether this right lets anybody ask for this request. @throws as {@link AuthorityMember.requireRight}. */
+  requireRight(request: EnrolmentRequest, right: Claim): void {
+    this.#options.member.requireRight(request, right, this.#context);
+  }
+
   /** Appraises, logs and approves what `coordinator` proposes; answers with the proof that it is logged. */
   async appraise(coordinator: string, body: CborValue): Promise<LogProof | null> {
     const proposed = proposal(body, 'authority.appraise');
@@ -133,16 +144,15 @@ export class AuthorityDuty {
     coordinator: string,
     { session, application, tbs }: Extract<Proposal, { kind: 'certificate' }>,
   ): Promise<LogProof> {
-    const { member, clock, store, root } = this.#options;
-    const proof = await this.#append(() =>
-      member.appraise(application, tbs, {
-        now: clock.now(),
-        root: root(),
-        bound: (key) => store.get(key),
-      }),
-    );
+    const { member } = this.#options;
+    const proof = await this.#append(() => member.appraise(application, tbs, this.#context));
     this.#approve(coordinator, session, tbs);
     return proof;
+  }
+
+  get #context(): AppraisalContext {
+    const { clock, store, root } = this.#options;
+    return { now: clock.now(), root: root(), bound: (key) => store.get(key) };
   }
 
   /** One entry and what belongs to it, durable before anybody hears of it. */

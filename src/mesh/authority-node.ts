@@ -10,7 +10,7 @@ import { enrolmentQualifyingData } from '../attest/qualifying.ts';
 import { nodeIdOf } from '../authority/certification.ts';
 import { draftDigest, type GenesisRecord, readDraft } from '../authority/genesis.ts';
 import { type MeshHeadBody, verifyHead } from '../authority/head.ts';
-import { AuthorityMember, applicationShape, readClaim } from '../authority/member.ts';
+import { AuthorityMember, applicationShape, type Claim, readClaim } from '../authority/member.ts';
 import { type EnrolmentRequest, readRequest } from '../authority/request.ts';
 import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
@@ -279,14 +279,14 @@ export class AuthorityNode {
     const issuing = required(this.#issuing);
     const { node } = this;
     node.handle('enrol.challenge', async (peer, body, session) => {
-      const { request } = this.#applicationOf(body, session.peer.identity.details as EnrolmentRequest, peer);
+      const request = this.#openingOf(body, session.peer.identity.details as EnrolmentRequest, peer);
       return plainNonces(await issuing.challenge(request.digest));
     });
     node.handle('enrol.evidence', (peer, body, session) =>
       this.#issue(peer, body, session.peer.identity.details as EnrolmentRequest),
     );
     node.handle('certificate.renew', async (peer, body) => {
-      const { request } = this.#applicationOf(body, undefined, peer);
+      const request = this.#openingOf(body, undefined, peer);
       return plainNonces(await issuing.challenge(request.digest));
     });
     node.handle('certificate.renew-evidence', (peer, body) => this.#issue(peer, body, undefined));
@@ -314,20 +314,19 @@ export class AuthorityNode {
   ): Promise<CborValue> {
     const application = fields(body, applicationShape, 'application');
     this.#requireOwnRequest(application.request, announced, peer);
-    if (announced ? application.claim.kind !== 'invite' : application.claim.kind !== 'renewal')
-      throw new OotoError('OOTO_MESH_ENROLMENT', 'peer', 'this right cannot be claimed over this channel');
+    requireClaimable(application.claim, announced);
     const issued = await required(this.#issuing).issue(application);
     this.node.options.logger.log('info', 'certificate issued', { peer: peer.id, logs: issued.proofs.length });
     return plainIssued(issued, this.node.head.current?.encoded ?? null);
   }
 
-  #applicationOf(
-    body: CborValue,
-    announced: EnrolmentRequest | undefined,
-    peer: KnownPeer,
-  ): { request: EnrolmentRequest } {
+  /** No member is asked for anything before a right is shown: challenges take room. */
+  #openingOf(body: CborValue, announced: EnrolmentRequest | undefined, peer: KnownPeer): EnrolmentRequest {
     const opening = fields(body, { request: bytesBetween(1, 8 * 1024), claim: readClaim }, 'enrolment');
-    return { request: this.#requireOwnRequest(opening.request, announced, peer) };
+    const request = this.#requireOwnRequest(opening.request, announced, peer);
+    requireClaimable(opening.claim, announced);
+    this.duty.requireRight(request, opening.claim);
+    return request;
   }
 
   /** Whoever asks, asks for itself: the request is the one of the channel, or of the certificate's holder. */
@@ -405,6 +404,12 @@ export class AuthorityNode {
       return undefined;
     }
   }
+}
+
+/** Newcomers have invites, members have certificates. */
+function requireClaimable({ kind }: Claim, announced: EnrolmentRequest | undefined): void {
+  if (kind !== (announced ? 'invite' : 'renewal'))
+    throw new OotoError('OOTO_MESH_ENROLMENT', 'peer', 'this right cannot be claimed over this channel');
 }
 
 function plainProof(proof: object | null): CborValue {
