@@ -23,6 +23,8 @@ export interface Random {
 export interface Connection {
   /** For people and rate limits, for example `127.0.0.1:4710`. Never an identity. */
   readonly remoteAddress: string;
+  /** This end, as the other side sees it where nothing lies between; absent where the platform does not tell. */
+  readonly localAddress?: string | undefined;
   /** Chunks as they arrive; ends when the peer ends or the connection breaks. */
   readonly incoming: AsyncIterable<Uint8Array>;
   /** Resolves when more may be written without growing the queue. Rejects when the connection is gone. */

@@ -46,6 +46,7 @@ function resumed(connection: Connection, held: Uint8Array, rest: AsyncIterator<U
   }
   return {
     remoteAddress: connection.remoteAddress,
+    localAddress: connection.localAddress,
     incoming: incoming(),
     write: (bytes) => connection.write(bytes),
     close: () => connection.close(),

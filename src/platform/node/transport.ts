@@ -119,6 +119,7 @@ class TcpListener implements Listener {
 
 class TcpConnection implements Connection {
   readonly remoteAddress: string;
+  readonly localAddress: string;
   readonly incoming: Arrivals<Uint8Array>;
   readonly #socket: Socket;
   #drained: PromiseWithResolvers | undefined;
@@ -128,6 +129,10 @@ class TcpConnection implements Connection {
     this.remoteAddress = formatAddress({
       host: socket.remoteAddress ?? 'unknown',
       port: socket.remotePort ?? 0,
+    });
+    this.localAddress = formatAddress({
+      host: socket.localAddress ?? 'unknown',
+      port: socket.localPort ?? 0,
     });
     this.incoming = new Arrivals({
       weigh: (chunk) => chunk.length + CHUNK_OVERHEAD_BYTES,

@@ -36,10 +36,12 @@ test('port 0 becomes a real port; bytes go both ways in order and end', async ()
   await listener.close();
 });
 
-test('chunks are plain arrays, remote addresses are shown', async () => {
+test('chunks are plain arrays, both addresses are shown', async () => {
   const { listener, near, far } = await pair();
   is(near.remoteAddress, listener.address);
   match(far.remoteAddress, /^127\.0\.0\.1:\d+$/);
+  is(near.localAddress, far.remoteAddress);
+  is(far.localAddress, near.remoteAddress);
   const first = far.incoming[Symbol.asyncIterator]().next();
   await near.write(Uint8Array.of(5));
   is((await first).value?.constructor, Uint8Array);
