@@ -19,6 +19,8 @@ import type { Party } from './party.ts';
 
 /** Requests of one peer that may be worked on at once; more are refused. */
 const MOST_REQUESTS = 64;
+/** A peer that does not take the last bytes in this time does not get them. */
+const CLOSE_GRACE_MS = 2_000;
 
 export interface SessionHandlers {
   /** The peer has proven who it is; returns what attests it, or undefined where evidence travels otherwise. */
@@ -132,10 +134,19 @@ export class Session {
     this.#cancelTimer();
     this.#channel.close();
     this.#flush();
-    void this.#writing.finally(() => this.#connection.close());
+    this.#closeConnection();
     this.#exchange.end(reason);
     this.#settleReady.reject(reason);
     this.#handlers.ended(this, reason);
+  }
+
+  /** Once what was written has gone out, or the peer has had its time to take it. */
+  #closeConnection(): void {
+    const cancel = this.#clock.after(CLOSE_GRACE_MS, () => this.#connection.close());
+    void this.#writing.finally(() => {
+      cancel();
+      this.#connection.close();
+    });
   }
 
   async #readAll(): Promise<void> {
@@ -156,14 +167,21 @@ export class Session {
     if (this.#ended) return;
     try {
       advance();
-      this.#flush();
-      for (const event of this.#channel.takeEvents()) this.#take(event);
-      this.#flush();
+      this.#settleChannel();
     } catch (error) {
       this.close(asOotoError(error));
       return;
     }
     this.#setTimer();
+  }
+
+  /** Sends and takes events until the channel is at rest: either may lead to the other. */
+  #settleChannel(): void {
+    this.#flush();
+    for (let events = this.#channel.takeEvents(); events.length > 0; events = this.#channel.takeEvents()) {
+      for (const event of events) if (!this.#ended) this.#take(event);
+      this.#flush();
+    }
   }
 
   #take(event: ChannelEvent): void {
@@ -213,7 +231,7 @@ export class Session {
 
   async #answer(id: number, operation: string, body: CborValue): Promise<void> {
     if (this.#requests >= MOST_REQUESTS) {
-      this.#send(refusalOf(id, new OotoError('OOTO_MESH_BUSY', 'peer', 'too many requests at once')));
+      this.#refuse(id, new OotoError('OOTO_MESH_BUSY', 'peer', 'too many requests at once'));
       return;
     }
     this.#requests++;
@@ -222,10 +240,17 @@ export class Session {
       this.#send({ kind: 'response', id, body: answer });
     } catch (error) {
       this.#logRefusal(operation, error);
-      this.#send(refusalOf(id, error));
+      this.#refuse(id, error);
     } finally {
       this.#requests--;
     }
+  }
+
+  /** What cannot even be refused ends the session. */
+  #refuse(id: number, error: unknown): void {
+    this.#step(() => {
+      if (this.#channel.state === 'established') this.#send(refusalOf(id, error));
+    });
   }
 
   #logRefusal(operation: string, error: unknown): void {
