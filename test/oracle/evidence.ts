@@ -3,12 +3,27 @@ import { utf8Decode } from '../../src/base/bytes.ts';
 import { isOotoError, OotoError } from '../../src/base/errors.ts';
 import type { Crypto } from '../../src/crypto/crypto.ts';
 import { type EvidenceKind, type EvidenceSummary, verifyEvidence } from '../../src/mesh/evidence-file.ts';
-import { byteList, bytes, type Fields, malformed, moment, type Operations } from './request.ts';
+import { readTrust } from '../../src/mesh/identity.ts';
+import { telemetryJudge } from '../../src/mesh/telemetry-credential.ts';
+import { verifyTelemetry } from '../../src/telemetry/index.ts';
+import { byteList, bytes, type Fields, malformed, moment, type Operations, objects } from './request.ts';
 
 export function evidenceOperations(crypto: Crypto): Operations {
   return {
     'receipt.verify': (request) => verify(crypto, request, 'receipts'),
+    'telemetry.verify': (request) => verifyChain(crypto, request),
   };
+}
+
+/** An exported chain holds no mesh of its own, so a root is a genesis record with the group key's certificate. */
+function verifyChain(crypto: Crypto, request: Fields): Fields {
+  const [root, ...others] = objects(request, 'roots');
+  if (!root || others.length > 0) throw malformed('roots is not one object');
+  const trust = readTrust(crypto, bytes(root, 'genesis'), bytes(root, 'certificate'));
+  const judge = telemetryJudge(crypto, () => trust);
+  const verified = verifyTelemetry(crypto, bytes(request, 'file'), { judge });
+  const { node, boots, checkpoints, records } = verified;
+  return { summary: { node, boots, checkpoints, records: records.length } };
 }
 
 function verify(crypto: Crypto, request: Fields, kind: EvidenceKind): Fields {

@@ -179,3 +179,11 @@ test('receipt.verify judges a file by a root from outside', async () => {
   await refuses('receipt.verify', { file: '68690a', roots: ['00'.repeat(32)], time }, 'OOTO_VERIFY_FORM');
   await refuses('receipt.verify', { file: '68690a', roots: [], time }, 'OOTO_ORACLE_REQUEST');
 });
+
+test('telemetry.verify wants one mesh, whole', async () => {
+  const root = { genesis: '00', certificate: hex(await issue(rootRequest)) };
+  await refuses('telemetry.verify', { file: '00', roots: [] }, 'OOTO_ORACLE_REQUEST');
+  await refuses('telemetry.verify', { file: '00', roots: [root, root] }, 'OOTO_ORACLE_REQUEST');
+  const answer = await ask('telemetry.verify', { file: '00', roots: [root] });
+  assert.match(answer.ok ? '' : answer.code, /^OOTO_(?!ORACLE_)/);
+});
