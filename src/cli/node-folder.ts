@@ -16,7 +16,7 @@ import { type NodeLogger, nodeLogger } from '../platform/node/logger.ts';
 import { softwareKey, softwareSigner } from '../platform/node/signer.ts';
 import { openStore } from '../platform/node/store.ts';
 import { tcpTransport } from '../platform/node/transport.ts';
-import type { Store } from '../ports.ts';
+import type { Clock, Store, Transport } from '../ports.ts';
 import { type NodeConfiguration, readConfiguration } from './configuration.ts';
 import { measureProgram } from './program.ts';
 
@@ -31,19 +31,28 @@ export interface OpenNode {
   logger: NodeLogger;
 }
 
+/** What a node gets from the machine. */
+export interface NodePorts {
+  clock: Clock;
+  transport: Transport;
+  openStore(folder: string): Promise<Store>;
+}
+
+const MACHINE: NodePorts = { clock: nodeClock(), transport: tcpTransport(), openStore };
+
 /** Opens the folder of a node; the caller closes it with {@link closeNode}. */
-export async function openNode(folder: string): Promise<OpenNode> {
+export async function openNode(folder: string, ports = MACHINE): Promise<OpenNode> {
   await makePrivateFolder(folder);
   const configuration = readConfiguration(folder);
   const crypto = createNodeCrypto();
   const { name, role, log_level: level, epoch_ms: epochMs } = configuration;
   const logger = nodeLogger({ file: join(folder, 'node.log'), level, fields: { node: `${role}/${name}` } });
-  const store = await openStore(join(folder, 'state'));
+  const store = await ports.openStore(join(folder, 'state'));
   const { random, ed25519 } = crypto;
   const node = new MeshNode({
     ...{ crypto, logger, store, role, name, epochMs },
-    clock: nodeClock(),
-    transport: tcpTransport(),
+    clock: ports.clock,
+    transport: ports.transport,
     signer: await softwareSigner({ file: join(folder, 'identity.key'), random, ed25519 }),
     manifest: measureProgram(crypto, coreFolder()).digest,
     versions: new Map([

@@ -14,7 +14,7 @@ import { join as joinMesh, present, storedCredential } from '../mesh/joining.ts'
 import type { NodeStatus } from '../mesh/status.ts';
 import { Upkeep } from '../mesh/upkeep.ts';
 import { readFileLimited, readSecretFile, writeFileAtomically } from '../platform/node/files.ts';
-import { authorityKeys, closeNode, type OpenNode, openNode } from './node-folder.ts';
+import { authorityKeys, closeNode, type NodePorts, type OpenNode, openNode } from './node-folder.ts';
 import { type RoleService, startRole } from './roles.ts';
 
 const STATUS_MS = 250;
@@ -70,9 +70,23 @@ export class RunningNode {
   }
 }
 
-/** Starts the node in `folder`; resolves when it is ready. */
-export async function startNode(folder: string, signal: AbortSignal): Promise<RunningNode> {
-  const open = await openNode(folder);
+/** Starts the node in `folder`; resolves when it is ready. What it opened is closed when it cannot be. */
+export async function startNode(
+  folder: string,
+  signal: AbortSignal,
+  ports?: NodePorts,
+): Promise<RunningNode> {
+  const open = await openNode(folder, ports);
+  try {
+    return await start(open, signal);
+  } catch (error) {
+    open.logger.log('error', 'not started', { error });
+    await closeNode(open);
+    throw error;
+  }
+}
+
+async function start(open: OpenNode, signal: AbortSignal): Promise<RunningNode> {
   const { node, configuration, logger } = open;
   logger.log('info', 'starting', { pid: process.pid });
   const address = configuration.role === 'originator' ? '' : await node.peers.listen(configuration.listen);
@@ -92,8 +106,8 @@ export async function startNode(folder: string, signal: AbortSignal): Promise<Ru
 }
 
 /** Runs the node in `folder` until the signal. */
-export async function runNode(folder: string, signal: AbortSignal): Promise<void> {
-  const running = await startNode(folder, signal);
+export async function runNode(folder: string, signal: AbortSignal, ports?: NodePorts): Promise<void> {
+  const running = await startNode(folder, signal, ports);
   void running.upkeep.run();
   while (!signal.aborted) {
     const text = JSON.stringify(running.status, undefined, 2);

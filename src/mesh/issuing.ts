@@ -143,14 +143,13 @@ export class Issuing {
     if (good.length >= threshold) return;
     const refusal = bad.find(({ error }) => !isAbsence(error));
     if (refusal) throw refusal.error;
+    const missing = bad.map(({ member }) => member);
     throw new OotoError(
       'OOTO_AUTHORITY_UNAVAILABLE',
       'environment',
-      `${threshold} members of the authority are needed and ${good.length} can be reached`,
-      {
-        culprits: bad.map(({ member }) => member),
-        hint: 'nothing was lost; it goes on when enough members are back',
-      },
+      `${threshold} members of the authority are needed and ${good.length} can be reached; ` +
+        `missing: ${missing.join(', ')}; nothing was lost, it goes on when enough are back`,
+      { culprits: missing, hint: 'start the missing members, then try again' },
     );
   }
 }

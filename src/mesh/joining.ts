@@ -17,7 +17,8 @@ import {
 import { HeadView } from '../authority/head.ts';
 import { claimInvite, type Invite } from '../authority/invite.ts';
 import type { Application, Claim } from '../authority/member.ts';
-import { createRequest, type EnrolmentRequest } from '../authority/request.ts';
+import { createRequest, type EnrolmentRequest, readRequest } from '../authority/request.ts';
+import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import type { CborValue } from '../envelope/cbor.ts';
 import { bytes, bytesBetween, fields, list, nullable, object, text } from '../envelope/fields.ts';
@@ -29,6 +30,8 @@ import { OwnCredentials } from './own-credential.ts';
 import type { Session } from './session.ts';
 
 export const CREDENTIAL_KEY = 'credential/current';
+/** The request that an invite is being spent on: after a crash or a refusal it is shown again, not a new one. */
+const REQUEST_KEY = 'enrolment/request';
 
 const ENROLMENT_MS = 30_000;
 
@@ -56,7 +59,7 @@ export async function join(
   const { crypto } = node.options;
   const trust = readTrust(crypto, invite.genesis, invite.root);
   node.trustMesh(trust);
-  const request = await newRequest(node, trust, lifeMs);
+  const request = await requestForInvite(node, trust, lifeMs);
   const session = await dialAsApplicant(node, trust, request, invite.addresses, signal);
   try {
     const signature = claimInvite(crypto, invite, request.digest);
@@ -94,6 +97,7 @@ export async function obtain(
     { put: CREDENTIAL_KEY, value: encoded },
     { put: ROOT_KEY, value: trust.root.der },
     { put: GENESIS_KEY, value: trust.genesis.encoded },
+    { delete: REQUEST_KEY },
   ]);
   await present(node, valid);
   return valid;
@@ -145,6 +149,26 @@ export function newRequest(node: MeshNode, trust: MeshTrust, lifeMs: number): Pr
     },
     signer,
   );
+}
+
+/**
+ * Members bind an invite to the first request they see with it, so that request must outlive this process: it is
+ * stored before it is shown to anybody, and taken up again as long as it asks for the same.
+ */
+async function requestForInvite(node: MeshNode, trust: MeshTrust, lifeMs: number): Promise<EnrolmentRequest> {
+  const { crypto, store, signer, role, name } = node.options;
+  const { meshId } = trust.genesis;
+  const stored = store.get(REQUEST_KEY);
+  const earlier = stored && readRequest(crypto, stored);
+  const isSame =
+    earlier &&
+    equal(earlier.mesh, meshId) &&
+    earlier.id === nodeIdOf(meshId, role, name) &&
+    equal(earlier.key.bytes, signer.publicKey);
+  if (isSame) return earlier;
+  const request = await newRequest(node, trust, lifeMs);
+  await store.commit([{ put: REQUEST_KEY, value: request.encoded }]);
+  return request;
 }
 
 async function dialAsApplicant(

@@ -1,0 +1,144 @@
+/**
+ * A mesh of real processes, as small as a test wants it: three founders, and whoever is invited. Each node is a
+ * process of the built command line with a folder of its own; all of them end with the test.
+ */
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { hex } from '../../src/base/hex.ts';
+import { NodeProcess } from '../../src/cli/children.ts';
+import type { NodeConfiguration } from '../../src/cli/configuration.ts';
+import { measureProgram } from '../../src/cli/program.ts';
+import {
+  createFounder,
+  createMember,
+  type Operator,
+  openOperator,
+  readMeshFiles,
+  signDraft,
+  writeInvite,
+} from '../../src/cli/setting-up.ts';
+import type { Crypto } from '../../src/crypto/crypto.ts';
+import type { Role } from '../../src/mesh/operations.ts';
+import { initialPolicy } from '../../src/mesh/policy.ts';
+import type { NodeStatus } from '../../src/mesh/status.ts';
+import { createNodeCrypto } from '../../src/node.ts';
+import { coreFolder } from '../../src/platform/node/core-file.ts';
+import { makePrivateFolder, writeFileAtomically } from '../../src/platform/node/files.ts';
+import { temporaryFolder } from './folder.ts';
+
+export const FOUNDERS = ['authority-1', 'authority-2', 'authority-3'] as const;
+const READY_MS = 60_000;
+
+/** Path of the program under test. */
+export function builtProgram(): string {
+  return join(coreFolder(import.meta.dirname), 'cli.js');
+}
+
+export class LiveMesh {
+  readonly folder: string;
+  readonly crypto: Crypto = createNodeCrypto();
+  readonly processes = new Map<string, NodeProcess>();
+  readonly #settings: Partial<NodeConfiguration>;
+  #operator: Operator | undefined;
+
+  constructor({
+    folder = temporaryFolder(),
+    ...settings
+  }: { folder?: string } & Partial<NodeConfiguration> = {}) {
+    this.folder = folder;
+    this.#settings = settings;
+  }
+
+  /** Folders, keys and the signed draft of three founders; nothing runs yet. */
+  async prepare(): Promise<void> {
+    await makePrivateFolder(this.folder);
+    this.#operator = await openOperator(this.crypto, join(this.folder, 'operator'));
+    const founders = [];
+    for (const name of FOUNDERS) {
+      const listen = `127.0.0.1:${await freePort()}`;
+      founders.push(
+        await createFounder(this.crypto, this.folderOf(name), { ...this.#settings, name, listen }),
+      );
+    }
+    const manifests = [hex(measureProgram(this.crypto, coreFolder(import.meta.dirname)).digest)];
+    const policy = initialPolicy({ manifests, originators: [] });
+    const draft = signDraft(
+      { name: 'test', created: Date.now(), threshold: 2, founders, policy },
+      this.#operator,
+    );
+    for (const name of FOUNDERS) await writeFileAtomically(join(this.folderOf(name), 'genesis.draft'), draft);
+  }
+
+  /** Prepares and starts the founders; resolves when the mesh is founded. */
+  async found(): Promise<void> {
+    await this.prepare();
+    for (const name of FOUNDERS) this.start(name);
+    await this.ready(...FOUNDERS);
+  }
+
+  /** Writes the folder of a new node and its invite. */
+  async invite(role: Role, name: string, settings: Partial<NodeConfiguration> = {}): Promise<string> {
+    const folder = this.folderOf(name);
+    await createMember(folder, { ...this.#settings, name, role, listen: '127.0.0.1:0', ...settings });
+    const file = join(folder, 'invite');
+    const mesh = await readMeshFiles(this.folderOf(FOUNDERS[0]));
+    if (!this.#operator) throw new Error('the mesh has not been prepared');
+    await writeInvite(this.crypto, this.#operator, mesh, { role, name, file, now: Date.now() });
+    return folder;
+  }
+
+  start(name: string): NodeProcess {
+    const child = this.processes.get(name) ?? new NodeProcess(builtProgram(), this.folderOf(name));
+    this.processes.set(name, child);
+    child.lastWords = '';
+    child.start();
+    return child;
+  }
+
+  process(name: string): NodeProcess {
+    const child = this.processes.get(name);
+    if (!child) throw new Error(`no process ${name}`);
+    return child;
+  }
+
+  async ready(...names: readonly string[]): Promise<NodeStatus[]> {
+    return Promise.all(
+      names.map((name) => this.process(name).until('ready', ({ state }) => state === 'ready', READY_MS)),
+    );
+  }
+
+  /** What the node's own log says, line by line. */
+  logOf(name: string): { level: string; message: string; [field: string]: unknown }[] {
+    const text = readFileSync(join(this.folderOf(name), 'node.log'), 'utf8');
+    return text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+  }
+
+  folderOf(name: string): string {
+    return join(this.folder, name);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.processes.values()].map((child) => child.stop()));
+  }
+}
+
+/** Waits for the end of a process that ends by itself. */
+export async function untilEnded(child: NodeProcess, timeoutMs = READY_MS): Promise<void> {
+  for (const deadline = performance.now() + timeoutMs; child.running; ) {
+    if (performance.now() > deadline)
+      throw new Error(`still running after ${timeoutMs} ms\n${child.lastWords}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
