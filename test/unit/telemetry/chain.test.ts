@@ -263,6 +263,8 @@ test('missing, swapped and torn frames are noticed', () => {
     change(store);
     const error = throwsCode(() => node.open({ store }), 'OOTO_TELEMETRY_STORE');
     equal([what, error.fault, error.culprits], [what, 'environment', [node.node]]);
+    if (what.endsWith('missing')) ok(error.message.endsWith('is missing'), error.message);
+    if (what === 'swapped') ok(error.message.includes('under the number of another'), error.message);
   }
 });
 

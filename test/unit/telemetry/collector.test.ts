@@ -124,6 +124,12 @@ test('a checkpoint that says more than came', () => {
   refuses(frames.with(2, more), 2, 'OOTO_TELEMETRY_TRUNCATED');
 });
 
+test('a link that counts fewer records than it signs for', () => {
+  const node = sample();
+  const frames = node.frames();
+  refuses(frames.with(1, resigned(frames[1], node.signing.key, { count: 2 })), 1, 'OOTO_TELEMETRY_ALTERED');
+});
+
 test('a repeated frame, at once and later', () => {
   const node = sample();
   const frames = node.frames();
@@ -197,6 +203,10 @@ test('a statement made outside of its credential’s time', () => {
   const collecting = new Collecting();
   const { refusal } = collecting.deliver(node.node, [frames[0], late], T0 + 700_000);
   is(refusal?.code, 'OOTO_TELEMETRY_SIGNER');
+  const early = new WritingNode('b');
+  early.append(record(1));
+  const before = resigned(early.frames()[0], early.signing.key, { time: T0 - 1 });
+  is(collecting.deliver(early.node, [before]).refusal?.code, 'OOTO_TELEMETRY_SIGNER');
 });
 
 test('an old key cannot go on with a chain that has a newer one', () => {

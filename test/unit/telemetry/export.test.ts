@@ -158,6 +158,15 @@ test('a proof of contradiction stands alone', () => {
   is(verifyContradiction(crypto, judge, decoded), node.node);
 });
 
+test('statements of two nodes accuse neither', () => {
+  const [a, b] = ['a', 'b'].map((name) => {
+    const node = new WritingNode(name);
+    node.append(record(1));
+    return decodeFrame(node.frames()[0], '') as Statement;
+  });
+  throwsCode(() => verifyContradiction(crypto, judge, [a, b]), 'OOTO_TELEMETRY_EVIDENCE');
+});
+
 test('a proof that shows nothing, or was forged, is refused', () => {
   const { node, evidence } = contradiction();
   const [first, second] = evidence;
