@@ -62,7 +62,11 @@ export class Exchange {
         resolve: (answer) => settle(() => resolve(answer)),
         reject: (error) => settle(() => reject(error)),
       });
-      send({ kind: 'request', id, operation, body });
+      try {
+        send({ kind: 'request', id, operation, body });
+      } catch (error) {
+        settle(() => reject(error));
+      }
     });
   }
 
