@@ -98,7 +98,6 @@ export class Session implements Disposable {
 
   /** Shows a new credential of this side; batches from here on are signed with its message key. */
   renewCredential(own: OwnCredential): void {
-    this.outgoing.sealMessages();
     if (!this.#parties.renewOwn(own)) return;
     const { crypto, role } = this.#options;
     const { hash, number } = this.epochs.sending;

@@ -1,6 +1,6 @@
 /** Proofs of single messages: what they prove, what they hide, and what cannot be made of them. */
 import fc from 'fast-check';
-import { utf8 } from '../../../src/base/bytes.ts';
+import { concat, utf8 } from '../../../src/base/bytes.ts';
 import { isOotoError } from '../../../src/base/errors.ts';
 import { hex } from '../../../src/base/hex.ts';
 import { exportMessageProof, MAX_PROOF_BYTES, verifyMessageProof } from '../../../src/channel/proof.ts';
@@ -112,6 +112,12 @@ test('a part cannot pass for a message, nor a message lack parts or order', () =
     (_, parts) => void parts.splice(1, 1),
   ];
   throwsCode(edited(run, 0, wrong[0]), 'OOTO_LOG_INCLUSION');
+  const withPlaceAsText: Edit = (_, parts) => {
+    const place = new Uint8Array(13);
+    parts.length = 1;
+    Object.assign(parts[0], { fragment: null, bytes: concat(place, parts[0].bytes as Uint8Array) });
+  };
+  throwsCode(edited(run, 0, withPlaceAsText), 'OOTO_LOG_INCLUSION');
   for (const edit of wrong.slice(1)) throwsCode(edited(run, 0, edit), 'OOTO_CHANNEL_PROOF');
 });
 

@@ -15,6 +15,7 @@ import {
   type Side,
   START,
   seededRandom,
+  verifierOf,
 } from '../../support/network.ts';
 import { suite } from '../../support/suite.ts';
 
@@ -179,6 +180,38 @@ test('a renewal is judged like a handshake', () => {
     answerTo((pair) => ({ ...renewed(pair, pair.alice), credential: utf8('nobody') })),
     'OOTO_TEST_UNKNOWN_PARTY',
   );
+});
+
+test('a renewal for another node is refused by the peer', () => {
+  const home = new Pair({ seed: 'home' });
+  const carol = makeParty(home.crypto, 'carol');
+  const verifier = verifierOf(home.alice, home.bob, carol);
+  const pair = Pair.established({ parties: () => home, both: { verifier } });
+  let asked = 0;
+  const own = {
+    ...renewed(pair, carol),
+    get id() {
+      return asked++ === 0 ? pair.alice.own.id : carol.own.id;
+    },
+  };
+  is(
+    answerTo(() => own, pair),
+    'OOTO_CHANNEL_PEER_ID',
+  );
+});
+
+test('an acknowledgement and an end carry nothing', () => {
+  for (const type of [FRAME.credentialAccepted, FRAME.close]) {
+    const crypto = rogueCrypto(testCrypto(seededRandom('content')), (record) => [
+      record.type === type ? { ...record, plaintext: utf8('x') } : record,
+    ]);
+    const pair = Pair.established({ responder: { crypto } });
+    pair.initiator.renewCredential(renewed(pair, pair.alice));
+    pair.run();
+    pair.responder.close();
+    pair.run();
+    is(pair.closedBy('initiator'), 'OOTO_CHANNEL_FRAME');
+  }
 });
 
 test('a renewal recorded in one session says nothing in another', () => {
