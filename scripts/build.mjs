@@ -1,6 +1,6 @@
 // Builds what ships: the core (two WebAssembly variants), the WASI modules of extra/, and the JavaScript doors.
 // Input: assembly/, extra/, src/. Output: build/. Every step is deterministic; set-up decides when it is needed.
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import asc from 'assemblyscript/asc';
 import { build } from 'esbuild';
@@ -25,6 +25,7 @@ export const nodeOptions = {
 
 export async function buildAll({ log = () => {} } = {}) {
   mkdirSync('build', { recursive: true });
+  removeChunks();
   log('core (WebAssembly SIMD, relaxed SIMD)');
   await compile(['--config', 'asconfig.json', '--target', 'release']);
   await compile(['--config', 'asconfig.json', '--target', 'relaxed']);
@@ -54,6 +55,11 @@ async function bundleBrowser(entry, outfile) {
     entryPoints: [entry],
     outfile,
   });
+}
+
+/** Chunks are named by their content: those of an earlier build would stay, and be measured as part of the program. */
+function removeChunks() {
+  for (const name of readdirSync('build')) if (/^chunk-/.test(name)) rmSync(join('build', name));
 }
 
 function wasiModules() {

@@ -5,7 +5,7 @@
 import { wipe } from '../base/disposal.ts';
 import { OotoError } from '../base/errors.ts';
 import { hex } from '../base/hex.ts';
-import type { Crypto } from '../crypto/crypto.ts';
+import type { Crypto, Ed25519SigningKey as ExpandedKey } from '../crypto/crypto.ts';
 
 /** An Ed25519 signer in memory: synchronous, for message keys. Identity keys are `Signer` ports. */
 export interface SigningKey {
@@ -25,15 +25,16 @@ export interface VerificationKey {
 export class Ed25519SigningKey implements SigningKey, Disposable {
   readonly publicKey: Uint8Array;
   readonly #crypto: Crypto;
-  readonly #seed: Uint8Array;
+  readonly #key: ExpandedKey;
   #live = true;
 
-  /** Takes over `seed` (32 bytes): the caller keeps no copy. */
+  /** Takes over `seed` (32 bytes), which is expanded and wiped. */
   constructor(crypto: Crypto, seed: Uint8Array) {
     if (seed.length !== 32) throw new OotoError('OOTO_ENVELOPE_KEY', 'caller', 'a seed has 32 bytes');
     this.#crypto = crypto;
-    this.#seed = seed;
-    this.publicKey = crypto.ed25519.publicKey(seed);
+    this.#key = crypto.ed25519.signingKey(seed);
+    this.publicKey = this.#key.publicKey;
+    wipe(seed);
   }
 
   /** A key from 32 fresh random bytes. */
@@ -44,12 +45,12 @@ export class Ed25519SigningKey implements SigningKey, Disposable {
   /** @throws OOTO_ENVELOPE_KEY (caller) after disposal: a wiped seed must never sign. */
   sign(message: Uint8Array): Uint8Array {
     if (!this.#live) throw new OotoError('OOTO_ENVELOPE_KEY', 'caller', 'this signing key has been wiped');
-    return this.#crypto.ed25519.sign(this.#seed, message);
+    return this.#key.sign(message);
   }
 
   [Symbol.dispose](): void {
     this.#live = false;
-    wipe(this.#seed);
+    this.#key[Symbol.dispose]();
   }
 
   [Symbol.for('nodejs.util.inspect.custom')](): string {
