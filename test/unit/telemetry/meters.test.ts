@@ -1,4 +1,5 @@
 /** OpenTelemetry in: what applications and the node count arrives at the collector as it was counted. */
+import { readFileSync } from 'node:fs';
 import { AggregationType, MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
 import { INSTRUMENTS, type Instrument } from '../../../src/telemetry/instruments.ts';
 import { TelemetryExporter, TelemetryMeters } from '../../../src/telemetry/meters.ts';
@@ -173,6 +174,15 @@ const PROMETHEUS = [
 test('the standard translation of the names yields the Prometheus names', () => {
   const translated = Object.entries(INSTRUMENTS).map(([name, instrument]) => prometheus(name, instrument));
   for (const name of PROMETHEUS) ok(translated.includes(name), name);
+});
+
+test('operations.md lists every instrument as it is', () => {
+  const page = readFileSync('docs/operations.md', 'utf8');
+  const listed = [...page.matchAll(/^\| `(ooto\.[a-z.]+)` \| (\w+) \| `(.+)` \| (.+) \|$/gm)];
+  equal(
+    listed.map(([, name, kind, unit, description]) => [name, { kind, unit, description }]),
+    Object.entries(INSTRUMENTS),
+  );
 });
 
 /** OpenTelemetry, "Prometheus and OpenMetrics compatibility": dots, unit suffix, `_total`. */
