@@ -106,3 +106,27 @@ export class NodeProcess {
     );
   }
 }
+
+export interface EndedProcess {
+  /** Exit code; null after a signal. */
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs a command of the built command line to its end; one that says more than `mostBytes` is ended. */
+export async function runToEnd(
+  program: string,
+  words: readonly string[],
+  { mostBytes, signal }: { mostBytes: number; signal: AbortSignal },
+): Promise<EndedProcess> {
+  const child = spawn(process.execPath, [program, ...words], { stdio: ['ignore', 'pipe', 'pipe'], signal });
+  const said = { stdout: '', stderr: '' };
+  for (const stream of ['stdout', 'stderr'] as const)
+    child[stream].setEncoding('utf8').on('data', (text: string) => {
+      said[stream] += text;
+      if (said[stream].length > mostBytes) child.kill('SIGKILL');
+    });
+  const [code] = await once(child, 'close');
+  return { code, ...said };
+}

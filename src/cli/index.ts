@@ -32,6 +32,75 @@ command('demo', 'start a mesh of processes on this machine and count the words o
     }),
   );
 
+const authority = program.command('authority').description('members of the authority');
+describeOutput(
+  authority.command('init').description('make the folder of a founder and print its public keys'),
+)
+  .requiredOption('--folder <folder>', "the founder's folder")
+  .requiredOption('--name <name>', 'its name in the mesh')
+  .requiredOption('--listen <host:port>', 'the address others dial')
+  .action(
+    action(async (options: { folder: string; name: string; listen: string }, { terminal }) => {
+      const { initFounder } = await import('./set-up-commands.ts');
+      const founder = await initFounder(options);
+      terminal.result(founder, () => JSON.stringify(founder, undefined, 2));
+    }),
+  );
+
+command('originator', 'print the public key that signs workload definitions')
+  .requiredOption('--folder <folder>', "the originator's folder")
+  .action(
+    action(async (options: { folder: string }, { terminal }) => {
+      const { showOriginator } = await import('./set-up-commands.ts');
+      const shown = await showOriginator(options);
+      terminal.result(shown, () => shown.publicKey);
+    }),
+  );
+
+command('init', 'gather founders into a genesis draft and sign it')
+  .requiredOption('--operator <folder>', "the operator's folder")
+  .requiredOption('--name <name>', 'the name of the mesh')
+  .requiredOption('--threshold <t>', 'members of the authority that must agree')
+  .requiredOption('--founder <file...>', 'what ooto authority init printed, one file for each founder')
+  .option('--originator <name=key...>', 'who may sign workload definitions', [])
+  .requiredOption('--out <file>', "the draft; it goes into each founder's folder as genesis.draft")
+  .action(
+    action(async (options: Parameters<typeof import('./set-up-commands.ts').initMesh>[0], { terminal }) => {
+      const { initMesh } = await import('./set-up-commands.ts');
+      const draft = await initMesh(options);
+      terminal.result(
+        draft,
+        () => `${draft.file}\nfingerprint ${draft.fingerprint}: compare it with the other operators`,
+      );
+    }),
+  );
+
+command('invite', 'let one node join under one name')
+  .requiredOption('--operator <folder>', "the operator's folder")
+  .requiredOption('--authority <folder>', 'the folder of a running founder')
+  .requiredOption('--role <role>', 'scheduler, worker, collector or originator')
+  .requiredOption('--name <name>', 'the name of the node')
+  .requiredOption('--out <file>', 'the invite; a secret')
+  .action(
+    action(async (options: Parameters<typeof import('./set-up-commands.ts').invite>[0], { terminal }) => {
+      const { invite } = await import('./set-up-commands.ts');
+      const invited = await invite(options);
+      terminal.result(invited, () => invited.file);
+    }),
+  );
+
+command('join', 'join the mesh of an invite')
+  .requiredOption('--folder <folder>', "the node's folder")
+  .requiredOption('--invite <file>', 'the invite; it can be spent once')
+  .option('--listen <host:port>', 'the address others dial', '127.0.0.1:0')
+  .action(
+    action(async (options: { folder: string; invite: string; listen: string }, { terminal, signal }) => {
+      const { joinMesh } = await import('./set-up-commands.ts');
+      const joined = await joinMesh(options, signal);
+      terminal.result(joined, () => `${joined.id}\nrun it with: ooto node run --folder ${options.folder}`);
+    }),
+  );
+
 const node = program.command('node').description('run a node');
 describeOutput(node.command('run').description('run the node of a folder until it is told to stop'))
   .requiredOption('--folder <folder>', "the node's folder")
@@ -54,6 +123,26 @@ command('verify', 'verify a certificate, log or receipt file')
           `${summary.kind} of mesh ${summary.mesh} verifies`,
           ...Object.entries(summary.facts).map(([k, v]) => `${k}: ${v}`),
         ].join('\n'),
+      );
+    }),
+  );
+
+command('attack', 'attack nodes of a mesh and see that they refuse; for demonstrations and drills')
+  .requiredOption(
+    '--folder <folder>',
+    "the attacker's folder; with an invite in it a corrupt member, else a stranger",
+  )
+  .requiredOption('--name <names...>', 'the attacks, one after the other')
+  .requiredOption('--target <targets...>', 'the nodes to attack, <SPIFFE id>=<address> each')
+  .action(
+    action(async (options: { folder: string; name: string[]; target: string[] }, { terminal, signal }) => {
+      const { runAttacks } = await import('./attack/index.ts');
+      const { folder, name: names, target: targets } = options;
+      const report = await runAttacks({ folder, names, targets, signal });
+      terminal.result(report, () =>
+        report.attempts
+          .map(({ name, through, seen }) => `${name}: ${through ? 'got through' : `stopped, ${seen}`}`)
+          .join('\n'),
       );
     }),
   );

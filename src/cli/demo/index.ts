@@ -12,6 +12,7 @@ import { anything, boolean, bytes, list, object, text, uint } from '../../envelo
 import type { NodeStatus } from '../../mesh/status.ts';
 import { coreFolder } from '../../platform/node/core-file.ts';
 import type { Terminal } from '../terminal.ts';
+import { attackMesh } from './attacks.ts';
 import { writeDemoFiles } from './files.ts';
 import { AUTHORITIES, DemoMesh, ORIGINATOR_KEY_NAME, THRESHOLD } from './mesh.ts';
 import { runStatistics, type StatisticsJob } from './statistics.ts';
@@ -105,6 +106,7 @@ async function describe(mesh: DemoMesh, job: StatisticsJob) {
       verified: result.records.length,
     },
     telemetry: await telemetryOf(mesh),
+    attacks: await attackMesh(mesh),
     files,
   };
 }
@@ -192,6 +194,7 @@ function summary(report: Awaited<ReturnType<typeof describe>>): string {
     `nodes     ${mesh.nodes.length} processes, ${mesh.threshold} of ${mesh.authorities} authorities must agree`,
     `channels  ${links.count} of ${links.suite}, ${links.epochs} epochs, ${links.signedMessages} signed messages`,
     `job       ${workload.output.words} words, ${workload.output.lines} lines, ${workload.receipts} receipts verified`,
+    `attacks   ${report.attacks.filter(({ refused }) => refused).length} of ${report.attacks.length} refused`,
     `receipt   ${report.files.receipt}`,
   ].join('\n');
 }
