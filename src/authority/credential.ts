@@ -43,7 +43,8 @@ const proofShape = {
 } as const;
 
 export type LogProof = Fields<typeof proofShape>;
-export const logProofs = list(object(proofShape), { min: 1, max: MOST_PROOFS });
+const logProof = object(proofShape);
+export const logProofs = list(logProof, { min: 1, max: MOST_PROOFS });
 
 const credentialShape = {
   certificate: bytesBetween(1, 8 * 1024),
@@ -139,6 +140,24 @@ export function requireLogged(
   }
 }
 
+/**
+ * A member's answer that it has logged a certificate that is about to be signed: a proof from its own log, about
+ * this certificate, that holds. One that does not would make the certificate worthless.
+ * @throws OOTO_AUTHORITY_PROOFS, OOTO_AUTHORITY_LOG, OOTO_LOG_*, OOTO_ENVELOPE_* (peer).
+ */
+export function readMemberProof(
+  crypto: Crypto,
+  genesis: GenesisRecord,
+  { member, answer, certificate }: { member: string; answer: CborValue; certificate: LoggedCertificate },
+): LogProof {
+  const proof = logProof(answer, 'proof');
+  if (proof.log !== member) throw unproven(`${member} answers with a proof of another log`);
+  if (!isAbout(crypto, readLeaf(proof.leaf), certificate, genesis))
+    throw unproven(`the entry of ${member} is about something else`);
+  verifyLogProof(crypto, genesis, proof);
+  return proof;
+}
+
 /** The entry is in the log that the member signed. @throws OOTO_AUTHORITY_LOG, OOTO_LOG_* (peer). */
 export function verifyLogProof(crypto: Crypto, genesis: GenesisRecord, proof: LogProof): void {
   const key = logKeyOf(genesis, proof.log);
@@ -149,7 +168,15 @@ export function verifyLogProof(crypto: Crypto, genesis: GenesisRecord, proof: Lo
   verifyInclusion(crypto, { index: proof.index, size, leafHash, root, proof: proof.path });
 }
 
-function isAbout(crypto: Crypto, leaf: Leaf, certificate: ValidCertificate, genesis: GenesisRecord): boolean {
+/** What an entry must say of a certificate. */
+type LoggedCertificate = Pick<ValidCertificate, 'id' | 'tier' | 'tbsSha256' | 'publicKey'>;
+
+function isAbout(
+  crypto: Crypto,
+  leaf: Leaf,
+  certificate: LoggedCertificate,
+  genesis: GenesisRecord,
+): boolean {
   return (
     leaf.kind === 'certificate' &&
     leaf.id === certificate.id &&

@@ -5,7 +5,7 @@
  */
 
 import { leafTbs, rootTbs } from '../authority/certification.ts';
-import { type LogProof, logProofs } from '../authority/credential.ts';
+import { type LogProof, readMemberProof } from '../authority/credential.ts';
 import type { GenesisRecord } from '../authority/genesis.ts';
 import { encodeHead, headMessage, type MeshHeadBody } from '../authority/head.ts';
 import type { Application } from '../authority/member.ts';
@@ -17,6 +17,7 @@ import type { CborValue } from '../envelope/cbor.ts';
 import { bytesBetween, bytes as bytesOf } from '../envelope/fields.ts';
 import type { Clock, Logger } from '../ports.ts';
 import { signWithGroup } from './group-signature.ts';
+import { within } from './patience.ts';
 import { asOotoError } from './session.ts';
 
 const ANSWER_MS = 5_000;
@@ -62,9 +63,12 @@ export class Issuing {
 
   /** The nonces of the members that answer. @throws OOTO_AUTHORITY_UNAVAILABLE (environment) below the threshold. */
   async challenge(requestDigest: Uint8Array): Promise<MemberNonce[]> {
-    const answers = await this.#askAll(this.#members, 'authority.challenge', { digest: requestDigest });
-    this.#requireEnough(answers);
-    return answers.good.map(({ member, answer }) => ({ member, nonce: bytesOf(32)(answer, 'nonce') }));
+    const body = { digest: requestDigest };
+    const answers = await this.#askAll(this.#members, 'authority.challenge', body, (member, answer) => ({
+      member,
+      nonce: bytesOf(32)(answer, 'nonce'),
+    }));
+    return this.#requireEnough(answers).map(({ answer }) => answer);
   }
 
   /** A certificate for an application, signed by the group, with the proofs of the members that logged it. */
@@ -73,21 +77,23 @@ export class Issuing {
     const tbs = await leafTbs(this.#crypto, this.#genesis, request, this.#clock.now());
     const members = application.nonces.map(({ member }) => member);
     const proposal = { kind: 'certificate', application: plainApplication(application), tbs };
-    const { signature, answers } = await this.#signTogether(members, proposal, tbs);
-    const proofs = logProofs(answers, 'proofs');
-    return { certificate: await assembleCertificate(tbs, signature), proofs };
+    const certificate = { ...request, tbsSha256: this.#crypto.sha256(tbs), publicKey: request.key };
+    const { signature, answers } = await this.#signTogether(members, proposal, tbs, (member, answer) =>
+      readMemberProof(this.#crypto, this.#genesis, { member, answer, certificate }),
+    );
+    return { certificate: await assembleCertificate(tbs, signature), proofs: answers };
   }
 
   /** The group key's own certificate. */
   async issueRoot(): Promise<Uint8Array> {
     const tbs = await rootTbs(this.#crypto, this.#genesis);
-    const { signature } = await this.#signTogether(this.#members, { kind: 'root' }, tbs);
+    const { signature } = await this.#signTogether(this.#members, { kind: 'root' }, tbs, approved);
     return assembleCertificate(tbs, signature);
   }
 
   async issueHead(body: MeshHeadBody): Promise<Uint8Array> {
     const proposal = { kind: 'head', body: body as unknown as CborValue };
-    const { signature } = await this.#signTogether(this.#members, proposal, headMessage(body));
+    const { signature } = await this.#signTogether(this.#members, proposal, headMessage(body), approved);
     return encodeHead(body, signature);
   }
 
@@ -95,38 +101,45 @@ export class Issuing {
     return this.#genesis.draft.founders.map(({ name }) => name);
   }
 
-  async #signTogether(
+  /** Those whose answer `read` accepts sign. */
+  async #signTogether<T>(
     members: readonly string[],
     proposal: Record<string, CborValue>,
     message: Uint8Array,
-  ): Promise<{ signature: Uint8Array; answers: CborValue[] }> {
+    read: Reader<T>,
+  ): Promise<{ signature: Uint8Array; answers: T[] }> {
     const session = this.#crypto.random.bytes(32);
-    const answers = await this.#askAll(members, 'authority.appraise', { ...proposal, session });
-    this.#requireEnough(answers);
+    const body = { ...proposal, session };
+    const good = this.#requireEnough(await this.#askAll(members, 'authority.appraise', body, read));
     const signature = await signWithGroup({
       crypto: this.#crypto,
       clock: this.#clock,
       publicPackage: this.#genesis.publicPackage,
       session,
       message,
-      candidates: answers.good.map(({ member }) => member),
+      candidates: good.map(({ member }) => member),
       ask: async (member, bytes) => {
         const answer = await this.#ask(member, 'authority.sign', { message: bytes }, ANSWER_MS);
         return bytesBetween(1, 64 * 1024)(answer, 'authority.sign');
       },
     });
-    return { signature, answers: answers.good.map(({ answer }) => answer) };
+    return { signature, answers: good.map(({ answer }) => answer) };
   }
 
-  async #askAll(
+  /** A member that is late, refuses, or gives an answer that `read` throws at, is left out. */
+  async #askAll<T>(
     members: readonly string[],
     operation: 'authority.challenge' | 'authority.appraise',
     body: CborValue,
-  ): Promise<Answers> {
+    read: Reader<T>,
+  ): Promise<Answers<T>> {
     const results = await Promise.allSettled(
-      members.map((member) => this.#ask(member, operation, body, ANSWER_MS)),
+      members.map(async (member) => {
+        const answer = this.#ask(member, operation, body, ANSWER_MS);
+        return read(member, await within(this.#clock, ANSWER_MS, operation, answer));
+      }),
     );
-    const answers: Answers = { good: [], bad: [] };
+    const answers: Answers<T> = { good: [], bad: [] };
     results.forEach((result, i) => {
       const member = members[i];
       if (result.status === 'fulfilled') answers.good.push({ member, answer: result.value });
@@ -138,9 +151,9 @@ export class Issuing {
   }
 
   /** With too few members: the refusal, when one of them refused on the merits; else who was not there. */
-  #requireEnough({ good, bad }: Answers): void {
+  #requireEnough<T>({ good, bad }: Answers<T>): Answers<T>['good'] {
     const { threshold } = this.#genesis.draft;
-    if (good.length >= threshold) return;
+    if (good.length >= threshold) return good;
     const refusal = bad.find(({ error }) => !isAbsence(error));
     if (refusal) throw refusal.error;
     const missing = bad.map(({ member }) => member);
@@ -154,10 +167,16 @@ export class Issuing {
   }
 }
 
-interface Answers {
-  good: { member: string; answer: CborValue }[];
+/** Judges what a member answered, or throws. */
+type Reader<T> = (member: string, answer: CborValue) => T;
+
+interface Answers<T> {
+  good: { member: string; answer: T }[];
   bad: { member: string; error: OotoError }[];
 }
+
+/** Root and head are logged nowhere: to approve is all there is to say. */
+const approved: Reader<null> = () => null;
 
 /** Whether the member was not there, as opposed to having said no. */
 function isAbsence({ code }: OotoError): boolean {

@@ -1,4 +1,5 @@
-/** Waiting and trying again, on the injected clock, until it works or nobody wants it any more. */
+/** Waiting and trying again, on the injected clock, until it works, its time is over, or nobody wants it any more. */
+import { OotoError } from '../base/errors.ts';
 import type { Clock } from '../ports.ts';
 
 const FIRST_PAUSE_MS = 50;
@@ -33,4 +34,14 @@ export async function retrying<T>(clock: Clock, signal: AbortSignal, attempt: ()
       await pause(clock, wait, signal);
     }
   }
+}
+
+/** What `promise` comes to, if it does within `ms`. @throws OOTO_MESH_TIMEOUT (peer) otherwise. */
+export function within<T>(clock: Clock, ms: number, what: string, promise: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const cancel = clock.after(ms, () =>
+      reject(new OotoError('OOTO_MESH_TIMEOUT', 'peer', `no answer to ${what} within ${ms} ms`)),
+    );
+    promise.then(resolve, reject).finally(cancel);
+  });
 }
