@@ -34,6 +34,10 @@ export class ChainStore {
     return { put: this.#key(frame.body.sequence), value: encodeFrame(frame) };
   }
 
+  delete(sequence: number): StoreChange {
+    return { delete: this.#key(sequence) };
+  }
+
   /** The encoded frame; undefined where there is none. */
   encoded(sequence: number): Uint8Array | undefined {
     return this.#store.get(this.#key(sequence));

@@ -72,6 +72,8 @@ export class TelemetryChain {
   #signing: ChainSigning;
   #grant: Grant | undefined;
   #growth: { staged: StagedFrames; state: ChainState } | undefined;
+  /** Where a discarded stage would have ended: what it may have left behind is deleted by the next. */
+  #discardedEnd = 0;
 
   /**
    * Opens the chain that the store holds, or an empty one.
@@ -139,14 +141,16 @@ export class TelemetryChain {
   accept(staged: StagedFrames): void {
     this.#state = this.#openGrowth(staged).state;
     this.#growth = undefined;
+    this.#discardedEnd = 0;
   }
 
   /**
-   * Drops a stage that was not committed. When it is not known whether the commit happened, open the chain anew
-   * instead: what was signed once must not be signed differently.
+   * Drops a stage whose commit failed, whether or not something of it was written: nothing of it has left the
+   * process, and the next stage takes its place in the store.
    */
   discard(staged: StagedFrames): void {
-    this.#openGrowth(staged);
+    const { state } = this.#openGrowth(staged);
+    this.#discardedEnd = Math.max(this.#discardedEnd, state.sequence);
     this.#growth = undefined;
   }
 
@@ -182,6 +186,7 @@ export class TelemetryChain {
     write(writer);
     const { sequence, records, head } = state;
     const changes = writer.frames.map((frame) => this.#store.put(frame));
+    for (let left = sequence; left < this.#discardedEnd; left++) changes.push(this.#store.delete(left));
     this.#growth = { staged: { sequence, records, head, changes }, state };
     return this.#growth.staged;
   }

@@ -12,9 +12,16 @@ import { type AggregatedMetric, Aggregation } from './aggregate.ts';
 import type { ChainPosition } from './chain.ts';
 import { ChainState } from './chain-state.ts';
 import { ChainStore, type ReadableStore, storedNodes } from './chain-store.ts';
+import {
+  type CollectedNode,
+  contradictionsOf,
+  type Delivery,
+  ofOneNodeEach,
+  type Receipt,
+  type StagedCollection,
+} from './collection.ts';
 import type { CredentialJudge } from './credential.ts';
 import { type RefusalCode, refusal } from './errors.ts';
-import { ContradictionError } from './evidence.ts';
 import { EvidenceShelf } from './evidence-shelf.ts';
 import { type Followed, followRuns, followStored, type Run } from './follower.ts';
 import { type Checkpoint, decodeFrame, type Frame } from './frame.ts';
@@ -29,43 +36,6 @@ export interface CollectorOptions {
   judge: CredentialJudge;
   /** Milliseconds that clocks may differ and messages may take. */
   toleranceMs?: number;
-}
-
-/** Frames as one node delivers them. `node` is the id that its channel has shown, not what the frames say. */
-export interface Delivery {
-  node: string;
-  frames: readonly Uint8Array[];
-}
-
-/** The collector's answer to one delivery. */
-export interface Receipt extends ChainPosition {
-  readonly node: string;
-  /** Why frames were refused; those before the first such one stand. */
-  readonly refusal?: OotoError;
-}
-
-/** What a commit writes; it counts once it is accepted. */
-export interface StagedCollection {
-  readonly changes: readonly StoreChange[];
-  /** One for each delivery, in order. To be sent once the stage is accepted. */
-  readonly receipts: readonly Receipt[];
-  /** Signed records that no one can read: kept, not aggregated. */
-  readonly unreadable: readonly OotoError[];
-}
-
-/** How a node stands with this collector. */
-export interface CollectedNode {
-  node: string;
-  records: number;
-  frames: number;
-  /** How often it has started. */
-  boots: number;
-  checkpoint: Checkpoint | undefined;
-  silent: boolean;
-  /** Refusals since this collector was opened. */
-  refusals: Readonly<Partial<Record<RefusalCode, number>>>;
-  /** Proofs of contradiction that are kept. */
-  evidence: number;
 }
 
 interface Growth {
@@ -90,6 +60,8 @@ export class TelemetryCollector {
   readonly #evidence: EvidenceShelf;
   readonly #punctuality: Punctuality;
   #growth: Growth | undefined;
+  /** By node, where a discarded stage would have ended: what it may have left behind is deleted by the next. */
+  readonly #discardedEnds = new Map<string, number>();
 
   /**
    * Opens what the store holds.
@@ -138,7 +110,10 @@ export class TelemetryCollector {
   /** Takes over a stage whose changes are durable. @throws OOTO_TELEMETRY_STAGED (caller) for any but the open one. */
   accept(staged: StagedCollection): void {
     const growth = this.#openGrowth(staged);
-    for (const state of growth.states) this.#states.set(state.node, state);
+    for (const state of growth.states) {
+      this.#states.set(state.node, state);
+      this.#discardedEnds.delete(state.node);
+    }
     for (const { node, checkpoint } of growth.checkpoints)
       this.#punctuality.heard(node, checkpoint, growth.now);
     for (const { node, record } of growth.records) this.#aggregation.add(node, record);
@@ -147,9 +122,13 @@ export class TelemetryCollector {
     this.#growth = undefined;
   }
 
-  /** Drops a stage that was not committed. When it is not known whether the commit happened, open the collector anew. */
+  /**
+   * Drops a stage whose commit failed, whether or not something of it was written: nothing of it has counted, and the
+   * next stage of each node takes its place in the store.
+   */
   discard(staged: StagedCollection): void {
-    this.#openGrowth(staged);
+    for (const { node, sequence } of this.#openGrowth(staged).states)
+      this.#discardedEnds.set(node, Math.max(sequence, this.#discardedEnds.get(node) ?? 0));
     this.#growth = undefined;
   }
 
@@ -254,6 +233,8 @@ export class TelemetryCollector {
         growth.records.push(...this.#readable(node, frame, unreadable));
         if (frame.kind === 'checkpoint') growth.checkpoints.push({ node, checkpoint: frame.body });
       }
+      const end = this.#discardedEnds.get(node) ?? 0;
+      for (let left = state.sequence; left < end; left++) changes.push(store.delete(left));
       growth.states.push(state);
       const why = followed[i].refusal ?? early;
       receipts.set(node, { node, ...positionOf(state), ...(why && { refusal: why }) });
@@ -301,17 +282,6 @@ export class TelemetryCollector {
 /** A delivery whose frames could be read, up to the first that could not. */
 interface Opened extends Run {
   refusal?: OotoError;
-}
-
-/** What a node delivered in several parts, as one. */
-function ofOneNodeEach(deliveries: readonly Delivery[]): Delivery[] {
-  const parts = new Map<string, Uint8Array[]>();
-  for (const { node, frames } of deliveries) parts.set(node, [...(parts.get(node) ?? []), ...frames]);
-  return [...parts].map(([node, frames]) => ({ node, frames }));
-}
-
-function contradictionsOf(receipts: readonly Receipt[]): ContradictionError[] {
-  return receipts.flatMap(({ refusal: why }) => (why instanceof ContradictionError ? [why] : []));
 }
 
 function positionOf({ sequence, records, head }: ChainState): ChainPosition {

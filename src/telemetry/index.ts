@@ -8,14 +8,8 @@ export {
   type TelemetryChainOptions,
 } from './chain.ts';
 export { MAX_PROMISE_MS } from './chain-state.ts';
-export {
-  type CollectedNode,
-  type CollectorOptions,
-  type Delivery,
-  type Receipt,
-  type StagedCollection,
-  TelemetryCollector,
-} from './collector.ts';
+export type { CollectedNode, Delivery, Receipt, StagedCollection } from './collection.ts';
+export { type CollectorOptions, TelemetryCollector } from './collector.ts';
 export type { CredentialJudge, MessageKeyGrant } from './credential.ts';
 export { REFUSALS, type RefusalCode } from './errors.ts';
 export {

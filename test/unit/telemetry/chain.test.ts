@@ -167,6 +167,23 @@ test('a crash after the commit, before it was accepted, keeps what was committed
   is(new Collecting().deliver(node.node, node.frames()).refusal, undefined);
 });
 
+test('a commit that failed and was written all the same leaves nothing behind', () => {
+  for (const written of [0, 1, 2, 3]) {
+    const node = new WritingNode('a');
+    node.append(record(1));
+    const failed = node.chain.stage(
+      Array.from({ length: 10_000 }, (_, i) => opaque(i)),
+      node.now,
+    );
+    node.store.apply(failed.changes.slice(0, written));
+    node.chain.discard(failed);
+    node.append(record(2));
+    node.restart();
+    equal([node.chain.position.sequence, node.chain.position.records], [2, 2]);
+    is(new Collecting().deliver(node.node, node.frames()).refusal, undefined);
+  }
+});
+
 test('kills at any moment: what was accepted is there, and the chain goes on', () => {
   const step = fc.record({
     records: fc.integer({ min: 0, max: 5 }),

@@ -555,6 +555,21 @@ test('any altered byte in the collector’s store is noticed and named', () => {
   );
 });
 
+test('a commit that failed and was written all the same leaves nothing behind', () => {
+  const node = sample();
+  const other = new WritingNode('a', { store: node.store.copy() });
+  node.append(record(7));
+  node.append(record(8));
+  other.append(record(9));
+  const collecting = new Collecting();
+  collecting.deliver(node.node, node.frames().slice(0, 5));
+  const failed = collecting.collector.stage([{ node: node.node, frames: node.frames(5) }], T0);
+  collecting.store.apply(failed.changes);
+  collecting.collector.discard(failed);
+  is(collecting.deliver(node.node, other.frames(5)).refusal, undefined);
+  equal(new Collecting(collecting.store).picture(), collecting.picture());
+});
+
 test('a missing, misplaced or foreign entry in the collector’s store is noticed', () => {
   const collecting = new Collecting();
   for (const name of ['a', 'b']) collecting.deliver(nodeId(name), sample(name).frames());
