@@ -33,9 +33,9 @@ import {
   type Outgoing,
   type PendingKey,
 } from '../threshold/index.ts';
-import { pause, retrying } from './patience.ts';
+import { pause } from './patience.ts';
 import type { Peers } from './peers.ts';
-import { asOotoError } from './session.ts';
+import { asOotoError, type Session } from './session.ts';
 
 export const GENESIS_KEY = 'genesis/record';
 export const ROOT_KEY = 'genesis/root';
@@ -44,6 +44,11 @@ const PENDING_KEY = 'founding/pending';
 const ATTEMPT_KEY = 'founding/attempt';
 const RUN_MS = 30_000;
 const ASK_AGAIN_MS = 1_000;
+const MEET_AGAIN_MS = 100;
+/** For one try at a session with a founder, and for its word on how far it is. */
+const MEET_MS = 5_000;
+/** How long a founder waits to be dialled by those before it. */
+const DIALLED_MS = 2_000;
 const MOST_BYTES = 4 * 1024 * 1024;
 
 /** A genesis draft with the signatures of the operators that agreed to it; public. */
@@ -109,6 +114,10 @@ export class Founding {
   readonly #digest: Uint8Array;
   #attempt: number;
   #run: KeyGeneration | undefined;
+  /** The sessions over which the present run began, and when it has taken too long. */
+  #opened = { until: 0, sessions: new Map<string, Session | undefined>() };
+  #attemptOfOthers = 0;
+  #begun = 0;
   #record: GenesisRecord | undefined;
   #settle: { resolve(record: GenesisRecord): void } = { resolve() {} };
   #busy: Promise<unknown> = Promise.resolve();
@@ -127,6 +136,7 @@ export class Founding {
   /** The genesis record, made with all other founders, or found in the store, or at a founder that has it. */
   async run(): Promise<GenesisRecord> {
     if (this.#record) return this.#record;
+    this.#begun = this.#options.clock.monotonic();
     const done = new Promise<GenesisRecord>((resolve) => {
       this.#settle = { resolve };
     });
@@ -150,19 +160,19 @@ export class Founding {
     return null;
   }
 
-  /** Meets the others and, as the first of the draft, opens runs until one succeeds. */
+  /** Meets the others, again when a session is lost, and asks for the record; the first of the draft opens runs. */
   async #pursue(): Promise<void> {
     const { clock, name, signal, logger } = this.#options;
+    const leads = this.#draft.founders[0].name === name;
     while (!this.#record) {
-      await Promise.all(this.#others.map((founder) => this.#meet(founder.name)));
+      const met = await Promise.all(this.#others.map((founder) => this.#meet(founder.name)));
       await this.#askForRecord();
       if (this.#record) return;
-      if (this.#draft.founders[0].name === name)
-        await this.#inTurn(() => this.#open(this.#attempt + 1)).catch((error) => {
-          logger.log('warn', 'key generation failed', { attempt: this.#attempt, error });
-        });
-      for (let waited = 0; waited < RUN_MS && !this.#record; waited += ASK_AGAIN_MS)
-        await pause(clock, ASK_AGAIN_MS, signal);
+      if (leads && met.every(Boolean) && this.#isRunDue())
+        await this.#inTurn(() => this.#open(Math.max(this.#attempt, this.#attemptOfOthers) + 1)).catch(
+          (error) => logger.log('warn', 'key generation failed', { attempt: this.#attempt, error }),
+        );
+      await pause(clock, met.every(Boolean) ? ASK_AGAIN_MS : MEET_AGAIN_MS, signal);
     }
   }
 
@@ -170,26 +180,46 @@ export class Founding {
     return this.#draft.founders.filter((founder) => founder.name !== this.#options.name);
   }
 
-  /** A session with this founder; of two, the one that stands first in the draft dials. */
-  async #meet(other: string): Promise<void> {
-    const { peers, clock, signal, name } = this.#options;
+  /** A run that took too long is replaced, and one whose members were not there all the time: they have lost it. */
+  #isRunDue(): boolean {
+    const { clock, peers } = this.#options;
+    if (!this.#run || this.#run.stage === 'failed') return true;
+    if (clock.monotonic() >= this.#opened.until) return true;
+    return this.#others.some(
+      ({ name }) => peers.with(this.#digest, name) !== this.#opened.sessions.get(name),
+    );
+  }
+
+  /**
+   * A session with this founder, if it can be had now. Of two, the one that stands first in the draft dials, so that
+   * there is one; it may have finished and dial no more, so the other does after a while.
+   */
+  async #meet(other: string): Promise<boolean> {
+    const { peers, clock, name, signal } = this.#options;
+    if (peers.with(this.#digest, other)) return true;
     const founders = this.#draft.founders;
-    const dials = founders.findIndex((f) => f.name === name) < founders.findIndex((f) => f.name === other);
+    const isFirst = founders.findIndex((f) => f.name === name) < founders.findIndex((f) => f.name === other);
+    if (!isFirst && clock.monotonic() < this.#begun + DIALLED_MS) return false;
     const address = founders.find((founder) => founder.name === other)!.addresses[0];
-    await retrying(clock, signal, async () => {
-      if (peers.with(this.#digest, other)) return;
-      if (!dials) throw new OotoError('OOTO_MESH_NOT_READY', 'environment', `${other} has not dialled yet`);
-      await peers.dial(this.#digest, address, other, { signal });
-    });
+    const late = new AbortController();
+    const cancel = clock.after(MEET_MS, () => late.abort(absent(other)));
+    try {
+      await peers.dial(this.#digest, address, other, { signal: AbortSignal.any([signal, late.signal]) });
+      return true;
+    } catch {
+      return false;
+    } finally {
+      cancel();
+    }
   }
 
   async #askForRecord(): Promise<void> {
     for (const { name } of this.#others) {
-      const answer = await this.#ask(name, 'genesis.certify', null).catch(() => undefined);
+      const answer = await this.#ask(name, 'genesis.certify', null, MEET_MS).catch(() => undefined);
       if (answer === undefined) continue;
       const { record, attempt } = fields(answer, foundingState, 'founding state');
       if (record) return this.#inTurn(() => this.#adopt(record));
-      this.#attempt = Math.max(this.#attempt, attempt);
+      this.#attemptOfOthers = Math.max(this.#attemptOfOthers, attempt);
     }
   }
 
@@ -213,17 +243,20 @@ export class Founding {
   }
 
   async #open(attempt: number): Promise<void> {
-    const { crypto, clock, store, name, signed, signer } = this.#options;
+    const { crypto, clock, store, peers, name, signed, signer } = this.#options;
+    const until = clock.monotonic() + RUN_MS;
+    const sessions = new Map(this.#others.map((other) => [other.name, peers.with(this.#digest, other.name)]));
     await store.commit([{ put: ATTEMPT_KEY, value: encode(attempt) }]);
     this.#run?.[Symbol.dispose]();
     this.#attempt = attempt;
+    this.#opened = { until, sessions };
     this.#run = new KeyGeneration({
       crypto,
       committee: foundingCommittee(this.#draft),
       session: generationSession(crypto, signed.draft, attempt),
       name,
       signer,
-      deadline: clock.monotonic() + RUN_MS,
+      deadline: until,
     });
     this.#deliver(this.#run.start());
   }
@@ -275,30 +308,36 @@ export class Founding {
     this.#settle.resolve(record);
   }
 
-  /** Sends each message as a request; a failed one ends in a new run, opened by the first founder. */
   #deliver(outgoing: readonly Outgoing[]): void {
-    const attempt = this.#attempt;
     for (const { to, bytes: message, secret } of outgoing)
-      void this.#ask(to, 'genesis.key-generation', { attempt, bytes: message })
-        .catch((error) => {
-          const { code } = asOotoError(error);
-          this.#options.logger.log('warn', 'a message of key generation was not taken', {
-            peer: to,
-            code,
-            error,
-          });
-        })
-        .finally(() => secret && wipe(message));
+      void this.#send(to, this.#attempt, message).finally(() => secret && wipe(message));
+  }
+
+  /** Sends a message as a request, again while its founder is away; it is not needed once the run is over. */
+  async #send(to: string, attempt: number, message: Uint8Array): Promise<void> {
+    const { clock, logger, signal } = this.#options;
+    while (!this.#record && attempt === this.#attempt && !signal.aborted) {
+      try {
+        await this.#ask(to, 'genesis.key-generation', { attempt, bytes: message });
+        return;
+      } catch (error) {
+        const { code } = asOotoError(error);
+        logger.log('info', 'a message of key generation was not taken', { peer: to, code, error });
+        if (code === 'OOTO_MESH_FOUNDING' || code.startsWith('OOTO_THRESHOLD_')) return;
+      }
+      await pause(clock, MEET_AGAIN_MS, signal).catch(() => {});
+    }
   }
 
   async #ask(
     to: string,
     operation: 'genesis.key-generation' | 'genesis.certify',
     body: CborValue,
+    timeoutMs = RUN_MS,
   ): Promise<CborValue> {
     const session = this.#options.peers.with(this.#digest, to);
-    if (!session) throw new OotoError('OOTO_MESH_NOT_READY', 'environment', `there is no session with ${to}`);
-    return session.request(operation, body);
+    if (!session) throw absent(to);
+    return session.request(operation, body, { timeoutMs, signal: this.#options.signal });
   }
 
   /** One step after the other: the machine is not entered twice while a commit is under way. */
@@ -307,6 +346,10 @@ export class Founding {
     this.#busy = turn.catch(() => {});
     return turn;
   }
+}
+
+function absent(name: string): OotoError {
+  return new OotoError('OOTO_MESH_NOT_READY', 'environment', `there is no session with ${name}`);
 }
 
 /** How far another founder is. */

@@ -88,10 +88,10 @@ export class LiveMesh {
     return folder;
   }
 
-  start(name: string): NodeProcess {
-    const child = this.processes.get(name) ?? new NodeProcess(builtProgram(), this.folderOf(name));
+  /** Starts the node, as the built command line or as another `program` that understands `node run`. */
+  start(name: string, program = builtProgram()): NodeProcess {
+    const child = new NodeProcess(program, this.folderOf(name));
     this.processes.set(name, child);
-    child.lastWords = '';
     child.start();
     return child;
   }
