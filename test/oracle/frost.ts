@@ -9,7 +9,7 @@ import { createFROST } from '@noble/curves/abstract/frost.js';
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { sha512 } from '@noble/hashes/sha2.js';
 import { equal, utf8 } from '../../src/base/bytes.ts';
-import { OotoError } from '../../src/base/errors.ts';
+import { isOotoError, OotoError } from '../../src/base/errors.ts';
 import { hex, unhex } from '../../src/base/hex.ts';
 import type { Crypto } from '../../src/crypto/crypto.ts';
 import {
@@ -55,7 +55,16 @@ interface Signed {
 }
 
 export function frostOperations(crypto: Crypto): Operations {
-  return { 'frost.sign': (request) => run(crypto, vector(request)) };
+  return { 'frost.sign': (request) => refusingOddVectors(() => run(crypto, vector(request))) };
+}
+
+/** The library says without a code what it does not take: scalars out of range, a signer named twice, too few. */
+function refusingOddVectors(body: () => Fields): Fields {
+  try {
+    return body();
+  } catch (error) {
+    throw isOotoError(error) ? error : malformed('the vector describes no signing', error);
+  }
 }
 
 function run(crypto: Crypto, fields: Fields): Fields {

@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import ts from 'typescript';
 import { EXIT } from '../../src/cli/terminal.ts';
+import { SUITES } from '../conformance/suites.ts';
 import * as assert from '../support/assert.ts';
 import { suite } from '../support/suite.ts';
 
@@ -31,6 +32,24 @@ test('every log field of the source is in operations.md', () => {
 test('exit codes are those of the command line', () => {
   const listed = [...read('docs/operations.md').matchAll(/^\| (\d+) \|/gm)].map(([, code]) => Number(code));
   assert.equal(listed, Object.values(EXIT));
+});
+
+test('the table of vectors in the README has as many as the suites', () => {
+  const published = SUITES.flatMap(({ files }) => Object.values(files)).reduce(
+    (sum, cases) => sum + cases,
+    0,
+  );
+  const rows = read('README.md')
+    .split('| suite | vectors | out of scope |')[1]
+    .split('\n\n')[0]
+    .matchAll(/^\| [^|]+ \|([^|]+)\|([^|]*)\|$/gm);
+  const counted = [...rows]
+    .flatMap(([, passed, skipped]) => [passed, skipped])
+    .map((cell) => Number.parseInt(cell.replaceAll(',', ''), 10) || 0);
+  assert.is(
+    counted.reduce((sum, count) => sum + count, 0),
+    published,
+  );
 });
 
 test('every link between documents leads somewhere', () => {
