@@ -131,6 +131,29 @@ const hashes: Operation[] = [
     },
   },
   {
+    name: 'Merkle root',
+    run: (core, { secret, derived }) => {
+      const leaves = [1, 60, 300, 64, 5, 900, 7].map((size, i) => secret(`leaf ${i}`, size));
+      const hashes = core.sha256.many(leaves, 0);
+      hashes.forEach((hash, i) => void derived(`leaf hash ${i}`, hash));
+      derived('node', core.merkle.nodeHash(hashes[0], hashes[1]));
+      derived('root', core.merkle.root(leaves));
+      derived('root of hashes', core.merkle.rootOfHashes(hashes));
+    },
+  },
+  {
+    name: 'hash chain',
+    run: (core, { secret, derived }) => {
+      const head = secret('head', 32);
+      const records = [1, 60, 300, 64, 5].map((size, i) => secret(`record ${i}`, size));
+      core.chain.append(head, records).forEach((next, i) => void derived(`head ${i}`, next));
+      derived('head of the batch', core.chain.appendBatch(head, records));
+      const hashes = core.sha256.many(records, 0);
+      core.chain.appendHashes(head, hashes);
+      core.chain.appendBatchHashes(head, hashes);
+    },
+  },
+  {
     name: 'SHA-512',
     run: (core, { secret, derived }) => derived('digest', core.sha512.hash(secret('message', 300))),
   },
