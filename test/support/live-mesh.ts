@@ -14,6 +14,7 @@ import {
   createMember,
   type Operator,
   openOperator,
+  openOriginatorKey,
   readMeshFiles,
   signDraft,
   writeInvite,
@@ -26,8 +27,11 @@ import { createNodeCrypto } from '../../src/node.ts';
 import { coreFolder } from '../../src/platform/node/core-file.ts';
 import { makePrivateFolder, writeFileAtomically } from '../../src/platform/node/files.ts';
 import { temporaryFolder } from './folder.ts';
+import { ORIGINATOR_KEY_NAME } from './originator.ts';
 
 export const FOUNDERS = ['authority-1', 'authority-2', 'authority-3'] as const;
+/** The folder of the originator whose key the policy lists. */
+export const ORIGINATOR = 'originator-1';
 const READY_MS = 60_000;
 
 /** Path of the program under test. */
@@ -62,7 +66,9 @@ export class LiveMesh {
       );
     }
     const manifests = [hex(measureProgram(this.crypto, coreFolder(import.meta.dirname)).digest)];
-    const policy = initialPolicy({ manifests, originators: [] });
+    const { publicKey } = await openOriginatorKey(this.crypto, this.folderOf(ORIGINATOR));
+    const originators = [{ name: ORIGINATOR_KEY_NAME, publicKey }];
+    const policy = initialPolicy({ manifests, originators });
     const draft = signDraft(
       { name: 'test', created: Date.now(), threshold: 2, founders, policy },
       this.#operator,
