@@ -81,24 +81,26 @@ export interface Appraisal {
 
 export class AuthorityMember {
   readonly #options: MemberOptions;
-  readonly #challenges = new Map<string, { nonce: Uint8Array; until: number }>();
+  readonly #challenges = new Map<string, { nonce: Uint8Array; until: number; coordinator: string }>();
 
   constructor(options: MemberOptions) {
     this.#options = options;
   }
 
-  /** This member's nonce for a request; asked again it is the same, until it is used or too old. */
-  challenge(requestDigest: Uint8Array, now: number): Uint8Array {
+  /**
+   * This member's nonce for a request that `coordinator` carries; asked again it is the same, until it is used or
+   * too old. Each coordinator has its share of what may be open, so that none can keep the others from issuing.
+   * @throws OOTO_AUTHORITY_BUSY (environment) when the coordinator's share is used up.
+   */
+  challenge(requestDigest: Uint8Array, now: number, coordinator: string): Uint8Array {
     for (const [digest, { until }] of this.#challenges) if (until <= now) this.#challenges.delete(digest);
-    if (this.#challenges.size >= MOST_CHALLENGES)
-      throw new OotoError('OOTO_AUTHORITY_BUSY', 'environment', 'too many enrolments are under way');
     const key = hex(requestDigest);
-    const open = this.#challenges.get(key) ?? {
-      nonce: this.#options.crypto.random.bytes(NONCE_BYTES),
-      until: now + CHALLENGE_LIFE_MS,
-    };
-    this.#challenges.set(key, open);
-    return open.nonce;
+    const open = this.#challenges.get(key);
+    if (open) return open.nonce;
+    this.#requireRoom(coordinator);
+    const nonce = this.#options.crypto.random.bytes(NONCE_BYTES);
+    this.#challenges.set(key, { nonce, until: now + CHALLENGE_LIFE_MS, coordinator });
+    return nonce;
   }
 
   /**
@@ -145,6 +147,13 @@ export class AuthorityMember {
       verdict: evidence.verdict,
     };
     return { request, leaf: encodeLeaf(leaf), changes };
+  }
+
+  #requireRoom(coordinator: string): void {
+    const share = Math.floor(MOST_CHALLENGES / this.#options.genesis.draft.founders.length);
+    const open = [...this.#challenges.values()].filter((challenge) => challenge.coordinator === coordinator);
+    if (open.length >= share)
+      throw new OotoError('OOTO_AUTHORITY_BUSY', 'environment', 'too many enrolments are under way');
   }
 
   #requireFounder({ id, key }: EnrolmentRequest): void {

@@ -81,10 +81,10 @@ export class AuthorityDuty {
     });
   }
 
-  /** This member's nonce for a request. */
-  challenge(body: CborValue): CborValue {
+  /** This member's nonce for a request that `coordinator` carries. */
+  challenge(coordinator: string, body: CborValue): CborValue {
     const { digest } = fields(body, { digest: bytes(32) }, 'authority.challenge');
-    return this.#options.member.challenge(digest, this.#options.clock.now());
+    return this.#options.member.challenge(digest, this.#options.clock.now(), coordinator);
   }
 
   /** Whether this right lets anybody ask for this request. @throws as {@link AuthorityMember.requireRight}. */

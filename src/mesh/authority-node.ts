@@ -151,7 +151,7 @@ export class AuthorityNode {
     });
     this.#duty = duty;
     this.#issuing = new Issuing({ crypto, clock, logger, genesis, ask: this.#askMember });
-    this.node.handle('authority.challenge', (_, body) => duty.challenge(body));
+    this.node.handle('authority.challenge', (peer, body) => duty.challenge(peer.name, body));
     this.node.handle('authority.appraise', async (peer, body) =>
       plainProof(await duty.appraise(peer.name, body)),
     );
@@ -353,7 +353,7 @@ export class AuthorityNode {
   readonly #askMember: AskMember = async (member, operation, body, timeoutMs) => {
     const { name } = this.node.options;
     if (member !== name) return this.#carry(member, operation, body, timeoutMs);
-    if (operation === 'authority.challenge') return this.duty.challenge(body);
+    if (operation === 'authority.challenge') return this.duty.challenge(name, body);
     if (operation === 'authority.sign') return this.duty.sign(name, body);
     return plainProof(await this.duty.appraise(name, body));
   };

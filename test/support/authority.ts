@@ -123,7 +123,7 @@ export class AuthorityWorld {
     return (member, operation, body) =>
       this.between(member, operation, body, async () => {
         const duty = this.duties.get(member)!;
-        if (operation === 'authority.challenge') return duty.challenge(body);
+        if (operation === 'authority.challenge') return duty.challenge(coordinator, body);
         if (operation === 'authority.sign') return duty.sign(coordinator, body);
         return (await duty.appraise(coordinator, body)) as unknown as CborValue;
       });
@@ -201,7 +201,7 @@ export class AuthorityWorld {
   ): Application {
     const nonces = asked.map((member) => ({
       member,
-      nonce: this.members.get(member)!.challenge(request.digest, this.clock.now()),
+      nonce: this.members.get(member)!.challenge(request.digest, this.clock.now(), this.names[0]),
     }));
     const evidence = this.evidence(candidate, request, nonces);
     return { request: request.encoded, claim, nonces, evidence };
