@@ -12,6 +12,8 @@ import type { StoreChange } from '../ports.ts';
 
 /** A clock further than this from the head's time is wrong, and the node says so. */
 export const MOST_CLOCK_SKEW_MS = 120_000;
+/** How long a head says something. */
+export const HEAD_LIFE_MS = 3_600_000;
 const MOST_BYTES = 4 * 1024;
 const STORE_KEY = 'head/current';
 

@@ -8,7 +8,7 @@
 import { rootTbs } from '../authority/certification.ts';
 import { type LogProof, logOrigin, witnessName } from '../authority/credential.ts';
 import type { GenesisRecord } from '../authority/genesis.ts';
-import { headBody, headMessage, type MeshHeadBody } from '../authority/head.ts';
+import { HEAD_LIFE_MS, headBody, headMessage, type MeshHeadBody } from '../authority/head.ts';
 import { encodeLeaf } from '../authority/leaf.ts';
 import {
   type AppraisalContext,
@@ -31,6 +31,8 @@ import { decodeSecretShare, SigningMember } from '../threshold/index.ts';
 
 const SIGNED_HEAD_KEY = 'authority/signed-head';
 const HEAD_TOLERANCE_MS = 60_000;
+/** Proposals that failed leave numbers out; a coordinator that leaves out more wants to use them up. */
+const MOST_SKIPPED_HEADS = 1_000;
 const MOST_WITNESSED_BYTES = 128 * 1024;
 
 const proposal = variant('kind', {
@@ -56,6 +58,8 @@ export interface AuthorityDutyOptions {
   root(): Root | undefined;
   /** The parts of a head that this member believes. */
   headParts(): Pick<MeshHeadBody, 'bundle' | 'policy' | 'committee' | 'revocations'>;
+  /** The number of the newest head that this member has seen; 0 before the first. */
+  newestHead(): number;
 }
 
 export class AuthorityDuty {
@@ -187,30 +191,37 @@ export class AuthorityDuty {
       throw refuse('the head names versions that this member does not have');
     if (Math.abs(body.time - clock.now()) > HEAD_TOLERANCE_MS)
       throw refuse('the time of the head is not now');
+    if (body.expires !== body.time + HEAD_LIFE_MS) throw refuse('the head ends too early or too late');
     return this.#inTurn(async () => {
       const message = headMessage(body);
-      const stored = store.get(SIGNED_HEAD_KEY);
-      const signed =
-        stored &&
-        fields(decode(stored, { maxBytes: 8 * 1024 }), { number: uint(), message: bytesBetween(1, 4096) });
-      if (signed && body.number < signed.number)
-        throw refuse(`head ${signed.number} has been signed already`);
-      if (signed && body.number === signed.number && !equal(signed.message, message))
-        throw refuse(`another head ${signed.number} has been signed already`);
+      this.#requireNumber(body.number, message);
       await store.commit([{ put: SIGNED_HEAD_KEY, value: encode({ number: body.number, message }) }]);
       return message;
     });
   }
 
+  /** Each number once, none below one that is known, and none far above. */
+  #requireNumber(number: number, message: Uint8Array): void {
+    const signed = this.#signedHead;
+    if (number === signed?.number && equal(signed.message, message)) return;
+    const newest = Math.max(signed?.number ?? 0, this.#options.newestHead());
+    if (number <= newest) throw refuse(`head ${newest} is known, another ${number} is not signed`);
+    if (number > newest + MOST_SKIPPED_HEADS) throw refuse(`head ${number} does not follow head ${newest}`);
+  }
+
+  /** The newest head that this member has approved. */
+  get #signedHead(): { number: number; message: Uint8Array } | undefined {
+    const stored = this.#options.store.get(SIGNED_HEAD_KEY);
+    if (!stored) return undefined;
+    return fields(decode(stored, { maxBytes: 8 * 1024 }), {
+      number: uint(),
+      message: bytesBetween(1, 4096),
+    });
+  }
+
   /** The number that a new head of this member's making may have. */
   get nextHeadNumber(): number {
-    const stored = this.#options.store.get(SIGNED_HEAD_KEY);
-    if (!stored) return 1;
-    return (
-      1 +
-      fields(decode(stored, { maxBytes: 8 * 1024 }), { number: uint(), message: bytesBetween(1, 4096) })
-        .number
-    );
+    return 1 + Math.max(this.#signedHead?.number ?? 0, this.#options.newestHead());
   }
 
   #approve(coordinator: string, session: Uint8Array, message: Uint8Array): void {

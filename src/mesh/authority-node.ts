@@ -9,7 +9,7 @@ import { appraiseEnrolment } from '../attest/appraisal.ts';
 import { enrolmentQualifyingData } from '../attest/qualifying.ts';
 import { nodeIdOf } from '../authority/certification.ts';
 import { draftDigest, type GenesisRecord, readDraft } from '../authority/genesis.ts';
-import { type MeshHeadBody, verifyHead } from '../authority/head.ts';
+import { HEAD_LIFE_MS, type MeshHeadBody, verifyHead } from '../authority/head.ts';
 import { AuthorityMember, applicationShape, type Claim, readClaim } from '../authority/member.ts';
 import { type EnrolmentRequest, readRequest } from '../authority/request.ts';
 import { equal } from '../base/bytes.ts';
@@ -42,8 +42,6 @@ import { originatorKey } from './workload-trust.ts';
 
 /** A new head is made this often. */
 export const HEAD_INTERVAL_MS = 300_000;
-/** How long a head says something. */
-const HEAD_LIFE_MS = 3_600_000;
 /** Members take turns: the next one in the draft waits this much longer. */
 const TURN_MS = 10_000;
 const POLL_MS = 100;
@@ -148,6 +146,7 @@ export class AuthorityNode {
       witnessKey: this.#keys.witness,
       root: () => (store.get(ROOT_KEY) ? this.node.trust.root : undefined),
       headParts: () => this.#headParts(genesis),
+      newestHead: () => (store.get(ROOT_KEY) ? (this.node.head.current?.number ?? 0) : 0),
     });
     this.#duty = duty;
     this.#issuing = new Issuing({ crypto, clock, logger, genesis, ask: this.#askMember });
@@ -230,11 +229,10 @@ export class AuthorityNode {
   async #makeHead(): Promise<Uint8Array> {
     const { clock } = this.node.options;
     const genesis = required(this.#genesis);
-    const number = Math.max(this.duty.nextHeadNumber, (this.node.head.current?.number ?? 0) + 1);
     const time = clock.now();
     const body: MeshHeadBody = {
       mesh: genesis.meshId,
-      number,
+      number: this.duty.nextHeadNumber,
       time,
       expires: time + HEAD_LIFE_MS,
       ...this.#headParts(genesis),

@@ -59,6 +59,8 @@ export class AuthorityWorld {
     answer: () => Promise<CborValue>,
   ) => Promise<CborValue> = (_member, _operation, _body, answer) => answer();
   trust: MeshTrust | undefined;
+  /** What the members have seen. */
+  newestHead = 0;
 
   constructor(crypto: Crypto, { count = 3, threshold = 2 } = {}) {
     this.crypto = crypto;
@@ -94,6 +96,7 @@ export class AuthorityWorld {
       witnessKey: founder.witness,
       root: () => this.trust?.root,
       headParts: () => this.headParts,
+      newestHead: () => this.newestHead,
     });
     this.stores.set(name, store);
     this.members.set(name, member);
