@@ -24,7 +24,7 @@ const MEMBERS = [
   ['collector-1', 'collector'],
 ] as const;
 const ALL: readonly string[] = [...FOUNDERS, ...MEMBERS.map(([name]) => name)];
-const INPUT_BYTES = 8 * 1024 * 1024;
+const INPUT_BYTES = 16 * 1024 * 1024;
 
 if (!(await livesAsNode()) && !(await livesAsOriginator())) tests();
 
@@ -92,13 +92,13 @@ async function startAll(mesh: LiveMesh): Promise<void> {
   }
   await mesh.invite('originator', ORIGINATOR);
   await mesh.ready(...ALL);
+  for (const name of FOUNDERS)
+    await mesh.process(name).until('sending telemetry', ({ telemetry }) => telemetry.acknowledged > 0);
 }
 
 async function someReceipts(mesh: LiveMesh): Promise<void> {
   for (const name of ['worker-1', 'worker-2'])
     await mesh.process(name).until('executing', ({ counters }) => counters.receipts > 0);
-  for (const name of FOUNDERS)
-    await mesh.process(name).until('sending telemetry', ({ telemetry }) => telemetry.acknowledged > 0);
 }
 
 function statusesOf(mesh: LiveMesh): Record<string, NodeStatus> {
