@@ -10,7 +10,7 @@ import { type Invite, readInvite } from '../../authority/invite.ts';
 import { OotoError } from '../../base/errors.ts';
 import type { OwnCredential } from '../../channel/credential.ts';
 import { type MeshTrust, memberVerifier, readTrust } from '../../mesh/identity.ts';
-import { join as joinMesh } from '../../mesh/joining.ts';
+import { join as joinMesh, present, storedCredential } from '../../mesh/joining.ts';
 import type { Session } from '../../mesh/session.ts';
 import { nodeClock } from '../../platform/node/clock.ts';
 import { readSecretFile } from '../../platform/node/files.ts';
@@ -60,7 +60,9 @@ export class Attacker {
     const invite = existsSync(file) ? readInvite(await readSecretFile(file, INVITE_BYTES)) : undefined;
     const known = invite ?? (await readMeshFiles(folder));
     const trust = readTrust(crypto, known.genesis, known.root);
-    if (invite) await joinMesh(node, invite, configuration.certificate_ms, signal);
+    const stored = invite && storedCredential(node);
+    if (stored) await present(node, stored);
+    else if (invite) await joinMesh(node, invite, configuration.certificate_ms, signal);
     else node.trustMesh(trust);
     return new Attacker({ folder, open, line, trust, signal }, invite);
   }
@@ -80,8 +82,7 @@ export class Attacker {
    * Without `own` the attacker shows its true certificate.
    */
   approach(target: Target, own?: OwnCredential): Promise<Session> {
-    const { node } = this.open;
-    const { crypto } = this.open;
+    const { node, crypto } = this.open;
     const { meshId, groupKey } = this.trust.genesis;
     const shown = new HeadView(crypto, { meshId, groupKey }, undefined);
     const verifier = memberVerifier(crypto, this.trust, shown, (head) => shown.accept(head));

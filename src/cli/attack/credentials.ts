@@ -2,6 +2,8 @@
  * Attacks on the handshake by an insider: each shows a credential with one thing wrong, and gets through if the
  * victim confirms the session.
  */
+import { mkdtemp } from 'node:fs/promises';
+import { join } from 'node:path';
 import { encodeCredential, readCredential } from '../../authority/credential.ts';
 import { Ed25519SigningKey } from '../../envelope/keys.ts';
 import { pause } from '../../mesh/patience.ts';
@@ -10,7 +12,11 @@ import { memberOfOtherMesh } from './other-mesh.ts';
 
 /** A genuine certificate, logged and unexpired, of a mesh that the attacker founded. */
 export async function showForeignCertificate(attacker: Attacker, target: Target): Promise<unknown> {
-  return attacker.approach(target, await memberOfOtherMesh(attacker));
+  const { crypto, clock, logger } = attacker.open.node.options;
+  const { policy } = attacker.trust.genesis.draft;
+  const folder = await mkdtemp(join(attacker.folder, 'other-mesh-'));
+  const { own } = await memberOfOtherMesh({ crypto, clock, logger, folder, policy }, attacker.meshId);
+  return attacker.approach(target, own);
 }
 
 /** The attacker's own certificate, a moment after it has ended. */

@@ -19,19 +19,29 @@ import { AuthorityMember } from '../../authority/member.ts';
 import { createRequest } from '../../authority/request.ts';
 import { readCertificate } from '../../cert/certificate.ts';
 import type { OwnCredential } from '../../channel/credential.ts';
+import type { Crypto } from '../../crypto/crypto.ts';
 import type { CborValue } from '../../envelope/cbor.ts';
 import { Ed25519SigningKey } from '../../envelope/keys.ts';
 import { AuthorityDuty } from '../../mesh/authority-duty.ts';
 import { type AskMember, Issuing } from '../../mesh/issuing.ts';
 import { OwnCredentials } from '../../mesh/own-credential.ts';
 import { openStore } from '../../platform/node/store.ts';
-import type { Signer, Store } from '../../ports.ts';
+import type { Clock, Logger, Signer, Store } from '../../ports.ts';
 import { type GeneratedKey, KeyGeneration } from '../../threshold/index.ts';
-import type { Attacker } from './attacker.ts';
 
 const FOUNDERS = ['alpha', 'beta'] as const;
 const LIFE_MS = 3_600_000;
 const OPERATOR = 'operator';
+
+/** What founding takes. */
+export interface Foundry {
+  crypto: Crypto;
+  clock: Clock;
+  logger: Logger;
+  /** Where the founders keep their logs. */
+  folder: string;
+  policy: CborValue;
+}
 
 interface FounderKeys {
   name: string;
@@ -41,39 +51,44 @@ interface FounderKeys {
   keyGeneration: Ed25519SigningKey;
 }
 
-/** What a member of that mesh can show in the mesh that the attacker knows. */
-export async function memberOfOtherMesh(attacker: Attacker): Promise<OwnCredential> {
-  const { crypto, clock } = attacker.open.node.options;
+/** A member of that mesh, as it can show itself in the mesh that the attacker knows. */
+export interface Foreigner {
+  own: OwnCredential;
+  /** Of the mesh that it comes from. */
+  genesis: GenesisRecord;
+}
+
+/** Founds a mesh and gives one of its members out as a member of `claimed`, the id of the mesh that is attacked. */
+export async function memberOfOtherMesh(foundry: Foundry, claimed: Uint8Array): Promise<Foreigner> {
+  const { crypto, clock, folder } = foundry;
   const founders = FOUNDERS.map((name): FounderKeys => {
     const key = () => Ed25519SigningKey.generate(crypto);
     return { name, identity: key(), log: key(), witness: key(), keyGeneration: key() };
   });
-  const { record, keys } = found(attacker, founders);
-  const stores = await Promise.all(
-    FOUNDERS.map((name) => openStore(join(attacker.folder, 'other-mesh', name))),
-  );
+  const { genesis, keys } = found(foundry, founders);
+  const stores = await Promise.all(FOUNDERS.map((name) => openStore(join(folder, name))));
   try {
-    const duties = founders.map((founder, i) => dutyOf(attacker, record, founder, keys[i], stores[i]));
-    const { encoded, id, subject, signer } = await certify(attacker, record, duties, founders[0]);
+    const duties = founders.map((founder, i) => dutyOf(foundry, genesis, founder, keys[i], stores[i]));
+    const { encoded, id, subject, signer } = await certify(foundry, genesis, duties, founders[0]);
     const presentation = {
       kind: 'member' as const,
       id,
-      meshId: attacker.meshId,
+      meshId: claimed,
       subject,
       credential: encoded,
       notAfter: clock.now() + LIFE_MS,
     };
-    return (await OwnCredentials.create({ crypto, clock, signer }, presentation)).forChannel();
+    const own = await OwnCredentials.create({ crypto, clock, signer }, presentation);
+    return { own: own.forChannel(), genesis };
   } finally {
     await Promise.all(stores.map((store) => store.close()));
   }
 }
 
 function found(
-  attacker: Attacker,
+  { crypto, clock, policy }: Foundry,
   founders: readonly FounderKeys[],
-): { record: GenesisRecord; keys: GeneratedKey[] } {
-  const { crypto, clock } = attacker.open.node.options;
+): { genesis: GenesisRecord; keys: GeneratedKey[] } {
   const operator = Ed25519SigningKey.generate(crypto);
   const draft = encodeDraft({
     name: 'another',
@@ -89,27 +104,23 @@ function found(
     })),
     operators: [{ keyid: OPERATOR, publicKey: operator.publicKey }],
     operatorQuorum: 1,
-    policy: attacker.trust.genesis.draft.policy,
+    policy,
   });
-  const keys = generateKey(attacker, draft, founders);
+  const keys = generateKey(crypto, draft, founders);
   const [{ publicPackage, certificate }] = keys;
   const operatorSignatures = [{ keyid: OPERATOR, signature: operator.sign(operatorMessage(draft)) }];
-  const record = createGenesisRecord(crypto, {
+  const genesis = createGenesisRecord(crypto, {
     draft,
     operatorSignatures,
     attempt: 1,
     publicPackage,
     certificate,
   });
-  return { record, keys };
+  return { genesis, keys };
 }
 
 /** Both members of the key generation, and their messages carried by hand. */
-function generateKey(
-  { open: { crypto } }: Attacker,
-  draft: Uint8Array,
-  founders: readonly FounderKeys[],
-): GeneratedKey[] {
+function generateKey(crypto: Crypto, draft: Uint8Array, founders: readonly FounderKeys[]): GeneratedKey[] {
   const committee = foundingCommittee(readDraft(draft));
   const session = generationSession(crypto, draft, 1);
   const members = new Map(
@@ -130,13 +141,12 @@ function generateKey(
 }
 
 function dutyOf(
-  { open }: Attacker,
+  { crypto, clock }: Foundry,
   genesis: GenesisRecord,
   { name, log, witness }: FounderKeys,
   { secretShare }: GeneratedKey,
   store: Store,
 ): AuthorityDuty {
-  const { crypto, clock } = open.node.options;
   const digest = crypto.sha256(genesis.meshId);
   const version = { version: 1, digest };
   return new AuthorityDuty({
@@ -153,12 +163,11 @@ function dutyOf(
 
 /** A certificate for the first founder, signed and logged by both. */
 async function certify(
-  { open }: Attacker,
+  { crypto, clock, logger }: Foundry,
   genesis: GenesisRecord,
   duties: readonly AuthorityDuty[],
   { name, identity }: FounderKeys,
 ): Promise<{ encoded: Uint8Array; id: string; subject: Uint8Array; signer: Signer }> {
-  const { crypto, clock, logger } = open.node.options;
   const id = nodeIdOf(genesis.meshId, 'authority', name);
   const { publicKey } = identity;
   const signer: Signer = {
@@ -194,7 +203,7 @@ async function certify(
 function askDuties(duties: readonly AuthorityDuty[]): AskMember {
   return async (member, operation, body) => {
     const duty = duties[FOUNDERS.indexOf(member as (typeof FOUNDERS)[number])];
-    if (operation === 'authority.challenge') return duty.challenge(body);
+    if (operation === 'authority.challenge') return duty.challenge(FOUNDERS[0], body);
     if (operation === 'authority.sign') return duty.sign(FOUNDERS[0], body);
     return (await duty.appraise(FOUNDERS[0], body)) as CborValue;
   };
