@@ -157,6 +157,7 @@ function dutyOf(
       judge: () => ({ digest, verdict: 'software' }),
     }),
     root: () => undefined,
+    newestHead: () => 0,
     headParts: () => ({ bundle: version, policy: version, committee: version, revocations: version }),
   });
 }
