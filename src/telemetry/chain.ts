@@ -201,7 +201,9 @@ export class TelemetryChain {
         'OOTO_TELEMETRY_SIGNER',
         'local',
         'the credential of this node does not give its message key now',
-        { hint: 'renew the delegation, then hand it to the chain' },
+        {
+          hint: 'renew the delegation and hand it to the chain; after a clock was set back, wait until it has caught up',
+        },
       );
     return this.#grant;
   }
