@@ -7,6 +7,7 @@ import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import { hex } from '../base/hex.ts';
 import { type LeafTbs, readTbs } from '../cert/certificate.ts';
+import { keyIdentifier } from '../cert/key-identifier.ts';
 import { formatSpiffeId, parseSpiffeId } from '../cert/spiffe-id.ts';
 import { randomSerial, writeTbs } from '../cert/write.ts';
 import type { Crypto } from '../crypto/crypto.ts';
@@ -76,6 +77,7 @@ export function leafTbs(
  * @throws OOTO_AUTHORITY_TBS (peer), OOTO_CERT_* (peer).
  */
 export function requireFaithful(
+  crypto: Crypto,
   genesis: GenesisRecord,
   tbs: Uint8Array,
   expected: { request: EnrolmentRequest; now: number; longestLifeMs: number },
@@ -90,12 +92,17 @@ export function requireFaithful(
     !equal(claims.publicKey.bytes, request.key.bytes)
   )
     throw unfaithful('is for another key');
+  if (
+    !equal(claims.subjectKeyIdentifier, keyIdentifier(crypto, request.key.bytes)) ||
+    !equal(claims.authorityKeyIdentifier, keyIdentifier(crypto, genesis.groupKey))
+  )
+    throw unfaithful('gives a key another identifier');
   if (claims.tier !== request.tier) throw unfaithful('claims another tier');
   if (Math.abs(claims.notBefore + BACKDATE_MS - now) > TIME_TOLERANCE_MS)
     throw unfaithful('does not begin now');
   const life = claims.notAfter - claims.notBefore - BACKDATE_MS;
-  if (life > Math.min(request.life, longestLifeMs) + 1_000)
-    throw unfaithful('lives longer than asked or allowed');
+  if (request.life > longestLifeMs) throw unfaithful('lives longer than allowed');
+  if (Math.abs(life - request.life) > 1_000) throw unfaithful('does not live as long as asked');
   return claims;
 }
 

@@ -135,7 +135,7 @@ export class AuthorityMember {
     this.#requireOwnNonce(request, application, context.now);
     const evidence = judge(request, application.nonces, application.evidence);
     requireTier(request, evidence.verdict);
-    requireFaithful(genesis, tbs, { request, now: context.now, longestLifeMs });
+    requireFaithful(crypto, genesis, tbs, { request, now: context.now, longestLifeMs });
     this.#challenges.delete(hex(request.digest));
     const leaf: CertificateLeaf = {
       kind: 'certificate',
