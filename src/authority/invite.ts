@@ -74,6 +74,11 @@ export function readInvite(encoded: Uint8Array): Invite {
   return fields(decode(encoded, { maxBytes: 4 * 1024 * 1024 }), inviteShape, 'invite');
 }
 
+/** What a grant says, for whoever holds it; members verify it. @throws OOTO_ENVELOPE_* (peer). */
+export function readGrant(encoded: Uint8Array): InviteGrant {
+  return object(grantShape)(decodeDocument(encoded, { maxBytes: MOST_BYTES }).body, 'invite');
+}
+
 export function encodeGrant(grant: SignedDocument): Uint8Array {
   return encodeDocument(grant);
 }

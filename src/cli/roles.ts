@@ -44,7 +44,7 @@ export function startRole(options: RoleOptions): RoleService {
       return duty.counters();
     },
     async close() {
-      if (signal.aborted) await sending;
+      await sending;
       await duty.close();
     },
   };

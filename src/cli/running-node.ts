@@ -2,6 +2,7 @@
  * A node as a process. What flows through here, in order: the folder is opened, the node listens, founds or joins
  * its mesh, takes up its role, keeps itself up, and says how it is in `status.json` until it is told to stop.
  */
+import { setMaxListeners } from 'node:events';
 import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ValidCredential } from '../authority/credential.ts';
@@ -27,9 +28,13 @@ export class RunningNode {
   readonly authority: AuthorityNode | undefined;
   readonly service: RoleService;
   readonly #joinMs: number;
+  readonly #life: AbortController;
 
   constructor(
-    parts: Pick<RunningNode, 'open' | 'address' | 'upkeep' | 'authority' | 'service'> & { joinMs: number },
+    parts: Pick<RunningNode, 'open' | 'address' | 'upkeep' | 'authority' | 'service'> & {
+      joinMs: number;
+      life: AbortController;
+    },
   ) {
     this.open = parts.open;
     this.address = parts.address;
@@ -37,6 +42,7 @@ export class RunningNode {
     this.authority = parts.authority;
     this.service = parts.service;
     this.#joinMs = parts.joinMs;
+    this.#life = parts.life;
   }
 
   get status(): NodeStatus {
@@ -64,7 +70,9 @@ export class RunningNode {
     };
   }
 
+  /** Ends everything that the node does of its own accord, then its sessions and its store. */
   async close(): Promise<void> {
+    this.#life.abort(new OotoError('OOTO_MESH_CLOSED', 'local', 'the node was stopped'));
     await this.service.close();
     await closeNode(this.open);
   }
@@ -77,17 +85,22 @@ export async function startNode(
   ports?: NodePorts,
 ): Promise<RunningNode> {
   const open = await openNode(folder, ports);
+  const life = new AbortController();
   try {
-    return await start(open, signal);
+    return await start(open, signal, life);
   } catch (error) {
+    life.abort(error);
     open.logger.log('error', 'not started', { error });
     await closeNode(open);
     throw error;
   }
 }
 
-async function start(open: OpenNode, signal: AbortSignal): Promise<RunningNode> {
+async function start(open: OpenNode, outer: AbortSignal, life: AbortController): Promise<RunningNode> {
   const { node, configuration, logger } = open;
+  const signal = AbortSignal.any([outer, life.signal]);
+  // Every request and pause in flight listens, and stops listening when it is over.
+  setMaxListeners(0, signal);
   logger.log('info', 'starting', { pid: process.pid });
   const address = configuration.role === 'originator' ? '' : await node.peers.listen(configuration.listen);
   const started = performance.now();
@@ -102,7 +115,7 @@ async function start(open: OpenNode, signal: AbortSignal): Promise<RunningNode> 
   const service = startRole({ open, upkeep, authority, signal });
   await upkeep.refresh();
   logger.log('info', 'ready', { id: credential.id, joinMs: Math.round(joinMs) });
-  return new RunningNode({ open, address, upkeep, authority, service, joinMs });
+  return new RunningNode({ open, address, upkeep, authority, service, joinMs, life });
 }
 
 /** Runs the node in `folder` until the signal. */

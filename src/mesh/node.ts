@@ -113,7 +113,7 @@ export class MeshNode {
     const { crypto, clock, signer, role } = this.options;
     const member = { kind: 'member' as const, ...presentation };
     if (this.#own) {
-      await this.#own.present(member);
+      if (await this.#own.present(member)) this.peers.renewCredentials(member.meshId);
       return;
     }
     this.#own = await OwnCredentials.create({ crypto, clock, signer }, member);
@@ -123,6 +123,12 @@ export class MeshNode {
       verifier: memberVerifier(crypto, this.trust, this.head, (head) => this.#adoptInBackground(head)),
       accept: role === 'authority' ? ['member', 'enrol'] : ['member'],
     });
+  }
+
+  /** Has the identity key delegate anew, and shows every live peer. */
+  async renewDelegation(): Promise<void> {
+    await this.own.renewDelegation();
+    this.peers.renewCredentials(this.own.presentation.meshId);
   }
 
   /** Keeps a verified head that is newer than the one known. */

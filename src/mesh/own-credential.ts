@@ -63,16 +63,27 @@ export class OwnCredentials {
     return this.#valid().encoded;
   }
 
-  /** Presents something else from now on; a delegation for the same certificate stays in force. */
-  async present(presentation: Presentation): Promise<void> {
+  /**
+   * Presents something else from now on; a delegation for the same certificate stays in force, for another one a
+   * new delegation is made first, so that the two always belong together. Returns whether one was made.
+   */
+  async present(presentation: Presentation): Promise<boolean> {
     const isSame = equal(presentation.subject, this.#presentation.subject);
+    if (!isSame) this.#delegation = await this.#delegate(presentation);
     this.#presentation = presentation;
-    if (!isSame) await this.renewDelegation();
+    return !isSame;
   }
 
   /** One signature of the identity key. Call at most every few minutes: a TPM is slow. */
   async renewDelegation(): Promise<void> {
-    const { meshId, subject, notAfter } = this.#presentation;
+    this.#delegation = await this.#delegate(this.#presentation);
+  }
+
+  async #delegate({
+    meshId,
+    subject,
+    notAfter,
+  }: Presentation): Promise<{ encoded: Uint8Array; until: number }> {
     const now = this.#clock.now();
     const delegation: Delegation = {
       meshId,
@@ -83,7 +94,7 @@ export class OwnCredentials {
       notAfter: Math.min(now + DELEGATION_LIFE_MS, notAfter),
     };
     const signature = await this.#signer.sign(delegationMessage(delegation));
-    this.#delegation = { encoded: encodeDelegation(delegation, signature), until: delegation.notAfter };
+    return { encoded: encodeDelegation(delegation, signature), until: delegation.notAfter };
   }
 
   /** What a new channel presents. @throws OOTO_MESH_DELEGATION (local) when none is valid. */

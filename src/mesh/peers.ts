@@ -4,6 +4,7 @@
  * Before a node has a certificate it stands in another mesh context (the genesis draft, an enrolment), each with
  * credentials and a verifier of its own.
  */
+import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import { hex } from '../base/hex.ts';
 import { Channel, type ChannelStatus } from '../channel/channel.ts';
@@ -100,6 +101,12 @@ export class Peers {
     } finally {
       signal?.removeEventListener('abort', abort);
     }
+  }
+
+  /** Shows every live peer in this mesh what this node presents now. */
+  renewCredentials(meshId: Uint8Array): void {
+    const own = this.#contextOf(meshId).own();
+    for (const session of this.#sessions) if (equal(session.meshId, meshId)) session.renewCredential(own);
   }
 
   /** The live, ready session with this peer in this mesh, the newest first. */

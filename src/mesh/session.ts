@@ -7,7 +7,7 @@
 import { equal } from '../base/bytes.ts';
 import { isOotoError, OotoError } from '../base/errors.ts';
 import type { Channel, ChannelEvent } from '../channel/channel.ts';
-import type { Peer } from '../channel/credential.ts';
+import type { OwnCredential, Peer } from '../channel/credential.ts';
 import type { Moment } from '../channel/limits.ts';
 import type { CborValue } from '../envelope/cbor.ts';
 import type { Clock, Connection, Logger } from '../ports.ts';
@@ -127,6 +127,11 @@ export class Session {
     return this.#exchange.ask(operation, body, (message) => this.#send(message), options);
   }
 
+  /** Shows the peer this node's newest certificate and delegation; the session lives as long as they do. */
+  renewCredential(own: OwnCredential): void {
+    if (this.#isReady) this.#step(() => this.#channel.renewCredential(own));
+  }
+
   /** Ends the session; idempotent. */
   close(reason = new OotoError('OOTO_MESH_CLOSED', 'local', 'the session was closed here')): void {
     if (this.#ended) return;
@@ -186,6 +191,7 @@ export class Session {
 
   #take(event: ChannelEvent): void {
     if (event.type === 'established') this.#authenticated(event.peer);
+    else if (event.type === 'renewed') this.#peer = event.peer;
     else if (event.type === 'message') this.#receive(decodeMessage(event.message));
     else if (event.type === 'closed')
       this.close(

@@ -84,7 +84,7 @@ export class Upkeep {
     const { node } = this.#options;
     const now = node.options.clock.monotonic();
     if (now - this.#delegatedAt < DELEGATION_LIFE_MS / 2) return;
-    await node.own.renewDelegation();
+    await node.renewDelegation();
     this.#delegatedAt = now;
   }
 

@@ -1,0 +1,174 @@
+/**
+ * The commands that set up a mesh by hand. What flows through here: each founder makes a folder and hands over its
+ * public keys; an operator gathers them into a draft and signs it; founders compare its fingerprint and run; the
+ * operator hands out invites; whoever has one joins. Files and standard output carry public data, except the
+ * invite, which is a secret and is written with mode 0600.
+ */
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { readNodeId } from '../authority/certification.ts';
+import { draftDigest } from '../authority/genesis.ts';
+import { readGrant, readInvite } from '../authority/invite.ts';
+import { OotoError } from '../base/errors.ts';
+import { hex, unhex } from '../base/hex.ts';
+import { readSignedDraft } from '../mesh/founding.ts';
+import { ROLES, type Role } from '../mesh/operations.ts';
+import { initialPolicy } from '../mesh/policy.ts';
+import { createNodeCrypto } from '../node.ts';
+import { coreFolder } from '../platform/node/core-file.ts';
+import { readFileLimited, readSecretFile, writeFileAtomically } from '../platform/node/files.ts';
+import { measureProgram } from './program.ts';
+import { startNode } from './running-node.ts';
+import {
+  createFounder,
+  createMember,
+  openOperator,
+  openOriginatorKey,
+  readMeshFiles,
+  signDraft,
+  writeInvite,
+} from './setting-up.ts';
+
+const INVITE_BYTES = 4 * 1024 * 1024;
+const keyText = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, '64 hexadecimal digits'));
+const founderSchema = v.strictObject({
+  schema: v.literal('ooto.founder/1'),
+  name: v.string(),
+  identityKey: keyText,
+  logKey: keyText,
+  witnessKey: keyText,
+  keyGenerationKey: keyText,
+  addresses: v.array(v.string()),
+});
+
+/** `ooto authority init`: a founder's folder; what is printed goes to the operator. */
+export async function initFounder(options: { folder: string; name: string; listen: string }) {
+  const { folder, name, listen } = options;
+  const founder = await createFounder(createNodeCrypto(), folder, { name, listen });
+  return {
+    schema: 'ooto.founder/1' as const,
+    name,
+    identityKey: hex(founder.identityKey),
+    logKey: hex(founder.logKey),
+    witnessKey: hex(founder.witnessKey),
+    keyGenerationKey: hex(founder.keyGenerationKey),
+    addresses: founder.addresses,
+  };
+}
+
+/** `ooto originator`: the key that signs workload definitions, made if need be. */
+export async function showOriginator({ folder }: { folder: string }) {
+  const key = await openOriginatorKey(createNodeCrypto(), folder);
+  return { schema: 'ooto.originator/1' as const, publicKey: hex(key.publicKey) };
+}
+
+/** `ooto init`: a signed genesis draft from the founders' public keys. */
+export async function initMesh(options: {
+  operator: string;
+  name: string;
+  threshold: string;
+  founder: readonly string[];
+  originator: readonly string[];
+  out: string;
+}) {
+  const crypto = createNodeCrypto();
+  const founders = await Promise.all(options.founder.map(readFounder));
+  const policy = initialPolicy({
+    manifests: [hex(measureProgram(crypto, coreFolder()).digest)],
+    originators: options.originator.map(readOriginator),
+  });
+  const threshold = Number(options.threshold);
+  const operator = await openOperator(crypto, options.operator);
+  const signed = signDraft(
+    { name: options.name, created: Date.now(), threshold, founders, policy },
+    operator,
+  );
+  await writeFileAtomically(options.out, signed);
+  const fingerprint = hex(draftDigest(crypto, readSignedDraft(crypto, signed).draft));
+  return {
+    schema: 'ooto.genesis-draft/1' as const,
+    file: options.out,
+    fingerprint,
+    founders: founders.length,
+    threshold,
+  };
+}
+
+/** `ooto invite`: lets one node join under one name. */
+export async function invite(options: {
+  operator: string;
+  authority: string;
+  role: string;
+  name: string;
+  out: string;
+}) {
+  const { operator, authority, role, name, out: file } = options;
+  if (!(ROLES as readonly string[]).includes(role) || role === 'authority')
+    throw new OotoError('OOTO_CLI_USAGE', 'caller', `no node can be invited as ${role}`, {
+      hint: `roles: ${ROLES.filter((each) => each !== 'authority').join(', ')}`,
+    });
+  const crypto = createNodeCrypto();
+  const mesh = await readMeshFiles(authority);
+  await writeInvite(crypto, await openOperator(crypto, operator), mesh, {
+    role: role as Role,
+    name,
+    file,
+    now: Date.now(),
+  });
+  return { schema: 'ooto.invite/1' as const, file, role, name };
+}
+
+/** `ooto join`: makes a node's folder, spends the invite and stores the certificate. */
+export async function joinMesh(
+  options: { folder: string; invite: string; listen: string },
+  signal: AbortSignal,
+) {
+  const content = await readSecretFile(options.invite, INVITE_BYTES);
+  const { role, name } = readNodeId(readGrant(readInvite(content).grant).id);
+  await createMember(options.folder, { role: role as Role, name, listen: options.listen });
+  await writeFileAtomically(join(options.folder, 'invite'), content);
+  const running = await startNode(options.folder, signal);
+  const { id, tier, mesh, certificate } = running.status;
+  await running.close();
+  return { schema: 'ooto.join/1' as const, id, tier, mesh, certificate };
+}
+
+async function readFounder(file: string) {
+  const text = new TextDecoder().decode(await readFileLimited(file, 64 * 1024));
+  let raw: unknown;
+  try {
+    raw = JSON.parse(text);
+  } catch (cause) {
+    throw new OotoError('OOTO_CLI_USAGE', 'caller', `${file} is not JSON`, { cause });
+  }
+  const result = v.safeParse(founderSchema, raw);
+  if (!result.success)
+    throw new OotoError(
+      'OOTO_CLI_USAGE',
+      'caller',
+      `${file}: ${v.getDotPath(result.issues[0]) ?? 'file'}: ${result.issues[0].message}`,
+      {
+        hint: 'it is what ooto authority init --json printed',
+      },
+    );
+  const { name, addresses, identityKey, logKey, witnessKey, keyGenerationKey } = result.output;
+  return {
+    name,
+    addresses,
+    identityKey: unhex(identityKey),
+    logKey: unhex(logKey),
+    witnessKey: unhex(witnessKey),
+    keyGenerationKey: unhex(keyGenerationKey),
+  };
+}
+
+function readOriginator(text: string): { name: string; publicKey: Uint8Array } {
+  const [name, key, ...rest] = text.split('=');
+  if (rest.length > 0 || !v.is(keyText, key))
+    throw new OotoError(
+      'OOTO_CLI_USAGE',
+      'caller',
+      'an originator is given as name=public key in hexadecimal',
+    );
+  return { name, publicKey: unhex(key) };
+}

@@ -1,0 +1,64 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as assert from '../support/assert.ts';
+import { suite } from '../support/suite.ts';
+
+const test = suite('integration/by-hand', { timeout: 100_000 });
+const folder = mkdtempSync(join(tmpdir(), 'ooto-by-hand-'));
+test.after(() => rmSync(folder, { recursive: true, force: true }));
+
+/** The commands of "A mesh by hand" in docs/operations.md, to the letter but for the ports. */
+function documented(): string {
+  const text = readFileSync('docs/operations.md', 'utf8');
+  const section = text.slice(text.indexOf('## A mesh by hand'));
+  return /```sh\n([\s\S]*?)```/.exec(section)![1];
+}
+
+async function freeBasePort(): Promise<number> {
+  for (;;) {
+    const base = 20_000 + 10 * Math.floor(Math.random() * 3_000);
+    const free = await Promise.all([1, 2, 3].map((i) => isFree(base + i)));
+    if (free.every(Boolean)) return base;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer().once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}
+
+test('the documented commands make a mesh, and a worker joins it', async () => {
+  const base = await freeBasePort();
+  const cli = join(process.cwd(), 'build', 'cli.js');
+  const ooto = join(folder, 'ooto');
+  writeFileSync(ooto, `#!/bin/sh\nexec "${process.execPath}" "${cli}" "$@"\n`, { mode: 0o755 });
+  const script = [
+    'set -e',
+    `PATH="${folder}:$PATH"`,
+    "trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT",
+    documented().replaceAll('127.0.0.1:470', `127.0.0.1:${Math.floor(base / 10)}`),
+    'until ooto status --folder w1 --json > w1.json; do sleep 1; done',
+    'cat w1.json',
+  ].join('\n');
+  const { stdout, stderr, code } = await bash(script);
+  assert.is(code, 0, stderr);
+  assert.match(stdout, /"schema": "ooto.join\/1"/);
+  assert.match(stdout, /spiffe:\/\/[0-9a-f]{64}\/worker\/w1/);
+  const status = JSON.parse(stdout.slice(stdout.lastIndexOf('{\n  "schema": "ooto.status/1"'))) as {
+    state: string;
+  };
+  assert.is(status.state, 'ready');
+});
+
+function bash(script: string): Promise<{ stdout: string; stderr: string; code: number | null }> {
+  const child = spawn('bash', ['-c', script], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  const output = { stdout: '', stderr: '' };
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
+  return new Promise((resolve) => child.on('close', (code) => resolve({ ...output, code })));
+}
