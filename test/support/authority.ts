@@ -62,9 +62,14 @@ export class AuthorityWorld {
   /** What the members have seen. */
   newestHead = 0;
 
+  /** Signs workload definitions, under the name `test`. */
+  readonly originator: Ed25519SigningKey;
+
   constructor(crypto: Crypto, { count = 3, threshold = 2 } = {}) {
     this.crypto = crypto;
-    const policy = initialPolicy({ manifests: [hex(MANIFEST)], originators: [] }) as unknown as CborValue;
+    this.originator = Ed25519SigningKey.generate(crypto);
+    const originators = [{ name: 'test', publicKey: this.originator.publicKey }];
+    const policy = initialPolicy({ manifests: [hex(MANIFEST)], originators }) as unknown as CborValue;
     this.mesh = foundMesh(crypto, { count, threshold, created: this.clock.now() - 1_000, policy });
     this.names = this.mesh.founders.map(({ name }) => name);
     for (const name of this.names) this.restart(name, new MemoryStore());
