@@ -2,8 +2,7 @@
  * Measures the crossovers of src/crypto/crossover.ts: for each family and size the core and the platform's
  * hardware in turns, warm; prints both and the smallest size from which the hardware stays ahead. The fastest of
  * many short rounds counts: on a shared machine it is the one that nobody disturbed.
- *   npx esbuild bench/crossover.ts --bundle --platform=node --format=esm --packages=external \
- *     --outfile=build/crossover.js && node build/crossover.js
+ *   npm run bench -- crossover
  */
 import { instantiateCore } from '../src/core/index.ts';
 import type { CROSSOVERS } from '../src/crypto/crossover.ts';

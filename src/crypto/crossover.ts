@@ -3,8 +3,7 @@
  * crossover the core is faster, because a call to the platform costs more than the work; from it on the
  * platform's instructions are. Regenerate with
  *
- *   npx esbuild bench/crossover.ts --bundle --platform=node --format=esm --packages=external \
- *     --outfile=build/crossover.js && node build/crossover.js
+ *   npm run bench -- crossover
  */
 import type { EngineName } from './crypto.ts';
 
