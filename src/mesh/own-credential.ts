@@ -34,6 +34,7 @@ export class OwnCredentials {
   readonly #noiseStatic: Uint8Array;
   #presentation: Presentation;
   #delegation: { encoded: Uint8Array; until: number } | undefined;
+  #signing: Promise<unknown> = Promise.resolve();
 
   private constructor(crypto: Crypto, clock: Clock, signer: Signer, presentation: Presentation) {
     this.#crypto = crypto;
@@ -67,16 +68,20 @@ export class OwnCredentials {
    * Presents something else from now on; a delegation for the same certificate stays in force, for another one a
    * new delegation is made first, so that the two always belong together. Returns whether one was made.
    */
-  async present(presentation: Presentation): Promise<boolean> {
-    const isSame = equal(presentation.subject, this.#presentation.subject);
-    if (!isSame) this.#delegation = await this.#delegate(presentation);
-    this.#presentation = presentation;
-    return !isSame;
+  present(presentation: Presentation): Promise<boolean> {
+    return this.#inTurn(async () => {
+      const isSame = equal(presentation.subject, this.#presentation.subject);
+      if (!isSame) this.#delegation = await this.#delegate(presentation);
+      this.#presentation = presentation;
+      return !isSame;
+    });
   }
 
   /** One signature of the identity key. Call at most every few minutes: a TPM is slow. */
-  async renewDelegation(): Promise<void> {
-    this.#delegation = await this.#delegate(this.#presentation);
+  renewDelegation(): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#delegation = await this.#delegate(this.#presentation);
+    });
   }
 
   async #delegate({
@@ -95,6 +100,13 @@ export class OwnCredentials {
     };
     const signature = await this.#signer.sign(delegationMessage(delegation));
     return { encoded: encodeDelegation(delegation, signature), until: delegation.notAfter };
+  }
+
+  /** One signature after the other: a slow one must not overtake what was presented since. */
+  #inTurn<T>(step: () => Promise<T>): Promise<T> {
+    const turn = this.#signing.then(step);
+    this.#signing = turn.catch(() => {});
+    return turn;
   }
 
   /** What a new channel presents. @throws OOTO_MESH_DELEGATION (local) when none is valid. */
