@@ -16,6 +16,10 @@ import { asOotoError, Session, type SessionHandlers } from './session.ts';
 
 const FIRST_BYTES_MS = 5_000;
 const MOST_SESSIONS = 4_096;
+/** Connections whose first bytes have not come yet. */
+const MOST_SILENT = 1_024;
+/** More than two nodes that dial each other at the same moment can need. */
+const MOST_SESSIONS_WITH_ONE = 16;
 /** A channel whose epoch is this late closes: 60 s and 30 s make 90 s. */
 const EPOCH_GRACE_MS = 30_000;
 
@@ -56,6 +60,8 @@ export class Peers {
   readonly #sessions = new Set<Session>();
   readonly #past = { epochs: 0, signedMessages: 0 };
   #listener: Listener | undefined;
+  #silent = 0;
+  #isClosed = false;
 
   constructor(options: PeersOptions) {
     this.#options = options;
@@ -88,13 +94,14 @@ export class Peers {
     expectedId: string | undefined,
     { signal }: { signal?: AbortSignal } = {},
   ): Promise<Session> {
-    const connection = await this.#options.transport.dial(address, signal ? { signal } : {});
     const context = this.#contextOf(meshId);
     const kind = context.own().kind;
     const accept: CredentialKind[] = kind === 'founder' ? ['founder'] : ['member'];
-    const session = this.#open(connection, context, 'initiator', { expectedId, accept });
+    const connection = await this.#options.transport.dial(address, signal ? { signal } : {});
+    const session = this.#openDialled(connection, context, { expectedId, accept });
     const abort = () => session.close(asOotoError(signal?.reason));
     signal?.addEventListener('abort', abort, { once: true });
+    if (signal?.aborted) abort();
     try {
       await session.ready();
       return session;
@@ -128,21 +135,30 @@ export class Peers {
     };
   }
 
+  /** Ends every session, with time for the peers to be told, then stops listening. */
   async close(): Promise<void> {
+    this.#isClosed = true;
+    const sessions = this.sessions;
+    for (const session of sessions) session.close();
+    await Promise.all(sessions.map((session) => session.closing));
     await this.#listener?.close();
-    for (const session of this.sessions) session.close();
   }
 
   async #acceptAll(listener: Listener): Promise<void> {
-    for await (const connection of listener.connections) void this.#accept(connection);
+    try {
+      for await (const connection of listener.connections) void this.#accept(connection);
+    } catch (error) {
+      this.#options.logger.log('error', 'no more connections are accepted', { error });
+    }
   }
 
   async #accept(connection: Connection): Promise<void> {
     const { clock, logger } = this.#options;
     try {
-      if (this.#sessions.size >= MOST_SESSIONS)
-        throw new OotoError('OOTO_MESH_BUSY', 'environment', `${MOST_SESSIONS} sessions are open`);
-      const preview = await previewMeshId(connection, clock, FIRST_BYTES_MS);
+      this.#requireRoom();
+      this.#silent++;
+      const preview = await previewMeshId(connection, clock, FIRST_BYTES_MS).finally(() => this.#silent--);
+      this.#requireRoom();
       const context = this.#contextOf(preview.meshId);
       this.#open(preview.connection, context, 'responder', { accept: context.accept });
     } catch (error) {
@@ -157,6 +173,25 @@ export class Peers {
       });
       connection.close();
     }
+  }
+
+  #openDialled(
+    connection: Connection,
+    context: MeshContext,
+    expectations: { expectedId: string | undefined; accept: readonly CredentialKind[] },
+  ): Session {
+    try {
+      return this.#open(connection, context, 'initiator', expectations);
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+  }
+
+  #requireRoom(): void {
+    if (this.#isClosed) throw new OotoError('OOTO_MESH_CLOSED', 'local', 'this node is being closed');
+    if (this.#sessions.size >= MOST_SESSIONS || this.#silent >= MOST_SILENT)
+      throw new OotoError('OOTO_MESH_BUSY', 'environment', 'too many connections are open');
   }
 
   #open(
@@ -178,16 +213,32 @@ export class Peers {
       ...expectations,
     });
     const ended = (session: Session, reason: OotoError) => this.#ended(session, reason);
+    const ready = (session: Session) => {
+      this.#limitSessionsWith(session);
+      handlers.ready(session);
+    };
     const session = new Session({
       meshId,
       connection,
       channel,
       clock,
       logger,
-      handlers: { ...handlers, ended },
+      handlers: { ...handlers, ready, ended },
     });
-    this.#sessions.add(session);
+    if (!session.ended) this.#sessions.add(session);
     return session;
+  }
+
+  /** A peer that opens one session after the other loses its oldest; a peer is known by its identity key. */
+  #limitSessionsWith({ peer, meshId }: Session): void {
+    const { identityKey } = peer.identity;
+    const isSamePeer = (other: Session) =>
+      other.peerId !== undefined &&
+      equal(other.meshId, meshId) &&
+      equal(other.peer.identity.identityKey.bytes, identityKey.bytes);
+    const same = this.sessions.filter(isSamePeer);
+    const busy = new OotoError('OOTO_MESH_BUSY', 'peer', 'the peer has opened newer sessions');
+    for (const session of same.slice(0, -MOST_SESSIONS_WITH_ONE)) session.close(busy);
   }
 
   #ended(session: Session, reason: OotoError): void {

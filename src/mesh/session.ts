@@ -59,6 +59,7 @@ export class Session {
   #ended = false;
   #requests = 0;
   #writing: Promise<void> = Promise.resolve();
+  #closing: Promise<void> = Promise.resolve();
   #cancelTimer = () => {};
 
   constructor(options: SessionOptions) {
@@ -97,7 +98,7 @@ export class Session {
     throw new OotoError('OOTO_MESH_UNATTESTED', 'caller', 'this session carries no attestation');
   }
 
-  /** The peer's id, once it has proven it. */
+  /** The peer's id: proven by its certificate or the genesis draft, but only claimed by a peer that enrols. */
   get peerId(): string | undefined {
     return this.#peer?.identity.id;
   }
@@ -108,9 +109,10 @@ export class Session {
     return { id: presented.id, credential: presented.credential, delegation };
   }
 
-  /** Whether requests can be sent to this peer now. */
+  /** Whether requests to this peer can be sent here now. Whoever enrols has only claimed its id: it is nobody yet. */
   isWith(meshId: Uint8Array, id: string): boolean {
-    return this.#isReady && !this.#ended && this.peerId === id && equal(this.meshId, meshId);
+    const hasProvenId = this.#peer !== undefined && this.#peer.identity.kind !== 'enrol';
+    return this.#isReady && !this.#ended && hasProvenId && this.peerId === id && equal(this.meshId, meshId);
   }
 
   get ended(): boolean {
@@ -148,10 +150,15 @@ export class Session {
   /** Once what was written has gone out, or the peer has had its time to take it. */
   #closeConnection(): void {
     const cancel = this.#clock.after(CLOSE_GRACE_MS, () => this.#connection.close());
-    void this.#writing.finally(() => {
+    this.#closing = this.#writing.finally(() => {
       cancel();
       this.#connection.close();
     });
+  }
+
+  /** Resolves once a session that was closed has let go of its connection. */
+  get closing(): Promise<void> {
+    return this.#closing;
   }
 
   async #readAll(): Promise<void> {

@@ -77,7 +77,7 @@ export class MemoryConnection implements Connection {
 }
 
 export class MemoryNetwork {
-  readonly #listeners = new Map<string, Queue<Connection>>();
+  readonly #listeners = new Map<string, { arriving: Queue<Connection>; accepted: Connection[] }>();
   readonly connections: MemoryConnection[] = [];
   /** Told of each new pair before anybody reads. */
   onConnection: (dialler: MemoryConnection, acceptor: MemoryConnection, address: string) => void = () => {};
@@ -96,19 +96,21 @@ export class MemoryNetwork {
     const [dialler, acceptor] = MemoryConnection.pair(from, address);
     this.connections.push(dialler);
     this.onConnection(dialler, acceptor, address);
-    listener.push(acceptor);
+    listener.accepted.push(acceptor);
+    listener.arriving.push(acceptor);
     return dialler;
   }
 
   #listen(address: string): Listener {
-    const connections = new Queue<Connection>();
-    this.#listeners.set(address, connections);
+    const listener = { arriving: new Queue<Connection>(), accepted: [] as Connection[] };
+    this.#listeners.set(address, listener);
     return {
       address,
-      connections,
+      connections: listener.arriving,
       close: async () => {
         this.#listeners.delete(address);
-        connections.end();
+        listener.arriving.end();
+        for (const connection of listener.accepted) connection.close();
       },
     };
   }
