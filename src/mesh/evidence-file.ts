@@ -29,7 +29,8 @@ import { parseNote, verifyCheckpoint, verifyExportedLog } from '../log/index.ts'
 import { verifyDefinition } from '../workload/definition.ts';
 import { readReceipt } from '../workload/receipt.ts';
 import { type MeshTrust, policyOf } from './identity.ts';
-import { encodeRecord, type JobResult, receiptsOrigin, verifyRecord } from './job.ts';
+import type { JobResult } from './job.ts';
+import { chunkRecordShape, encodeRecord, MOST_PARTIES, receiptsOrigin, verifyRecord } from './job-record.ts';
 import { judgeParty, type Party, partyShape } from './party.ts';
 import { originatorKey } from './workload-trust.ts';
 
@@ -181,7 +182,9 @@ function verifyReceiptsFile(
   const time = check('cosignatures', () =>
     cosignedAt(crypto, genesis, { definition, records, parties, note }),
   );
-  const judged = check('parties', () => judgeParties(crypto, { genesis, root }, parties, time));
+  const judged = check('parties', () =>
+    parties.map((party) => judgeParty(crypto, { genesis, root }, party, time)),
+  );
   check('receipts', () => {
     if (records.length !== definition.chunks.length)
       throw new OotoError('OOTO_WORKLOAD_RECEIPT', 'peer', 'not every chunk has a receipt');
@@ -244,26 +247,19 @@ function rootOf(crypto: Crypto, { meshId, groupKey }: GenesisRecord, certificate
   return root;
 }
 
-function judgeParties(
-  crypto: Crypto,
-  trust: { genesis: GenesisRecord; root: Root },
-  parties: readonly Party[],
-  time: number,
-): Map<string, ReturnType<typeof judgeParty>> {
-  return new Map(parties.map((party) => [party.id, judgeParty(crypto, trust, party, time)]));
-}
-
 function readRecords(encoded: Uint8Array) {
-  const record = object({ assignment: bytesBetween(1, 8 * 1024), receipt: bytesBetween(1, 8 * 1024) });
-  return list(record, { min: 0, max: MOST_CHUNKS })(decode(encoded, { maxBytes: MOST_BYTES }), 'receipts');
+  return list(object(chunkRecordShape), { max: MOST_CHUNKS })(
+    decode(encoded, { maxBytes: MOST_BYTES }),
+    'receipts',
+  );
 }
 
 function readParties(encoded: Uint8Array): Party[] {
-  const parties = list(object(partyShape), { min: 1, max: 4096 })(
+  const parties = list(object(partyShape), { min: 1, max: MOST_PARTIES })(
     decode(encoded, { maxBytes: MOST_BYTES }),
     'parties',
   );
-  if (new Set(parties.map(({ id }) => id)).size !== parties.length)
+  if (new Set(parties.map(({ delegation }) => hex(delegation))).size !== parties.length)
     throw new OotoError('OOTO_MESH_PARTY', 'peer', 'one party is listed twice');
   for (const { credential } of parties)
     if (readCredential(credential).head !== null)

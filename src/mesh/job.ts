@@ -8,59 +8,36 @@
 
 import { type LogProof, logProofs } from '../authority/credential.ts';
 import { OotoError } from '../base/errors.ts';
-import { hex } from '../base/hex.ts';
 import type { CborValue } from '../envelope/cbor.ts';
 import { encode } from '../envelope/cbor.ts';
-import { bytesBetween, fields, list, object, text } from '../envelope/fields.ts';
+import { text } from '../envelope/fields.ts';
 import type { SigningKey } from '../envelope/keys.ts';
 import { formatCheckpoint, formatNote, formatWitnessRequest, parseNoteSignature } from '../log/index.ts';
 import { signNote } from '../log/note.ts';
 import type { SandboxLimits } from '../ports.ts';
-import { verifyAssignment } from '../workload/assignment.ts';
-import {
-  chunkLength,
-  signDefinition,
-  type VerifiedDefinition,
-  verifyDefinition,
-} from '../workload/definition.ts';
-import { readReceipt, requireOutput, verifyReceipt } from '../workload/receipt.ts';
+import { signDefinition, type VerifiedDefinition, verifyDefinition } from '../workload/definition.ts';
+import { type ChunkFlow, ChunkRun } from './chunk-run.ts';
+import { type ChunkRecord, encodeRecord, receiptsOrigin } from './job-record.ts';
 import type { MeshNode } from './node.ts';
-import { judgeParty, type Party, partyShape } from './party.ts';
+import type { Party } from './party.ts';
 import type { Upkeep } from './upkeep.ts';
 
-const IN_FLIGHT = 4;
-const CHUNK_TIMEOUT_MS = 15 * 60_000;
-const OUTPUT_BYTES_MOST = 15 * 1024 * 1024;
+export type { JobInput } from './chunk-run.ts';
+
 export const LARGEST_CHUNK_BYTES = 4 * 1024 * 1024;
 const SMALLEST_CHUNK_BYTES = 64 * 1024;
 
-/** Random access to the input; the same bytes each time it is read. */
-export interface JobInput {
-  bytes: number;
-  read(offset: number, length: number): Promise<Uint8Array>;
-}
-
-export interface JobRequest {
+export interface JobRequest extends ChunkFlow {
   name: string;
   originator: { name: string; key: SigningKey };
   sequence: number;
   module: Uint8Array;
   arguments: readonly string[];
-  input: JobInput;
   limits: SandboxLimits;
   /** Milliseconds until the definition is void. */
   lifeMs: number;
   /** Told what the job has become, before anything runs. */
   defined(definition: VerifiedDefinition): void;
-  /** Takes the output of each chunk, one call at a time. */
-  take(index: number, output: Uint8Array): Promise<void>;
-  progress(done: number, total: number): void;
-  signal: AbortSignal;
-}
-
-export interface ChunkRecord {
-  assignment: Uint8Array;
-  receipt: Uint8Array;
 }
 
 export interface JobResult {
@@ -72,15 +49,7 @@ export interface JobResult {
   parties: Party[];
   /** The cosigned checkpoint over the receipts. */
   checkpoint: string;
-  nodes: string[];
 }
-
-const answerShape = {
-  output: bytesBetween(0, OUTPUT_BYTES_MOST),
-  receipt: bytesBetween(1, 8 * 1024),
-  assignment: bytesBetween(1, 8 * 1024),
-  node: text(2048),
-} as const;
 
 /** Runs a job on the mesh. @throws OOTO_WORKLOAD_*, OOTO_MESH_*, OOTO_AUTHORITY_* and others. */
 export async function runJob(node: MeshNode, upkeep: Upkeep, request: JobRequest): Promise<JobResult> {
@@ -90,12 +59,11 @@ export async function runJob(node: MeshNode, upkeep: Upkeep, request: JobRequest
   const [scheduler] = await upkeep.find('scheduler');
   const encodedProofs = encode(proofs as unknown as CborValue);
   const submission = { envelope: definition.envelope, proofs: encodedProofs, module: request.module };
-  await node.ask(scheduler, 'job.submit', submission, { signal: request.signal });
-  const { records, nodes } = await runChunks(node, scheduler, definition, request);
-  const parties = await finish(node, scheduler, definition);
-  verifyRecords(node, definition, records, parties);
+  const run = new ChunkRun(node, scheduler, definition, submission, request);
+  const records = await run.all();
+  const parties = await run.finish();
   const checkpoint = await cosignedCheckpoint(node, upkeep, definition, records);
-  return { definition, proofs, records, parties, checkpoint, nodes };
+  return { definition, proofs, records, parties, checkpoint };
 }
 
 /** Chunks small enough that every worker gets some, large enough to be worth the trip. */
@@ -156,95 +124,6 @@ async function logDefinition(
   return logProofs(proofs, 'definition proofs');
 }
 
-async function runChunks(
-  node: MeshNode,
-  scheduler: { id: string; addresses: readonly string[] },
-  definition: VerifiedDefinition,
-  { input, take, progress, signal }: JobRequest,
-): Promise<{ records: ChunkRecord[]; nodes: string[] }> {
-  const records: ChunkRecord[] = [];
-  const nodes: string[] = [];
-  let next = 0;
-  let done = 0;
-  let taking: Promise<void> = Promise.resolve();
-  const total = definition.chunks.length;
-  const runOne = async (index: number) => {
-    const bytes = await input.read(index * definition.input.chunkBytes, chunkLength(definition, index));
-    const body = { definition: definition.digest, index, bytes };
-    const answer = await node.ask(scheduler, 'job.chunk', body, { signal, timeoutMs: CHUNK_TIMEOUT_MS });
-    const { output, receipt, assignment, node: worker } = fields(answer, answerShape, 'job.chunk');
-    requireOutput(node.options.crypto, readReceipt(receipt).unverified, output);
-    records[index] = { assignment, receipt };
-    nodes[index] = worker;
-    taking = taking.then(() => take(index, output));
-    await taking;
-    progress(++done, total);
-  };
-  const lane = async () => {
-    while (next < total) await runOne(next++);
-  };
-  await Promise.all(Array.from({ length: Math.min(IN_FLIGHT, total) }, lane));
-  return { records, nodes };
-}
-
-async function finish(
-  node: MeshNode,
-  scheduler: { id: string; addresses: readonly string[] },
-  { digest }: VerifiedDefinition,
-): Promise<Party[]> {
-  const answer = await node.ask(scheduler, 'job.finish', { definition: digest });
-  const { parties } = fields(
-    answer,
-    { parties: list(object(partyShape), { min: 1, max: 4096 }) },
-    'job.finish',
-  );
-  const { presentation, delegation } = node.own;
-  return [{ id: presentation.id, credential: presentation.credential, delegation }, ...parties];
-}
-
-/** Every chunk was assigned by the scheduler and run by the worker it was assigned to, on the input defined. */
-export function verifyRecords(
-  node: MeshNode,
-  definition: VerifiedDefinition,
-  records: readonly ChunkRecord[],
-  parties: readonly Party[],
-): void {
-  const { crypto, clock } = node.options;
-  const judged = new Map(
-    parties.map((party) => [party.id, judgeParty(crypto, node.trust, party, clock.now())]),
-  );
-  for (const [chunk, record] of records.entries())
-    verifyRecord(crypto, node.trust.genesis.meshId, definition, record, chunk, judged);
-}
-
-/** @throws OOTO_WORKLOAD_*, OOTO_MESH_PARTY, OOTO_ENVELOPE_* (peer). */
-export function verifyRecord(
-  crypto: MeshNode['options']['crypto'],
-  meshId: Uint8Array,
-  definition: VerifiedDefinition,
-  { assignment, receipt }: ChunkRecord,
-  chunk: number,
-  parties: ReadonlyMap<string, { role: string; messageKey: Uint8Array }>,
-): void {
-  const keyOf = (id: string, role: string) => {
-    const party = parties.get(id);
-    if (party?.role !== role)
-      throw new OotoError('OOTO_MESH_PARTY', 'peer', `${id} is not shown to be a ${role}`);
-    return { algorithm: 'ed25519' as const, bytes: party.messageKey };
-  };
-  const assigned = verifyAssignment(crypto, assignment, (id) => keyOf(id, 'scheduler'));
-  if (hex(assigned.definition) !== hex(definition.digest) || assigned.chunk !== chunk)
-    throw new OotoError('OOTO_WORKLOAD_ASSIGNMENT', 'peer', 'the assignment is for something else');
-  verifyReceipt(crypto, receipt, keyOf(assigned.node, 'worker'), {
-    mesh: meshId,
-    node: assigned.node,
-    definition: definition.digest,
-    assignment: assigned.digest,
-    chunk,
-    input: definition.chunks[chunk],
-  });
-}
-
 /** The receipts as a log of this node's own, cosigned by every member that can be reached; t must. */
 async function cosignedCheckpoint(
   node: MeshNode,
@@ -275,13 +154,4 @@ async function cosignedCheckpoint(
       `${signatures.length} of ${draft.threshold} witnesses cosigned`,
     );
   return formatNote({ text: checkpoint, signatures: [own, ...signatures] });
-}
-
-/** One leaf of the log of receipts. */
-export function encodeRecord({ assignment, receipt }: ChunkRecord): Uint8Array {
-  return encode({ assignment, receipt });
-}
-
-export function receiptsOrigin(meshId: Uint8Array, holder: string, definition: Uint8Array): string {
-  return `${hex(meshId)}/${holder}/receipts/${hex(definition)}`;
 }

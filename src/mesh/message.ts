@@ -13,7 +13,8 @@ import { anything, bytesBetween, type Fields, fields, text, uint } from '../enve
 export const MOST_MESSAGE_BYTES = 16 * 1024 * 1024;
 const CODE = /^OOTO_[A-Z0-9_]{1,80}$/;
 /** Half a character, as cutting leaves it: no UTF-8 has it. */
-const LONE_SURROGATE = /\p{Surrogate}/gu;
+/** What no text of the encoding may hold: surrogates without their other half, and a byte order mark in front. */
+const UNENCODABLE = /\p{Cs}|^\uFEFF/gu;
 
 const shapes = {
   request: { id: uint(), operation: text(64), body: anything },
@@ -43,7 +44,7 @@ export function decodeMessage(bytes: Uint8Array): Message {
 /** The refusal that stands for `error`; what is not ours to tell becomes one code. */
 export function refusalOf(id: number, error: unknown): Message {
   if (error instanceof OotoError) {
-    const message = error.message.slice(0, 256).replace(LONE_SURROGATE, '\ufffd');
+    const message = error.message.slice(0, 256).replace(UNENCODABLE, '\ufffd');
     return { kind: 'refusal', id, code: error.code, message };
   }
   return { kind: 'refusal', id, code: 'OOTO_MESH_INTERNAL', message: 'the node could not answer' };

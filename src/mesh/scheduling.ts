@@ -118,18 +118,21 @@ export class Scheduling {
     return done;
   }
 
-  /** Ends a job, and shows who ran it: the credentials of the workers, and this node's own. */
+  get #ownParty(): { id: string; credential: Uint8Array; delegation: Uint8Array } {
+    const { presentation, delegation } = this.#node.own;
+    return { id: presentation.id, credential: presentation.credential, delegation };
+  }
+
+  /** Ends a job, and shows the newest credentials of this node and of the workers that are live. */
   async #finish(body: CborValue): Promise<CborValue> {
     const { definition } = fields(body, { definition: bytes(32) }, 'job.finish');
     const workers = this.#upkeep.membership.withRole('worker').flatMap(({ id }) => {
       const session = this.#node.peers.with(this.#node.trust.genesis.meshId, id);
       return session ? [{ ...session.party }] : [];
     });
-    const { own } = this.#node;
-    const { id, credential } = own.presentation;
     await this.#node.options.store.commit(this.#scheduler.close(definition));
     this.#modules.delete(hex(definition));
-    return { parties: [{ id, credential, delegation: own.delegation }, ...workers] };
+    return { parties: [this.#ownParty, ...workers] };
   }
 
   async #meetWorkers(): Promise<void> {
@@ -180,7 +183,8 @@ export class Scheduling {
       await store.commit(changes);
       this.receipts++;
       this.#held.delete(chunkKey(definition.digest, chunk));
-      held.resolve({ ...completion, assignment, node });
+      const worker = { ...liveSession(this.#node, node, 'worker').party };
+      held.resolve({ ...completion, assignment, scheduler: this.#ownParty, worker });
     } catch (error) {
       logger.log('warn', 'a chunk was not run', { peer: node, chunk, error });
       this.#failed(assigned, error);

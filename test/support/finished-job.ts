@@ -8,7 +8,8 @@ import {
   parseNoteSignature,
 } from '../../src/log/index.ts';
 import { signNote } from '../../src/log/note.ts';
-import { encodeRecord, type JobResult, receiptsOrigin } from '../../src/mesh/job.ts';
+import type { JobResult } from '../../src/mesh/job.ts';
+import { encodeRecord, receiptsOrigin } from '../../src/mesh/job-record.ts';
 import { OwnCredentials } from '../../src/mesh/own-credential.ts';
 import type { Party } from '../../src/mesh/party.ts';
 import { signAssignment } from '../../src/workload/assignment.ts';
@@ -44,12 +45,17 @@ export async function finishedJob(world: AuthorityWorld, count = 3): Promise<Job
   const proofs: LogProof[] = [];
   for (const duty of world.duties.values())
     proofs.push(await duty.logDefinition(definition.digest, definition.originator));
-  const records = definition.chunks.map((_, chunk) =>
-    runChunk(world, definition, chunk, scheduler, workers[chunk % workers.length]),
-  );
+  const records = definition.chunks.map((_, chunk) => {
+    const place = chunk % workers.length;
+    return {
+      ...runChunk(world, definition, chunk, scheduler, workers[place]),
+      scheduler: 1,
+      worker: 2 + place,
+    };
+  });
   const parties = [originator, scheduler, ...workers].map(({ party }) => party);
   const checkpoint = await cosign(world, originator, definition, records.map(encodeRecord));
-  return { definition, proofs, records, parties, checkpoint, nodes: workers.map(({ party }) => party.id) };
+  return { definition, proofs, records, parties, checkpoint };
 }
 
 function define({ crypto, clock, originator }: AuthorityWorld, count: number): VerifiedDefinition {
