@@ -1,7 +1,7 @@
 /**
  * Node processes that a command started itself (the demonstration, drills). What flows through here: a folder
  * becomes a child process running `ooto node run`, its readiness and figures are read from `status.json` in that
- * folder, and every child is ended when the command ends, however it ends.
+ * folder, and every child is ended when the command ends, however it ends: its standard input ends then too.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,7 +12,7 @@ import { OotoError } from '../base/errors.ts';
 import type { NodeStatus } from '../mesh/status.ts';
 
 const POLL_MS = 50;
-const STOP_GRACE_MS = 3_000;
+const STOP_GRACE_MS = 2_000;
 
 export class NodeProcess {
   readonly folder: string;
@@ -40,9 +40,9 @@ export class NodeProcess {
 
   start(): void {
     rmSync(join(this.folder, 'status.json'), { force: true });
-    this.#child = spawn(process.execPath, [this.program, 'node', 'run', '--folder', this.folder], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
+    const args = [this.program, 'node', 'run', '--folder', this.folder, '--attached'];
+    this.#child = spawn(process.execPath, args, { stdio: ['pipe', 'ignore', 'pipe'] });
+    this.#child.stdin?.on('error', () => {});
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.lastWords = (this.lastWords + text).slice(-4_000);
     });
@@ -66,9 +66,11 @@ export class NodeProcess {
     what: string,
     condition: (status: NodeStatus) => boolean,
     timeoutMs = 60_000,
+    signal?: AbortSignal,
   ): Promise<NodeStatus> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
+      signal?.throwIfAborted();
       const status = this.status();
       if (status && condition(status)) return status;
       if (!this.running) throw this.#failed(`ended before it was ${what}`);
@@ -83,9 +85,15 @@ export class NodeProcess {
   }
 
   async stop(): Promise<void> {
-    const patience = setTimeout(() => this.#child?.kill('SIGKILL'), STOP_GRACE_MS);
-    await this.#end('SIGTERM');
+    await this.end('SIGTERM');
+  }
+
+  /** Sends a signal and waits for the end, which is made one by force after `graceMs`; returns the exit code. */
+  async end(signal: NodeJS.Signals, graceMs = STOP_GRACE_MS): Promise<number | null> {
+    const patience = setTimeout(() => this.#child?.kill('SIGKILL'), graceMs);
+    await this.#end(signal);
     clearTimeout(patience);
+    return this.exitCode;
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {

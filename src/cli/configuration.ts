@@ -2,12 +2,13 @@
  * A node's folder and its `node.toml`. What flows through here: the file is read, checked field by field, and
  * becomes a `NodeConfiguration`; an unknown or misspelt field is refused by name. Secrets are never in it.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, stringify } from 'smol-toml';
 import * as v from 'valibot';
-import { OotoError } from '../base/errors.ts';
+import { isOotoError, OotoError } from '../base/errors.ts';
 import { ROLES } from '../mesh/operations.ts';
+import { parseAddress } from '../platform/node/address.ts';
 import { writeFileAtomically } from '../platform/node/files.ts';
 
 const MOST_BYTES = 64 * 1024;
@@ -15,7 +16,7 @@ const MOST_BYTES = 64 * 1024;
 const schema = v.strictObject({
   name: v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'lower-case letters, digits and dashes')),
   role: v.picklist(ROLES),
-  listen: v.pipe(v.string(), v.regex(/^[^\s]+:\d{1,5}$/, 'host:port')),
+  listen: v.pipe(v.string(), v.check(isAddress, 'host:port, for example 127.0.0.1:4710')),
   /** Milliseconds between epochs; 60000 unless a demonstration or a test shortens it. */
   epoch_ms: v.optional(v.pipe(v.number(), v.integer(), v.minValue(200), v.maxValue(60_000)), 60_000),
   /** Milliseconds between two exports of telemetry. */
@@ -56,10 +57,22 @@ export async function writeConfiguration(
   await writeFileAtomically(join(folder, 'node.toml'), new TextEncoder().encode(text));
 }
 
+function isAddress(text: string): boolean {
+  try {
+    parseAddress(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function readText(file: string): string {
   try {
-    return readFileSync(file, 'utf8');
+    if (statSync(file).size > MOST_BYTES) throw wrong(file, `larger than ${MOST_BYTES} bytes`);
+    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
   } catch (cause) {
+    if (isOotoError(cause)) throw cause;
+    if (cause instanceof TypeError) throw wrong(file, 'not UTF-8', cause);
     throw new OotoError('OOTO_CLI_CONFIGURATION', 'caller', `${file} cannot be read`, {
       cause,
       hint: 'ooto init makes a node folder',
@@ -68,5 +81,8 @@ function readText(file: string): string {
 }
 
 function wrong(file: string, what: string, cause?: unknown): OotoError {
-  return new OotoError('OOTO_CLI_CONFIGURATION', 'caller', `${file}: ${what}`, { cause });
+  return new OotoError('OOTO_CLI_CONFIGURATION', 'caller', `${file}: ${what}`, {
+    cause,
+    hint: 'docs/operations.md says what node.toml may hold',
+  });
 }

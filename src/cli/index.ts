@@ -18,7 +18,7 @@ const program = new Command('ooto')
   .description('the cryptographic substrate of a distributed compute mesh')
   .version(VERSION)
   .exitOverride()
-  .configureOutput({ writeErr: (text) => process.stderr.write(text) });
+  .configureOutput({ outputError: () => {} });
 
 command('demo', 'start a mesh of processes on this machine and count the words of a text')
   .option('--once', 'stop when the job is done')
@@ -104,10 +104,16 @@ command('join', 'join the mesh of an invite')
 const node = program.command('node').description('run a node');
 describeOutput(node.command('run').description('run the node of a folder until it is told to stop'))
   .requiredOption('--folder <folder>', "the node's folder")
+  .option('--attached', 'stop when standard input ends')
   .action(
-    action(async ({ folder }: { folder: string }, { signal }) => {
+    action(async ({ folder, attached }: { folder: string; attached?: boolean }, { signal }) => {
       const { runNode } = await import('./running-node.ts');
-      await runNode(folder, signal);
+      const ended = attached ? endOfInput() : undefined;
+      try {
+        await runNode(folder, ended ? AbortSignal.any([signal, ended]) : signal);
+      } finally {
+        process.stdin.destroy();
+      }
     }),
   );
 
@@ -147,6 +153,19 @@ command('attack', 'attack nodes of a mesh and see that they refuse; for demonstr
     }),
   );
 
+command('doctor', 'examine this machine, and the folder of a node')
+  .option('--folder <folder>', "the node's folder")
+  .action(
+    action(async ({ folder }: { folder?: string }, { terminal }) => {
+      const { examine } = await import('./doctor.ts');
+      const report = await examine(folder);
+      terminal.result(report, () =>
+        report.checks.map(({ name, ok, found }) => `${ok ? 'ok  ' : 'FAIL'} ${name}: ${found}`).join('\n'),
+      );
+      if (!report.healthy) verdict = EXIT.failure;
+    }),
+  );
+
 command('status', 'show how the node of a folder is')
   .requiredOption('--folder <folder>', "the node's folder")
   .action(
@@ -160,6 +179,8 @@ command('status', 'show how the node of a folder is')
     }),
   );
 
+/** What a command that ran to its end says by its exit code. */
+let verdict: number = EXIT.ok;
 process.exitCode = await main();
 
 function command(name: string, description: string): Command {
@@ -182,12 +203,28 @@ function action<T>(run: (options: T, context: Parameters<Run>[1]) => Promise<unk
   };
 }
 
+/** Fires when whoever holds the other end of standard input has ended, however it ended. */
+function endOfInput(): AbortSignal {
+  const stop = new AbortController();
+  const end = () => stop.abort(new OotoError('OOTO_CLI_INTERRUPTED', 'caller', 'standard input ended'));
+  process.stdin.on('end', end).on('error', end).resume();
+  return stop.signal;
+}
+
 async function main(): Promise<number> {
   try {
     await program.parseAsync(process.argv);
-    return EXIT.ok;
+    return verdict;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    return new Terminal().failure(error);
+    if (!(error instanceof CommanderError)) return new Terminal().failure(error);
+    if (error.exitCode === 0) return EXIT.ok;
+    // A command group without a command has shown its help already.
+    return error.code === 'commander.help' ? EXIT.usage : new Terminal().failure(usageError(error));
   }
+}
+
+function usageError({ message }: CommanderError): OotoError {
+  return new OotoError('OOTO_CLI_USAGE', 'caller', message.replace(/^error: /, ''), {
+    hint: 'ooto --help lists the commands, ooto <command> --help their options',
+  });
 }

@@ -42,8 +42,8 @@ const MACHINE: NodePorts = { clock: nodeClock(), transport: tcpTransport(), open
 
 /** Opens the folder of a node; the caller closes it with {@link closeNode}. */
 export async function openNode(folder: string, ports = MACHINE): Promise<OpenNode> {
-  await makePrivateFolder(folder);
   const configuration = readConfiguration(folder);
+  await makePrivateFolder(folder);
   const crypto = createNodeCrypto();
   const { name, role, log_level: level, epoch_ms: epochMs } = configuration;
   const logger = nodeLogger({ file: join(folder, 'node.log'), level, fields: { node: `${role}/${name}` } });

@@ -6,11 +6,12 @@ import { setMaxListeners } from 'node:events';
 import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ValidCredential } from '../authority/credential.ts';
-import { readInvite } from '../authority/invite.ts';
-import { OotoError } from '../base/errors.ts';
+import { type Invite, readInvite } from '../authority/invite.ts';
+import { isOotoError, OotoError } from '../base/errors.ts';
 import { hex } from '../base/hex.ts';
+import type { Crypto } from '../crypto/crypto.ts';
 import { AuthorityNode } from '../mesh/authority-node.ts';
-import { readSignedDraft } from '../mesh/founding.ts';
+import { readSignedDraft, type SignedDraft } from '../mesh/founding.ts';
 import { join as joinMesh, present, storedCredential } from '../mesh/joining.ts';
 import type { NodeStatus } from '../mesh/status.ts';
 import { Upkeep } from '../mesh/upkeep.ts';
@@ -118,9 +119,13 @@ async function start(open: OpenNode, outer: AbortSignal, life: AbortController):
   return new RunningNode({ open, address, upkeep, authority, service, joinMs, life });
 }
 
-/** Runs the node in `folder` until the signal. */
+/** Runs the node in `folder` until the signal, which may come before it is ready. */
 export async function runNode(folder: string, signal: AbortSignal, ports?: NodePorts): Promise<void> {
-  const running = await startNode(folder, signal, ports);
+  const running = await startNode(folder, signal, ports).catch((error) => {
+    if (signal.aborted) return undefined;
+    throw error;
+  });
+  if (!running) return;
   void running.upkeep.run();
   while (!signal.aborted) {
     const text = JSON.stringify(running.status, undefined, 2);
@@ -132,7 +137,7 @@ export async function runNode(folder: string, signal: AbortSignal, ports?: NodeP
 
 async function startAuthority(open: OpenNode, signal: AbortSignal): Promise<AuthorityNode> {
   const { folder, crypto, node, configuration } = open;
-  const signed = readSignedDraft(crypto, await readFileLimited(join(folder, 'genesis.draft')));
+  const signed = await readDraftFile(crypto, join(folder, 'genesis.draft'));
   const authority = new AuthorityNode(node, await authorityKeys(crypto, folder), signed, signal);
   await authority.start(configuration.certificate_ms);
   await writeFileAtomically(join(folder, 'genesis.record'), node.trust.genesis.encoded);
@@ -140,25 +145,70 @@ async function startAuthority(open: OpenNode, signal: AbortSignal): Promise<Auth
   return authority;
 }
 
+async function readDraftFile(crypto: Crypto, file: string): Promise<SignedDraft> {
+  const bytes = await readFileLimited(file);
+  try {
+    return readSignedDraft(crypto, bytes);
+  } catch (cause) {
+    throw new OotoError('OOTO_CLI_DRAFT', 'caller', `${file} is no genesis draft that its operators signed`, {
+      cause,
+      hint: 'get it again from the operators, and compare its fingerprint',
+    });
+  }
+}
+
 /** With the certificate in the store, or by the invite, which is spent and removed. */
 async function becomeMember(open: OpenNode, signal: AbortSignal): Promise<ValidCredential> {
   const { folder, node, configuration } = open;
   const stored = storedCredential(node);
+  const file = join(folder, 'invite');
   if (stored) {
+    requireOwn(open, stored);
     await present(node, stored);
+    await unlink(file).catch(() => {});
     return stored;
   }
-  const file = join(folder, 'invite');
-  const invite = readInvite(await readSecretFile(file, INVITE_BYTES));
+  const invite = readInviteFile(file, await readSecretFile(file, INVITE_BYTES).catch(explainMissing));
   const credential = await joinMesh(node, invite, configuration.certificate_ms, signal);
   await unlink(file);
   return credential;
 }
 
-function storedOrThrow({ node, folder }: OpenNode): ValidCredential {
-  const stored = storedCredential(node);
-  if (!stored) throw new OotoError('OOTO_CLI_NODE', 'local', `the node in ${folder} has no certificate`);
+function storedOrThrow(open: OpenNode): ValidCredential {
+  const stored = storedCredential(open.node);
+  if (!stored) throw new OotoError('OOTO_CLI_NODE', 'local', `the node in ${open.folder} has no certificate`);
+  requireOwn(open, stored);
   return stored;
+}
+
+/** A folder keeps the role and name it joined with: its certificate is for no other. */
+function requireOwn({ folder, configuration }: OpenNode, { role, name }: ValidCredential): void {
+  if (role === configuration.role && name === configuration.name) return;
+  throw new OotoError(
+    'OOTO_CLI_CONFIGURATION',
+    'caller',
+    `${join(folder, 'node.toml')} says ${configuration.role}/${configuration.name}, the certificate ${role}/${name}`,
+    { hint: 'put role and name back, or make a new folder for another node' },
+  );
+}
+
+function readInviteFile(file: string, bytes: Uint8Array): Invite {
+  try {
+    return readInvite(bytes);
+  } catch (cause) {
+    throw new OotoError('OOTO_CLI_INVITE', 'caller', `${file} is no invite, or was damaged on its way`, {
+      cause,
+      hint: 'copy it again, or ask an operator for a new one',
+    });
+  }
+}
+
+function explainMissing(error: unknown): never {
+  if (!isOotoError(error) || error.code !== 'OOTO_FILES_MISSING') throw error;
+  throw new OotoError('OOTO_CLI_INVITE', 'caller', `${error.message}, and no valid certificate`, {
+    cause: error,
+    hint: 'a node joins, or comes back after its certificate has expired, by an invite of an operator',
+  });
 }
 
 function sleepUntil(ms: number, signal: AbortSignal): Promise<void> {

@@ -12,10 +12,22 @@ export async function readStatus(folder: string): Promise<NodeStatus> {
     throw new OotoError('OOTO_CLI_UNAVAILABLE', 'environment', `no node has run in ${folder}`, {
       hint: `ooto node run --folder ${folder}`,
     });
-  const status = JSON.parse(content) as NodeStatus;
+  const status = parse(file, content);
   if (isAlive(status.pid)) return status;
   throw new OotoError('OOTO_CLI_UNAVAILABLE', 'environment', `the node of ${folder} is not running`, {
     hint: `ooto node run --folder ${folder}`,
+  });
+}
+
+function parse(file: string, content: string): NodeStatus {
+  try {
+    const status = JSON.parse(content) as NodeStatus | null;
+    if (status?.schema === 'ooto.status/1' && Number.isInteger(status.pid) && status.pid > 0) return status;
+  } catch {
+    // Said below, with the other ways of being no status.
+  }
+  throw new OotoError('OOTO_CLI_STATUS', 'environment', `${file} is not what a node writes`, {
+    hint: 'start the node of this folder again',
   });
 }
 

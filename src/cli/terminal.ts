@@ -2,7 +2,7 @@
  * How the command line speaks. Data goes to stdout and nothing else does; talk goes to stderr, lower case,
  * prefixed `ooto:`, no full stop. Progress is drawn only on a terminal and never with --json or --quiet.
  */
-import { isOotoError } from '../base/errors.ts';
+import { isOotoError, OotoError } from '../base/errors.ts';
 
 export interface TerminalOptions {
   json?: boolean;
@@ -19,6 +19,15 @@ export const EXIT = {
   unreachable: 5,
   interrupted: 130,
 } as const;
+
+const NOT_AUTHORISED = [
+  'OOTO_POLICY_DENIED',
+  'OOTO_MESH_ANONYMOUS',
+  'OOTO_AUTHORITY_INVITE',
+  'OOTO_AUTHORITY_INVITE_EXPIRED',
+  'OOTO_AUTHORITY_INVITE_USED',
+];
+const UNREACHABLE = ['OOTO_TRANSPORT_UNREACHABLE', 'OOTO_TRANSPORT_CLOSED'];
 
 export class Terminal {
   readonly #json: boolean;
@@ -65,13 +74,9 @@ export class Terminal {
   /** Says what went wrong, whose fault it is and what to do; returns the exit code. */
   failure(error: unknown): number {
     this.#endBar();
-    const lines = isOotoError(error)
-      ? [
-          `${error.message} (${error.code}, fault: ${error.fault})`,
-          ...(error.hint ? [`hint: ${error.hint}`] : []),
-        ]
-      : [error instanceof Error ? error.message : String(error)];
-    for (const line of lines) process.stderr.write(`ooto: ${line}\n`);
+    const known = isOotoError(error) ? error : unexpected(error);
+    process.stderr.write(`ooto: ${known.message} (${known.code}, fault: ${known.fault})\n`);
+    process.stderr.write(`ooto: hint: ${known.hint ?? hintFor(known)}\n`);
     if (process.env.NODE_DEBUG?.includes('ooto') && error instanceof Error)
       process.stderr.write(`${error.stack}\n`);
     return exitCode(error);
@@ -82,9 +87,29 @@ export class Terminal {
 export function exitCode(error: unknown): number {
   if (!isOotoError(error)) return EXIT.failure;
   if (error.code === 'OOTO_CLI_USAGE') return EXIT.usage;
+  if (error.code === 'OOTO_CLI_INTERRUPTED') return EXIT.interrupted;
   if (error.code.startsWith('OOTO_VERIFY_')) return EXIT.verification;
-  if (error.code === 'OOTO_POLICY_DENIED' || error.code === 'OOTO_MESH_ANONYMOUS') return EXIT.notAuthorised;
-  if (error.code.startsWith('OOTO_TRANSPORT_') || error.code.endsWith('_UNAVAILABLE'))
-    return EXIT.unreachable;
+  if (NOT_AUTHORISED.includes(error.code)) return EXIT.notAuthorised;
+  if (UNREACHABLE.includes(error.code) || error.code.endsWith('_UNAVAILABLE')) return EXIT.unreachable;
   return EXIT.failure;
+}
+
+/** What to do where the error itself does not say. */
+function hintFor(error: OotoError): string {
+  if (exitCode(error) === EXIT.verification)
+    return 'do not rely on this file; get it again from where it was made';
+  const { fault } = error;
+  if (fault === 'caller') return 'ooto <command> --help says what it takes';
+  if (fault === 'peer') return 'the other side is at fault; its log and that of this node say more';
+  if (fault === 'environment')
+    return 'look at disk, network and permissions of this machine; ooto doctor helps';
+  return 'the log of the node says more';
+}
+
+function unexpected(error: unknown): OotoError {
+  const message = error instanceof Error ? error.message : String(error);
+  return new OotoError('OOTO_CLI_UNEXPECTED', 'local', message, {
+    cause: error,
+    hint: 'this is a fault of the program; NODE_DEBUG=ooto shows where',
+  });
 }

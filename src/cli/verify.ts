@@ -36,7 +36,9 @@ function readText(bytes: Uint8Array): string {
 
 function readMeshId(text: string): Uint8Array {
   if (/^[0-9a-f]{64}$/.test(text)) return unhex(text);
-  throw new OotoError('OOTO_CLI_USAGE', 'caller', 'a mesh id is 64 lower-case hexadecimal digits');
+  throw new OotoError('OOTO_CLI_USAGE', 'caller', 'a mesh id is 64 lower-case hexadecimal digits', {
+    hint: 'ooto status shows the id of the mesh that a node is in',
+  });
 }
 
 /** The only mesh in `known_meshes` (`<mesh id> <name>` a line), which lies in the configuration folder. */

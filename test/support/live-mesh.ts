@@ -2,7 +2,7 @@
  * A mesh of real processes, as small as a test wants it: three founders, and whoever is invited. Each node is a
  * process of the built command line with a folder of its own; all of them end with the test.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { hex } from '../../src/base/hex.ts';
@@ -111,6 +111,13 @@ export class LiveMesh {
   async ready(...names: readonly string[]): Promise<NodeStatus[]> {
     return Promise.all(
       names.map((name) => this.process(name).until('ready', ({ state }) => state === 'ready', READY_MS)),
+    );
+  }
+
+  hasLogged(name: string, message: string): boolean {
+    return (
+      existsSync(join(this.folderOf(name), 'node.log')) &&
+      this.logOf(name).some((line) => line.message === message)
     );
   }
 

@@ -15,7 +15,7 @@ import type { Terminal } from '../terminal.ts';
 import { attackMesh } from './attacks.ts';
 import { writeDemoFiles } from './files.ts';
 import { AUTHORITIES, DemoMesh, ORIGINATOR_KEY_NAME, THRESHOLD } from './mesh.ts';
-import { runStatistics, type StatisticsJob } from './statistics.ts';
+import { requireInput, runStatistics, type StatisticsJob } from './statistics.ts';
 
 export const DEMO_EPOCH_MS = 2_000;
 export const DEMO_TELEMETRY_MS = 500;
@@ -39,6 +39,8 @@ export async function demo({
   terminal,
   signal,
 }: DemoOptions): Promise<object & { schema: string }> {
+  const file = input ?? defaultInput();
+  await requireInput(file);
   const stop = new AbortController();
   const mesh = new DemoMesh({
     folder: folder ?? (await mkdtemp(join(tmpdir(), 'ooto-demo-'))),
@@ -52,9 +54,9 @@ export async function demo({
     await mesh.start();
     terminal.say('the workers count the words of the input');
     const job = await runStatistics(mesh.originator, {
-      file: input ?? defaultInput(),
+      file,
       originator: { name: ORIGINATOR_KEY_NAME, key: mesh.originatorKey },
-      sequence: 1,
+      sequence: Date.now(),
       terminal,
       signal,
     });
@@ -65,7 +67,12 @@ export async function demo({
       terminal.result(report, () => summary(report));
       await serveStatus(mesh, terminal, signal);
     }
+    signal.throwIfAborted();
     return report;
+  } catch (error) {
+    // Once it is interrupted, whatever fails fails because of that.
+    signal.throwIfAborted();
+    throw error;
   } finally {
     stop.abort();
     await mesh.stop();

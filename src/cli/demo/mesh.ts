@@ -3,15 +3,19 @@
  * three founders and the draft; three authority processes that found the mesh; invites for a scheduler, two
  * workers, a collector and the originator; their processes; and the originator itself, in this process.
  */
+import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { readDraft } from '../../authority/genesis.ts';
+import { OotoError } from '../../base/errors.ts';
 import { hex } from '../../base/hex.ts';
 import type { Crypto } from '../../crypto/crypto.ts';
+import { readSignedDraft } from '../../mesh/founding.ts';
 import type { Role } from '../../mesh/operations.ts';
-import { initialPolicy } from '../../mesh/policy.ts';
+import { initialPolicy, readPolicy } from '../../mesh/policy.ts';
 import { createNodeCrypto } from '../../node.ts';
 import { coreFolder } from '../../platform/node/core-file.ts';
-import { makePrivateFolder, writeFileAtomically } from '../../platform/node/files.ts';
+import { makePrivateFolder, readFileLimited, writeFileAtomically } from '../../platform/node/files.ts';
 import type { SoftwareKey } from '../../platform/node/signer.ts';
 import { NodeProcess } from '../children.ts';
 import type { NodeConfiguration } from '../configuration.ts';
@@ -41,6 +45,7 @@ export const ORIGINATOR = 'originator-1';
 /** The name under which policy lists the originator's key. */
 export const ORIGINATOR_KEY_NAME = 'demo';
 const READY_MS = 120_000;
+const DRAFT = 'genesis.draft';
 
 export interface DemoMeshOptions {
   folder: string;
@@ -110,13 +115,41 @@ export class DemoMesh {
   }
 
   async stop(): Promise<void> {
-    await this.#originator?.close();
-    await Promise.all([...this.processes.values()].map((child) => child.stop()));
+    await Promise.all([
+      this.#originator?.close(),
+      ...[...this.processes.values()].map((child) => child.stop()),
+    ]);
   }
 
+  /** A folder that holds a mesh already is started again. */
   async #found(): Promise<void> {
-    const { terminal, epochMs: epoch_ms, telemetryMs: telemetry_ms } = this.options;
-    terminal.say('three founders make the mesh together');
+    const { terminal } = this.options;
+    if (AUTHORITIES.every((name) => existsSync(join(this.folderOf(name), DRAFT)))) {
+      terminal.say('the mesh of this folder starts again');
+      await this.#requireThisProgram();
+    } else {
+      terminal.say('three founders make the mesh together');
+      await this.#draft();
+    }
+    await this.#startAll(AUTHORITIES);
+  }
+
+  /** Policy names the program that nodes may run: a mesh made by another build of it would refuse this one. */
+  async #requireThisProgram(): Promise<void> {
+    const encoded = await readFileLimited(join(this.folderOf(AUTHORITIES[0]), DRAFT));
+    const { manifests } = readPolicy(readDraft(readSignedDraft(this.crypto, encoded).draft).policy, 'policy');
+    const own = measureProgram(this.crypto, coreFolder()).digest;
+    if (manifests.includes(hex(own))) return;
+    throw new OotoError(
+      'OOTO_CLI_FOLDER',
+      'caller',
+      `the mesh in ${this.options.folder} was made by another build of this program`,
+      { hint: 'give another --folder, or remove this one' },
+    );
+  }
+
+  async #draft(): Promise<void> {
+    const { epochMs: epoch_ms, telemetryMs: telemetry_ms } = this.options;
     const founders = [];
     for (const name of AUTHORITIES) {
       const listen = `127.0.0.1:${await freePort()}`;
@@ -132,9 +165,7 @@ export class DemoMesh {
       { name: 'demo', created: Date.now(), threshold: THRESHOLD, founders, policy },
       required(this.#operator),
     );
-    for (const name of AUTHORITIES)
-      await writeFileAtomically(join(this.folderOf(name), 'genesis.draft'), draft);
-    await this.#startAll(AUTHORITIES);
+    for (const name of AUTHORITIES) await writeFileAtomically(join(this.folderOf(name), DRAFT), draft);
   }
 
   async #inviteMembers(): Promise<void> {
@@ -152,7 +183,12 @@ export class DemoMesh {
     let ready = 0;
     await Promise.all(
       names.map(async (name) => {
-        await this.process(name).until('ready', (status) => status.state === 'ready', READY_MS);
+        await this.process(name).until(
+          'ready',
+          (status) => status.state === 'ready',
+          READY_MS,
+          this.options.signal,
+        );
         this.options.terminal.progress('nodes ready', ++ready, names.length);
       }),
     );

@@ -4,10 +4,12 @@
  * space on disk, so that memory does not grow with the file.
  */
 import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OotoError } from '../../base/errors.ts';
-import { type JobInput, type JobResult, runJob } from '../../mesh/job.ts';
+import type { JobInput } from '../../mesh/chunk-run.ts';
+import { type JobResult, runJob } from '../../mesh/job.ts';
 import { coreFolder } from '../../platform/node/core-file.ts';
 import type { SoftwareKey } from '../../platform/node/signer.ts';
 import { openSpool } from '../../platform/node/spool.ts';
@@ -70,17 +72,35 @@ export async function runStatistics(
   }
 }
 
+/** @throws OOTO_CLI_INPUT (caller) unless the file can be the input of a job. */
+export async function requireInput(path: string): Promise<void> {
+  await (await openInput(path)).close();
+}
+
 async function openInput(path: string): Promise<FileHandle> {
   let file: FileHandle;
   try {
-    file = await open(path, 'r');
+    // A pipe without a writer would wait for one.
+    file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   } catch (cause) {
-    throw new OotoError('OOTO_CLI_INPUT', 'caller', `${path} cannot be read`, { cause });
+    const { code } = cause as NodeJS.ErrnoException;
+    throw refuse(code === 'ENOENT' ? `there is no file ${path}` : `${path} cannot be read: ${code}`, cause);
   }
   const status = await file.stat();
   if (status.isFile() && status.size <= LARGEST_INPUT_BYTES) return file;
   await file.close();
-  throw new OotoError('OOTO_CLI_INPUT', 'caller', `${path} is not a regular file of at most 1 GiB`);
+  throw refuse(
+    status.isFile()
+      ? `${path} has ${status.size} bytes`
+      : `${path} is ${status.isDirectory() ? 'a folder' : 'no file'}`,
+  );
+}
+
+function refuse(what: string, cause?: unknown): OotoError {
+  return new OotoError('OOTO_CLI_INPUT', 'caller', what, {
+    cause,
+    hint: 'the input is a regular file of at most 1 GiB that you may read',
+  });
 }
 
 function fileInput(file: FileHandle, bytes: number, path: string): JobInput {

@@ -141,7 +141,10 @@ async function withFile<T>(path: string, flags: number, use: (file: FileHandle) 
   } catch (cause) {
     if (cause instanceof OotoError) throw cause;
     if (errorCode(cause) === 'ENOENT')
-      throw new OotoError('OOTO_FILES_MISSING', 'caller', `there is no file ${path}`, { cause });
+      throw new OotoError('OOTO_FILES_MISSING', 'caller', `there is no file ${path}`, {
+        cause,
+        hint: 'is the path right?',
+      });
     throw systemError('OOTO_FILES_READ', `cannot read ${path}`, cause);
   }
 }
@@ -149,7 +152,9 @@ async function withFile<T>(path: string, flags: number, use: (file: FileHandle) 
 async function readWhole(file: FileHandle, path: string, maxBytes: number): Promise<Uint8Array> {
   const status = await file.stat();
   if (!status.isFile())
-    throw new OotoError('OOTO_FILES_READ', 'environment', `${path} is not a regular file`);
+    throw new OotoError('OOTO_FILES_READ', 'environment', `${path} is not a regular file`, {
+      hint: 'give a file, no folder and no device',
+    });
   const bytes = new Uint8Array(Math.min(status.size, maxBytes) + 1);
   let length = 0;
   while (length < bytes.length) {
@@ -158,5 +163,7 @@ async function readWhole(file: FileHandle, path: string, maxBytes: number): Prom
     length += bytesRead;
   }
   if (length <= maxBytes) return readWhole(file, path, maxBytes);
-  throw new OotoError('OOTO_FILES_SIZE', 'caller', `${path} is longer than ${maxBytes} bytes`);
+  throw new OotoError('OOTO_FILES_SIZE', 'caller', `${path} is longer than ${maxBytes} bytes`, {
+    hint: 'it is not the file that is meant',
+  });
 }
