@@ -41,7 +41,9 @@ process.exitCode = totals.failed > 0 ? 1 : 0;
 
 function hasLongTests() {
   const folder = join('test', 'long');
-  return existsSync(folder) && readdirSync(folder, { recursive: true }).some((name) => name.endsWith('.test.ts'));
+  return (
+    existsSync(folder) && readdirSync(folder, { recursive: true }).some((name) => name.endsWith('.test.ts'))
+  );
 }
 
 /** Builds and tests with one Node, found first by whatever the tests start. */
