@@ -121,12 +121,12 @@ export class LiveMesh {
     );
   }
 
-  /** What the node's own log says, line by line. */
+  /** What the node's own log says, line by line; a line that is being written is not one yet. */
   logOf(name: string): { level: string; message: string; [field: string]: unknown }[] {
     const text = readFileSync(join(this.folderOf(name), 'node.log'), 'utf8');
     return text
-      .trimEnd()
       .split('\n')
+      .slice(0, -1)
       .map((line) => JSON.parse(line));
   }
 
