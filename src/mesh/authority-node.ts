@@ -34,7 +34,7 @@ import { type KnownPeer, policyOf, readTrust } from './identity.ts';
 import { type AskMember, Issuing } from './issuing.ts';
 import { newRequest, obtain, present, storedCredential } from './joining.ts';
 import type { MeshNode } from './node.ts';
-import { OwnCredentials } from './own-credential.ts';
+import { DELEGATION_LIFE_MS, OwnCredentials } from './own-credential.ts';
 import { pause } from './patience.ts';
 import { readPolicy } from './policy.ts';
 import { Registrar } from './registrar.ts';
@@ -99,6 +99,7 @@ export class AuthorityNode {
       notAfter: clock.now() + FOUNDER_LIFE_MS,
     };
     const own = await OwnCredentials.create({ crypto, clock, signer }, presentation);
+    void this.#keepDelegated(own);
     const policy = readPolicy(draft.policy, 'policy');
     this.node.attestAsFounder({ digest: this.#digest, policy, own });
     const verifier = founderVerifier(draft, this.#digest);
@@ -118,6 +119,19 @@ export class AuthorityNode {
     for (const operation of ['genesis.key-generation', 'genesis.certify'] as const)
       this.node.handle(operation, (peer, body) => founding.answer(peer.name, operation, body));
     return founding;
+  }
+
+  /** Founders may come hours apart, and meet as founders again later: what they show must not end meanwhile. */
+  async #keepDelegated(own: OwnCredentials): Promise<void> {
+    const { clock } = this.node.options;
+    for (;;) {
+      await pause(clock, DELEGATION_LIFE_MS / 2, this.#signal).catch(() => {});
+      if (this.#signal.aborted) return;
+      await this.#attempt(async () => {
+        await own.renewDelegation();
+        this.node.peers.renewCredentials(this.#digest);
+      });
+    }
   }
 
   #takeUpDuty(genesis: GenesisRecord): void {
