@@ -55,7 +55,7 @@ function tests(): void {
       for (const figure of ['bytes', 'lines', 'words'] as const)
         assert.is(second.statistics[figure], expected[figure], figure);
       for (const { word, count } of second.statistics.top)
-        assert.is(count, expected.top.get(word), `count of ${word}`);
+        assert.is(count, expected.each.get(word), `count of ${word}`);
       await telemetryCatchesUp(mesh, before);
       const after = statusesOf(mesh);
       await mesh.stop();

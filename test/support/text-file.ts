@@ -1,6 +1,5 @@
 /** Inputs of any size, and their statistics counted in the plainest way, for comparison. */
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
-import type { TextStatistics } from '../../src/workload/text-statistics.ts';
 
 const PIECE_BYTES = 1024 * 1024;
 
@@ -34,32 +33,47 @@ export function wordFiller(seed = 1): (piece: Buffer) => void {
   };
 }
 
-/** One byte after the other. */
-export function countFile(file: string): Omit<TextStatistics, 'top'> & { top: Map<string, number> } {
+export interface PlainCount {
+  bytes: number;
+  lines: number;
+  words: number;
+  /** How often each word stands there, byte for character; empty unless asked for. */
+  each: Map<string, number>;
+}
+
+/** One byte after the other. With `each` every word is kept, so distinct words must fit into memory. */
+export function countFile(file: string, { each: keep = true } = {}): PlainCount {
   const input = openSync(file, 'r');
   const piece = Buffer.alloc(PIECE_BYTES);
-  const top = new Map<string, number>();
-  let [bytes, lines, words, word] = [0, 0, 0, ''];
+  const count: PlainCount = { bytes: 0, lines: 0, words: 0, each: new Map() };
+  let [word, inWord] = ['', false];
   const end = () => {
-    if (word === '') return;
-    words++;
-    top.set(word, (top.get(word) ?? 0) + 1);
-    word = '';
+    if (inWord) count.words++;
+    if (inWord && keep) count.each.set(word, (count.each.get(word) ?? 0) + 1);
+    [word, inWord] = ['', false];
   };
   for (let read = readSync(input, piece); read > 0; read = readSync(input, piece)) {
-    bytes += read;
+    count.bytes += read;
     let from = 0;
     for (let i = 0; i < read; i++) {
       const byte = piece[i];
-      if (byte === 0x0a) lines++;
-      if (byte !== 0x20 && (byte < 0x09 || byte > 0x0d)) continue;
-      word += piece.toString('latin1', from, i);
+      if (byte === 0x0a) count.lines++;
+      if (byte !== 0x20 && (byte < 0x09 || byte > 0x0d)) {
+        inWord = true;
+        continue;
+      }
+      if (keep) word += piece.toString('latin1', from, i);
       from = i + 1;
       end();
     }
-    word += piece.toString('latin1', from, read);
+    if (keep) word += piece.toString('latin1', from, read);
   }
   end();
   closeSync(input);
-  return { bytes, lines, words, top };
+  return count;
+}
+
+/** The most frequent words come first; words of equal count in bytewise order. */
+export function mostFrequent({ each }: PlainCount, most: number): [word: string, count: number][] {
+  return [...each].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)).slice(0, most);
 }
