@@ -50,6 +50,7 @@ export class MeshNode {
   #head: HeadView | undefined;
   #own: OwnCredentials | undefined;
   #founding: FounderAttestation | undefined;
+  #adopting: Promise<void> = Promise.resolve();
 
   constructor(options: NodeOptions) {
     this.options = options;
@@ -131,12 +132,16 @@ export class MeshNode {
     this.peers.renewCredentials(this.own.presentation.meshId);
   }
 
-  /** Keeps a verified head that is newer than the one known. */
-  async adoptHead(head: MeshHead): Promise<void> {
-    const { changes } = this.head.stage(head.encoded, this.options.clock.now());
-    if (changes.length === 0) return;
-    await this.options.store.commit(changes);
-    this.head.accept(head);
+  /** Keeps a verified head that is newer than the one known; one after the other, so that none overtakes a newer. */
+  adoptHead(head: MeshHead): Promise<void> {
+    const turn = this.#adopting.then(async () => {
+      const { changes } = this.head.stage(head.encoded, this.options.clock.now());
+      if (changes.length === 0) return;
+      await this.options.store.commit(changes);
+      this.head.accept(head);
+    });
+    this.#adopting = turn.catch(() => {});
+    return turn;
   }
 
   #adoptInBackground(head: MeshHead): void {
