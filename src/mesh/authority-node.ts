@@ -394,9 +394,19 @@ export class AuthorityNode {
 
   #dial(member: string, id: string | undefined) {
     const { addresses } = this.#others.find((founder) => founder.name === member) ?? { addresses: [] };
-    if (id && this.node.isMember && this.node.head.current)
-      return this.node.session(id, addresses, this.#signal);
+    if (id && this.#canMeetMembers) return this.node.session(id, addresses, this.#signal);
     return this.node.peers.dial(this.#digest, addresses[0], member, { signal: this.#signal });
+  }
+
+  /** Members meet under a young head alone; when it is too old, it is as founders that they make the next. */
+  get #canMeetMembers(): boolean {
+    if (!this.node.isMember) return false;
+    try {
+      this.node.head.requireFresh(this.node.options.clock.now(), this.node.policy.headMaximumAgeMs);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   async #askFounders(what: 'root' | 'head'): Promise<Uint8Array | undefined> {

@@ -1,0 +1,160 @@
+/** Members of the authority as whole nodes, in memory: they come back after an outage, however long it was. */
+import { encodeDraft, operatorMessage } from '../../../src/authority/genesis.ts';
+import { hex } from '../../../src/base/hex.ts';
+import type { CborValue } from '../../../src/envelope/cbor.ts';
+import { AuthorityNode } from '../../../src/mesh/authority-node.ts';
+import { GENESIS_KEY, SHARE_KEY } from '../../../src/mesh/founding.ts';
+import { storedCredential } from '../../../src/mesh/joining.ts';
+import { MeshNode } from '../../../src/mesh/node.ts';
+import { initialPolicy } from '../../../src/mesh/policy.ts';
+import { Upkeep } from '../../../src/mesh/upkeep.ts';
+import { MANIFEST, signerOf } from '../../support/authority.ts';
+import { testCrypto } from '../../support/crypto.ts';
+import { type FoundedMesh, foundMesh } from '../../support/founders.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+import { MemoryStore } from '../../support/memory-store.ts';
+import { MemoryNetwork } from '../../support/memory-transport.ts';
+import { seededRandom } from '../../support/network.ts';
+import { RecordingLogger } from '../../support/recording-logger.ts';
+import { suite } from '../../support/suite.ts';
+
+const test = suite('mesh/authority-node', { timeout: 120_000 });
+const MINUTE = 60_000;
+const STEP_MS = 1_000;
+
+interface Running {
+  node: MeshNode;
+  life: AbortController;
+  ready: boolean;
+}
+
+class World {
+  readonly crypto = testCrypto(seededRandom('authority nodes'));
+  readonly clock = new ManualClock();
+  readonly network = new MemoryNetwork();
+  readonly mesh: FoundedMesh;
+  readonly stores = new Map<string, MemoryStore>();
+  readonly running = new Map<string, Running>();
+  readonly lifeMs: number;
+
+  constructor(lifeMs = 4 * 60 * MINUTE) {
+    this.lifeMs = lifeMs;
+    const policy = initialPolicy({ manifests: [hex(MANIFEST)], originators: [] }) as unknown as CborValue;
+    this.mesh = foundMesh(this.crypto, { created: this.clock.now() - 1_000, policy });
+    this.mesh.founders.forEach(({ name }, i) => {
+      const share = this.mesh.keys[i].secretShare.encode();
+      const founded = [
+        [GENESIS_KEY, this.mesh.record.encoded],
+        [SHARE_KEY, share],
+      ] as const;
+      this.stores.set(name, new MemoryStore(founded));
+    });
+  }
+
+  start(...names: string[]): void {
+    for (const name of names) this.running.set(name, this.#run(name));
+  }
+
+  async kill(name: string): Promise<void> {
+    const { node, life } = this.running.get(name)!;
+    life.abort(new Error('killed'));
+    await node.close();
+    this.running.delete(name);
+  }
+
+  get isReady(): boolean {
+    return [...this.running.values()].every(({ ready }) => ready);
+  }
+
+  /** The least number of the newest heads. */
+  get head(): number {
+    return Math.min(
+      ...[...this.running.values()].map(({ node }) => (node.isMember ? (node.head.current?.number ?? 0) : 0)),
+    );
+  }
+
+  until(condition: () => boolean, limitMs = 5 * MINUTE): Promise<void> {
+    return this.clock.until(condition, limitMs, STEP_MS);
+  }
+
+  #run(name: string): Running {
+    const { crypto, clock, mesh } = this;
+    const position = mesh.founders.findIndex((founder) => founder.name === name);
+    const keys = mesh.founders[position];
+    const life = new AbortController();
+    const node = new MeshNode({
+      ...{
+        crypto,
+        clock,
+        logger: new RecordingLogger(),
+        store: this.stores.get(name)!,
+        role: 'authority',
+        name,
+      },
+      transport: this.network.transport(name),
+      signer: signerOf(keys.identity),
+      ...{ manifest: MANIFEST, versions: new Map(), epochMs: MINUTE },
+    });
+    const running: Running = { node, life, ready: false };
+    const signed = {
+      draft: mesh.draftBytes,
+      operatorSignatures: [
+        {
+          keyid: mesh.operator.keyid,
+          signature: mesh.operator.key.sign(operatorMessage(encodeDraft(mesh.draft))),
+        },
+      ],
+    };
+    const authority = new AuthorityNode(node, keys, signed, life.signal);
+    const begin = async () => {
+      const [address] = mesh.draft.founders[position].addresses;
+      await node.peers.listen(address);
+      await authority.start(this.lifeMs);
+      const credential = storedCredential(node)!;
+      running.ready = true;
+      await new Upkeep({
+        node,
+        credential,
+        lifeMs: this.lifeMs,
+        addresses: [address],
+        signal: life.signal,
+      }).run();
+    };
+    begin().catch((error) => {
+      if (!life.signal.aborted) throw error;
+    });
+    return running;
+  }
+}
+
+test('heads go on after the whole authority was down for longer than a head is young', async () => {
+  const world = new World();
+  world.start('a1', 'a2', 'a3');
+  await world.until(() => world.isReady && world.head >= 1);
+  for (const name of ['a1', 'a2', 'a3']) await world.kill(name);
+  await world.clock.run(20 * MINUTE, 10 * MINUTE);
+  world.start('a1', 'a2', 'a3');
+  await world.until(() => world.isReady && world.head >= 2);
+});
+
+test('heads go on after one member was alone for longer than a head is young', async () => {
+  const world = new World();
+  world.start('a1', 'a2', 'a3');
+  await world.until(() => world.isReady && world.head >= 1);
+  await world.kill('a1');
+  await world.kill('a2');
+  await world.clock.run(25 * MINUTE, STEP_MS);
+  const alone = world.head;
+  world.start('a1', 'a2');
+  await world.until(() => world.isReady && world.head > alone);
+});
+
+test('a member comes back although its certificate has lapsed', async () => {
+  const world = new World(20 * MINUTE);
+  world.start('a1', 'a2', 'a3');
+  await world.until(() => world.isReady && world.head >= 1);
+  await world.kill('a3');
+  await world.clock.run(25 * MINUTE, STEP_MS);
+  world.start('a3');
+  await world.until(() => world.isReady && world.head >= 4);
+});
