@@ -55,7 +55,7 @@ export interface KnownPeer {
 export function memberVerifier(
   crypto: Crypto,
   trust: MeshTrust,
-  head: HeadView,
+  head: Pick<HeadView, 'stage' | 'requireFresh'>,
   onHead: (head: MeshHead) => void,
 ): CredentialVerifier {
   return (presented, now) => {

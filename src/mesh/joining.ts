@@ -19,7 +19,7 @@ import { claimInvite, type Invite } from '../authority/invite.ts';
 import type { Application, Claim } from '../authority/member.ts';
 import { createRequest, type EnrolmentRequest, readRequest } from '../authority/request.ts';
 import { equal } from '../base/bytes.ts';
-import { OotoError } from '../base/errors.ts';
+import { isOotoError, OotoError } from '../base/errors.ts';
 import type { CborValue } from '../envelope/cbor.ts';
 import { bytes, bytesBetween, fields, list, nullable, object, text } from '../envelope/fields.ts';
 import { GENESIS_KEY, ROOT_KEY } from './founding.ts';
@@ -34,6 +34,13 @@ export const CREDENTIAL_KEY = 'credential/current';
 const REQUEST_KEY = 'enrolment/request';
 
 const ENROLMENT_MS = 30_000;
+const OUT_OF_TIME = [
+  'OOTO_AUTHORITY_CLOCK',
+  'OOTO_AUTHORITY_HEAD_STALE',
+  'OOTO_CERT_EXPIRED',
+  'OOTO_CERT_NOT_YET_VALID',
+  'OOTO_CHANNEL_DELEGATION',
+];
 
 export const nonceList = list(object({ member: text(63), nonce: bytes(32) }), { min: 1, max: 64 });
 
@@ -128,8 +135,9 @@ export function storedCredential(node: MeshNode): ValidCredential | undefined {
   try {
     return validateCredential(crypto, trust, credential, { time: clock.now() });
   } catch (error) {
-    if (error instanceof OotoError && error.code === 'OOTO_CERT_EXPIRED') return undefined;
-    throw error;
+    if (!isOotoError(error)) throw error;
+    if (error.code === 'OOTO_CERT_EXPIRED') return undefined;
+    throw error.code === 'OOTO_CERT_NOT_YET_VALID' ? clockError(error) : error;
   }
 }
 
@@ -193,27 +201,50 @@ async function dialAsApplicant(
   );
   const verifier = applicantVerifier(node, trust);
   node.peers.join({ meshId, own: () => own.forChannel(), verifier, accept: [] });
-  let failure: unknown;
+  const failures: unknown[] = [];
   for (const address of addresses) {
     try {
       return await node.peers.dial(meshId, address, undefined, { signal });
     } catch (error) {
-      failure = error;
+      failures.push(error);
     }
   }
+  const outOfTime = failures.find((error) => isOotoError(error) && OUT_OF_TIME.includes(error.code));
+  if (outOfTime) throw clockError(outOfTime);
   throw new OotoError('OOTO_MESH_UNAVAILABLE', 'environment', 'no member of the authority can be reached', {
-    cause: failure,
-    hint: 'the invite names the addresses; is one of them up?',
+    cause: failures.at(-1),
+    hint: 'the invite names the addresses; is one of them up, and the clock of this machine right?',
   });
 }
 
-/** Any authority member will do; it is judged like every member, and shows the head this node has not seen yet. */
+/** A member that answers has kept what it shows valid by its own clock: where it is not by ours, clocks differ. */
+function clockError(cause: unknown): OotoError {
+  const { message } = cause as OotoError;
+  return new OotoError(
+    'OOTO_AUTHORITY_CLOCK',
+    'environment',
+    `this clock is not that of the mesh: ${message}`,
+    {
+      cause,
+      hint: 'set the clock of this machine',
+    },
+  );
+}
+
+/**
+ * Any authority member will do; it is judged like every member, and shows the head this node has not seen yet. How
+ * old that head is says nothing yet about whose clock is wrong: the delegation, which is young, decides after it.
+ */
 function applicantVerifier(node: MeshNode, trust: MeshTrust): ReturnType<typeof memberVerifier> {
   const { crypto } = node.options;
   const { meshId, groupKey } = trust.genesis;
-  const judge = (shown: HeadView) => memberVerifier(crypto, trust, shown, (head) => shown.accept(head));
   return (presented, now) => {
-    const identity = judge(new HeadView(crypto, { meshId, groupKey }, undefined))(presented, now);
+    const shown = new HeadView(crypto, { meshId, groupKey }, undefined);
+    const anyAge = {
+      stage: (encoded: Uint8Array, time: number) => shown.stage(encoded, time),
+      requireFresh: (time: number) => shown.requireFresh(time, Number.POSITIVE_INFINITY),
+    };
+    const identity = memberVerifier(crypto, trust, anyAge, (head) => shown.accept(head))(presented, now);
     if ((identity.details as ValidCredential).role !== 'authority')
       throw new OotoError('OOTO_MESH_ENROLMENT', 'peer', 'only members of the authority take enrolments');
     return identity;
