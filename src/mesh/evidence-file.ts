@@ -155,7 +155,10 @@ function verifyLogFile(
   });
 }
 
-/** Receipts are judged at the time at which t witnesses cosigned them: keys may have ended since. */
+/**
+ * Receipts are judged at the times at which t witnesses cosigned them: keys may have ended since. Who was valid at the
+ * first and at the last of these was valid at that of an honest witness, whatever the others say.
+ */
 function verifyReceiptsFile(
   crypto: Crypto,
   genesis: GenesisRecord,
@@ -179,11 +182,14 @@ function verifyReceiptsFile(
   const records = check('receipts', () => readRecords(recordBytes));
   const parties = check('parties', () => readParties(partyBytes));
   const note = check('checkpoint', () => utf8Decode(checkpointBytes));
-  const time = check('cosignatures', () =>
+  const { first, last } = check('cosignatures', () =>
     cosignedAt(crypto, genesis, { definition, records, parties, note }),
   );
   const judged = check('parties', () =>
-    parties.map((party) => judgeParty(crypto, { genesis, root }, party, time)),
+    parties.map((party) => {
+      judgeParty(crypto, { genesis, root }, party, first);
+      return judgeParty(crypto, { genesis, root }, party, last);
+    }),
   );
   check('receipts', () => {
     if (records.length !== definition.chunks.length)
@@ -196,7 +202,7 @@ function verifyReceiptsFile(
     originator: definition.originator,
     receipts: records.length,
     nodes: new Set(records.map(({ receipt }) => readReceipt(receipt).unverified.node)).size,
-    cosigned: new Date(time).toISOString(),
+    cosigned: new Date(last).toISOString(),
   };
 }
 
@@ -208,14 +214,14 @@ interface JudgedRecords {
 }
 
 /**
- * The earliest of the cosignatures; every line of the note is one that was checked. The first party holds the log;
- * whether its delegation was true is judged next, at the time found here.
+ * When the first and the last witness cosigned; every line of the note is one that was checked. The first party holds
+ * the log; whether its delegation was true is judged next, at the times found here.
  */
 function cosignedAt(
   crypto: Crypto,
   genesis: GenesisRecord,
   { definition, records, parties, note }: JudgedRecords,
-): number {
+): { first: number; last: number } {
   const witnesses = witnessKeysOf(genesis);
   const [holder] = parties;
   const { role, name } = readNodeId(holder.id);
@@ -237,7 +243,8 @@ function cosignedAt(
   const expected = crypto.merkle.root(records.map(encodeRecord));
   if (verified.size !== records.length || !equal(verified.root, expected))
     throw new OotoError('OOTO_LOG_ROOT', 'peer', 'the checkpoint is over other receipts');
-  return 1000 * Math.min(...verified.cosignatures.map(({ time }) => time));
+  const times = verified.cosignatures.map(({ time }) => 1000 * time);
+  return { first: Math.min(...times), last: Math.max(...times) };
 }
 
 function rootOf(crypto: Crypto, { meshId, groupKey }: GenesisRecord, certificate: Uint8Array): Root {

@@ -1,7 +1,9 @@
 import { randomInt } from 'node:crypto';
-import { encodeCredential, readCredential } from '../../../src/authority/credential.ts';
+import { encodeCredential, readCredential, witnessName } from '../../../src/authority/credential.ts';
 import { pemDecode, pemEncode } from '../../../src/base/pem.ts';
+import { cosign } from '../../../src/log/cosignature.ts';
 import { exportLog } from '../../../src/log/index.ts';
+import { formatNoteSignature } from '../../../src/log/note.ts';
 import {
   type EvidenceKind,
   exportCertificate,
@@ -169,4 +171,32 @@ test('receipts that do not belong together are refused by the check that finds i
     credential: encodeCredential({ certificate, proofs: [proofs[0]], head: null }),
   };
   refused({ parties: [originator, scheduler, thin, workers[1]] }, 'OOTO_VERIFY_PARTIES');
+});
+
+test('a witness that lies about the time cannot bring keys back that have ended, nor ones that were not yet there', () => {
+  const [text, lines] = job.checkpoint.split('\n\n');
+  const [own] = lines.split('\n');
+  const cosignedBy = (position: number, ms: number) => {
+    const { name, witness } = world.mesh.founders[position];
+    const time = Math.floor(ms / 1000);
+    return formatNoteSignature(
+      cosign(crypto, `${text}\n`, time, witnessName(meshId, name), witness),
+    ).trimEnd();
+  };
+  const file = (...times: number[]) => {
+    const signatures = [own, ...times.map((time, position) => cosignedBy(position, time))];
+    return exportReceipts(world.trust!, { ...job, checkpoint: `${text}\n\n${signatures.join('\n')}\n` });
+  };
+  const then = world.clock.now();
+  const after = then + 2 * 3_600_000;
+  const before = then - 2 * 3_600_000;
+  assert.is(outcome(file(then, then)), 'passed');
+  for (const times of [
+    [then, after],
+    [after, then],
+    [then, then, after],
+    [before, then],
+    [then, before, then],
+  ])
+    assert.is(outcome(file(...times)), 'OOTO_VERIFY_PARTIES', times.join());
 });
