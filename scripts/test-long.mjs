@@ -3,7 +3,7 @@
 // temporary folder. Prints a result line for each part, and `N passed, N failed, N skipped` over all last.
 //   node scripts/test-long.mjs [--long-only] [--node-only] [--node VERSION …]
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -49,6 +49,8 @@ function hasLongTests() {
 /** Builds and tests with one Node, found first by whatever the tests start. */
 async function underNode(version) {
   const folder = mkdtempSync(join(tmpdir(), `ooto-node-${version}-`));
+  // Some tests start the program as another user.
+  chmodSync(folder, 0o755);
   try {
     const node = installNode(version, folder);
     const env = { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH}` };
