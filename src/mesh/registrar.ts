@@ -35,6 +35,7 @@ export class Registrar {
       const record = judgeRecord(this.#node, bytesBetween(1, MOST_RECORD_BYTES)(body, 'membership.publish'));
       if (record.id !== peer.id)
         throw new OotoError('OOTO_MESH_MEMBERSHIP', 'peer', 'a node publishes its own record and no other');
+      if ((this.#membership.get(record.id)?.sequence ?? 0) >= record.sequence) return null;
       await this.#node.options.store.commit([
         { put: `${PREFIX}${record.role}/${record.name}`, value: record.encoded },
       ]);
