@@ -99,6 +99,12 @@ export async function obtain(
   const issued = fields(answer, issuedShape, 'issued certificate');
   const encoded = encodeCredential(issued);
   const valid = validateCredential(crypto, trust, encoded, { time: clock.now(), expectedId: request.id });
+  if (!equal(valid.publicKey.bytes, request.key.bytes))
+    throw new OotoError(
+      'OOTO_MESH_ENROLMENT',
+      'peer',
+      'the certificate is for another key than this node has',
+    );
   if (issued.head) await node.adoptHead(node.head.stage(issued.head, clock.now()).head);
   await store.commit([
     { put: CREDENTIAL_KEY, value: encoded },
