@@ -24,6 +24,14 @@ const { values } = parseArgs({
 });
 const vectors = process.env.OOTO_VECTORS ?? join('..', 'shared', 'vectors');
 const totals = { passed: 0, failed: 0, skipped: 0 };
+/** What to undo should this be told to stop. */
+let temporary;
+let child;
+process.on('exit', () => {
+  child?.kill('SIGTERM');
+  if (temporary) rmSync(temporary, { recursive: true, force: true });
+});
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(130));
 
 if (!values['node-only'] && hasLongTests())
   await step('test/long', process.execPath, [
@@ -49,6 +57,7 @@ function hasLongTests() {
 /** Builds and tests with one Node, found first by whatever the tests start. */
 async function underNode(version) {
   const folder = mkdtempSync(join(tmpdir(), `ooto-node-${version}-`));
+  temporary = folder;
   // Some tests start the program as another user.
   chmodSync(folder, 0o755);
   try {
@@ -94,10 +103,13 @@ async function step(name, program, args, env = process.env) {
 /** Progress goes to stderr as it comes; stdout is kept for its last line. */
 function run(program, args, env) {
   return new Promise((resolve) => {
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 2], env });
+    child = spawn(program, args, { stdio: ['ignore', 'pipe', 2], env });
     const chunks = [];
     child.stdout.on('data', (chunk) => chunks.push(chunk));
-    child.on('close', (code) => resolve({ code, stdout: Buffer.concat(chunks).toString() }));
+    child.on('close', (code) => {
+      child = undefined;
+      resolve({ code, stdout: Buffer.concat(chunks).toString() });
+    });
     child.on('error', () => resolve({ code: 1, stdout: '' }));
   });
 }
