@@ -30,7 +30,7 @@ export interface SigningMemberOptions {
   publicPackage: PublicPackage;
   /** Taken over: disposed of with the machine. */
   secretShare: SecretShare;
-  /** Sessions open at once at most; 1024 when absent. */
+  /** Sessions open at once at most, 4096 when absent; each coordinator may have as many as there are for each member. */
   maxSessions?: number;
   /** Milliseconds from approval until a session is forgotten; 60,000 when absent. */
   sessionMs?: number;
@@ -76,22 +76,21 @@ export class SigningMember implements Disposable {
     this.#publicDigest = publicPackageDigest(crypto, publicPackage);
     this.#frostPublic = frostPublic(publicPackage);
     this.#share = secretShare;
-    this.#maxSessions = options.maxSessions ?? 1024;
+    this.#maxSessions = options.maxSessions ?? 4096;
     this.#sessionMs = options.sessionMs ?? 60_000;
   }
 
   /**
    * Allows this message to be signed in this session.
    * @throws OOTO_THRESHOLD_SESSION (peer) for a session id that is open or not 32 bytes, OOTO_THRESHOLD_BUSY
-   * (environment) when too many are open.
+   * (environment) when this coordinator has too many open: none can keep the others from signing.
    */
   approve({ session, message, coordinator }: Approval, now: number): void {
     this.tick(now);
     const key = hex(session);
     if (session.length !== SIGNING_SESSION_BYTES || this.#sessions.has(key))
       throw new OotoError('OOTO_THRESHOLD_SESSION', 'peer', 'this session id cannot be opened');
-    if (this.#sessions.size >= this.#maxSessions)
-      throw new OotoError('OOTO_THRESHOLD_BUSY', 'environment', `${this.#sessions.size} sessions are open`);
+    this.#requireRoom(coordinator);
     this.#sessions.set(key, {
       coordinator,
       message: message.slice(),
@@ -137,6 +136,13 @@ export class SigningMember implements Disposable {
   [Symbol.dispose](): void {
     for (const key of this.#sessions.keys()) this.#close(key);
     this.#share[Symbol.dispose]();
+  }
+
+  #requireRoom(coordinator: string): void {
+    const share = Math.floor(this.#maxSessions / this.#publicPackage.committee.members.length);
+    const open = [...this.#sessions.values()].filter((session) => session.coordinator === coordinator).length;
+    if (open >= share || this.#sessions.size >= this.#maxSessions)
+      throw new OotoError('OOTO_THRESHOLD_BUSY', 'environment', `${coordinator} has ${open} sessions open`);
   }
 
   /** A new attempt: new nonces, and those of the attempt before are erased unused. */

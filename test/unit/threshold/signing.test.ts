@@ -275,7 +275,7 @@ test('nothing is answered without approval, to another coordinator, or after the
 
 test('sessions are limited, and none is opened twice', () => {
   const { publicPackage, secretShare } = keysOf(2, 3).get('member-1')!;
-  const member = new SigningMember({ crypto, publicPackage, secretShare, maxSessions: 2, sessionMs: 10 });
+  const member = new SigningMember({ crypto, publicPackage, secretShare, maxSessions: 6, sessionMs: 10 });
   const approve = (fill: number, now: number) =>
     member.approve({ session: new Uint8Array(32).fill(fill), message: MESSAGE, coordinator: 'c' }, now);
   approve(1, 0);
@@ -283,6 +283,18 @@ test('sessions are limited, and none is opened twice', () => {
   approve(2, 5);
   throwsCode(() => approve(3, 9), 'OOTO_THRESHOLD_BUSY');
   approve(3, 10);
+});
+
+test('no coordinator fills a member with sessions so that another finds no room', () => {
+  const { publicPackage, secretShare } = keysOf(2, 3).get('member-1')!;
+  const member = new SigningMember({ crypto, publicPackage, secretShare, maxSessions: 6 });
+  const approve = (coordinator: string, number: number) =>
+    member.approve({ session: new Uint8Array(32).fill(number), message: MESSAGE, coordinator }, 0);
+  for (const [position, coordinator] of ['member-1', 'member-2', 'member-3'].entries()) {
+    approve(coordinator, 10 * position + 1);
+    approve(coordinator, 10 * position + 2);
+    throwsCode(() => approve(coordinator, 10 * position + 3), 'OOTO_THRESHOLD_BUSY');
+  }
 });
 
 test('a member of another key is not made', () => {
