@@ -310,8 +310,8 @@ test('a request with one changed byte never yields a share of the approved sessi
     fc.property(fc.nat(shareRequest.length - 1), (at) => {
       const fresh = asked();
       const request = changed(fresh.shareRequest, at);
-      // A changed commitment of the other signer may still be an element: then the share serves nobody.
-      const ofOther = at >= HEADER + 2 + 68;
+      // Who the other signer is, and with what, is the coordinator's word: a share for another list serves nobody.
+      const ofOther = at >= HEADER + 2 + 66;
       try {
         fresh.member.receive('coordinator', request, 0);
         ok(ofOther, `byte ${at} made a share`);
