@@ -72,10 +72,6 @@ export class Peers {
     this.#contexts.set(hex(context.meshId), context);
   }
 
-  leave(meshId: Uint8Array): void {
-    this.#contexts.delete(hex(meshId));
-  }
-
   /** Listens at `address` and accepts until closed; returns the real address. */
   async listen(address: string): Promise<string> {
     const listener = await this.#options.transport.listen(address);
