@@ -10,7 +10,7 @@ import { enrolmentQualifyingData } from '../attest/qualifying.ts';
 import { nodeIdOf } from '../authority/certification.ts';
 import { draftDigest, type GenesisRecord, readDraft } from '../authority/genesis.ts';
 import { HEAD_LIFE_MS, type MeshHeadBody, verifyHead } from '../authority/head.ts';
-import { AuthorityMember, applicationShape, type Claim, readClaim } from '../authority/member.ts';
+import { type Application, AuthorityMember, applicationShape, type Claim, readClaim } from '../authority/member.ts';
 import { type EnrolmentRequest, readRequest } from '../authority/request.ts';
 import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
@@ -325,19 +325,26 @@ export class AuthorityNode {
     announced: EnrolmentRequest | undefined,
   ): Promise<CborValue> {
     const application = fields(body, applicationShape, 'application');
-    this.#requireOwnRequest(application.request, announced, peer);
-    requireClaimable(application.claim, announced);
+    this.#requireMayAsk(application, announced, peer);
     const issued = await required(this.#issuing).issue(application);
     this.node.options.logger.log('info', 'certificate issued', { peer: peer.id, logs: issued.proofs.length });
     return plainIssued(issued, this.node.head.current?.encoded ?? null);
   }
 
-  /** No member is asked for anything before a right is shown: challenges take room. */
   #openingOf(body: CborValue, announced: EnrolmentRequest | undefined, peer: KnownPeer): EnrolmentRequest {
     const opening = fields(body, { request: bytesBetween(1, 8 * 1024), claim: readClaim }, 'enrolment');
-    const request = this.#requireOwnRequest(opening.request, announced, peer);
-    requireClaimable(opening.claim, announced);
-    this.duty.requireRight(request, opening.claim);
+    return this.#requireMayAsk(opening, announced, peer);
+  }
+
+  /** No member is asked for anything before a right is shown: challenges take room, and judging takes time. */
+  #requireMayAsk(
+    { request: encoded, claim }: Pick<Application, 'request' | 'claim'>,
+    announced: EnrolmentRequest | undefined,
+    peer: KnownPeer,
+  ): EnrolmentRequest {
+    const request = this.#requireOwnRequest(encoded, announced, peer);
+    requireClaimable(claim, announced);
+    this.duty.requireRight(request, claim);
     return request;
   }
 

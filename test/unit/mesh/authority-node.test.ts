@@ -1,13 +1,22 @@
 /** Members of the authority as whole nodes, in memory: they come back after an outage, however long it was. */
+import { nodeIdOf } from '../../../src/authority/certification.ts';
 import { encodeDraft, operatorMessage } from '../../../src/authority/genesis.ts';
+import { HeadView } from '../../../src/authority/head.ts';
+import { createRequest } from '../../../src/authority/request.ts';
+import { OotoError } from '../../../src/base/errors.ts';
 import { hex } from '../../../src/base/hex.ts';
 import type { CborValue } from '../../../src/envelope/cbor.ts';
+import { Ed25519SigningKey } from '../../../src/envelope/keys.ts';
 import { AuthorityNode } from '../../../src/mesh/authority-node.ts';
 import { GENESIS_KEY, SHARE_KEY } from '../../../src/mesh/founding.ts';
+import { memberVerifier } from '../../../src/mesh/identity.ts';
 import { storedCredential } from '../../../src/mesh/joining.ts';
 import { MeshNode } from '../../../src/mesh/node.ts';
+import { OwnCredentials } from '../../../src/mesh/own-credential.ts';
+import { Peers } from '../../../src/mesh/peers.ts';
 import { initialPolicy } from '../../../src/mesh/policy.ts';
 import { Upkeep } from '../../../src/mesh/upkeep.ts';
+import * as assert from '../../support/assert.ts';
 import { MANIFEST, signerOf } from '../../support/authority.ts';
 import { testCrypto } from '../../support/crypto.ts';
 import { type FoundedMesh, foundMesh } from '../../support/founders.ts';
@@ -24,6 +33,7 @@ const STEP_MS = 1_000;
 
 interface Running {
   node: MeshNode;
+  logger: RecordingLogger;
   life: AbortController;
   ready: boolean;
 }
@@ -62,6 +72,10 @@ class World {
     this.running.delete(name);
   }
 
+  addressOf(name: string): string {
+    return this.mesh.draft.founders.find((founder) => founder.name === name)!.addresses[0];
+  }
+
   get isReady(): boolean {
     return [...this.running.values()].every(({ ready }) => ready);
   }
@@ -82,11 +96,12 @@ class World {
     const position = mesh.founders.findIndex((founder) => founder.name === name);
     const keys = mesh.founders[position];
     const life = new AbortController();
+    const logger = new RecordingLogger();
     const node = new MeshNode({
       ...{
         crypto,
         clock,
-        logger: new RecordingLogger(),
+        logger,
         store: this.stores.get(name)!,
         role: 'authority',
         name,
@@ -95,7 +110,7 @@ class World {
       signer: signerOf(keys.identity),
       ...{ manifest: MANIFEST, versions: new Map(), epochMs: MINUTE },
     });
-    const running: Running = { node, life, ready: false };
+    const running: Running = { node, logger, life, ready: false };
     const signed = {
       draft: mesh.draftBytes,
       operatorSignatures: [
@@ -125,6 +140,43 @@ class World {
     });
     return running;
   }
+}
+
+/** Who knows the mesh and has a key, and nothing else: an enrolment channel to `member` under a name of its choice. */
+async function stranger(world: World, member: string, id: string) {
+  const { crypto, clock, mesh } = world;
+  const { meshId, groupKey } = mesh.record;
+  const signer = signerOf(Ed25519SigningKey.generate(crypto));
+  const key = { algorithm: signer.algorithm, bytes: signer.publicKey };
+  const request = await createRequest(
+    crypto,
+    { mesh: meshId, id, key, life: MINUTE, tier: 'software', nonce: crypto.random.bytes(16) },
+    signer,
+  );
+  const own = await OwnCredentials.create(
+    { crypto, clock, signer },
+    {
+      ...{ kind: 'enrol', id, meshId, subject: request.digest, credential: request.encoded },
+      notAfter: clock.now() + MINUTE,
+    },
+  );
+  const handlers = {
+    authenticated: () => undefined,
+    ready() {},
+    refused() {},
+    answer: async () => {
+      throw new OotoError('OOTO_TEST_STRANGER', 'peer', 'a stranger was asked');
+    },
+  };
+  const peers = new Peers({
+    ...{ crypto, clock, logger: new RecordingLogger(), handlers, epochMs: MINUTE },
+    transport: world.network.transport('stranger'),
+  });
+  const { trust } = world.running.get(member)!.node;
+  const view = new HeadView(crypto, { meshId, groupKey }, undefined);
+  const verifier = memberVerifier(crypto, trust, view, (head) => view.accept(head));
+  peers.join({ meshId, own: () => own.forChannel(), verifier, accept: [] });
+  return { session: await peers.dial(meshId, world.addressOf(member), undefined), request: request.encoded };
 }
 
 test('heads go on after the whole authority was down for longer than a head is young', async () => {
@@ -157,4 +209,38 @@ test('a member comes back although its certificate has lapsed', async () => {
   await world.clock.run(25 * MINUTE, STEP_MS);
   world.start('a3');
   await world.until(() => world.isReady && world.head >= 4);
+});
+
+test('a stranger that claims the name of a member gets nothing that is meant for it', async () => {
+  const world = new World();
+  world.start('a1', 'a2', 'a3');
+  await world.until(() => world.isReady && world.head >= 1);
+  const { meshId } = world.mesh.record;
+  for (const name of ['a2', 'a3']) await stranger(world, 'a1', nodeIdOf(meshId, 'authority', name));
+  await world.until(() => world.head >= 2, 8 * MINUTE);
+  const passedOver = world.running.get('a1')!.logger.codes('a member did not take part');
+  assert.equal(
+    passedOver.filter((code) => code !== 'OOTO_MESH_TIMEOUT'),
+    [],
+  );
+});
+
+test('without a right nobody makes a member ask the others for anything', async () => {
+  const world = new World();
+  world.start('a1', 'a2', 'a3');
+  await world.until(() => world.isReady && world.head >= 1);
+  const id = nodeIdOf(world.mesh.record.meshId, 'worker', 'w');
+  const { session, request } = await stranger(world, 'a1', id);
+  const claim = { kind: 'invite', grant: new Uint8Array(99), signature: new Uint8Array(64) };
+  const nonces = world.mesh.founders.map(({ name }) => ({ member: name, nonce: new Uint8Array(32) }));
+  const evidence = new Uint8Array(1_000);
+  await assert.rejectsCode(session.request('enrol.challenge', { request, claim }), 'OOTO_ENVELOPE_CBOR');
+  await assert.rejectsCode(
+    session.request('enrol.evidence', { request, claim, nonces, evidence }),
+    'OOTO_ENVELOPE_CBOR',
+  );
+  for (const name of ['a2', 'a3']) {
+    const asked = world.running.get(name)!.logger.lines.map(({ fields }) => fields.operation);
+    assert.not(asked.includes('authority.appraise'), name);
+  }
 });
