@@ -7,29 +7,26 @@
 
 import { appraiseEnrolment } from '../attest/appraisal.ts';
 import { enrolmentQualifyingData } from '../attest/qualifying.ts';
-import { nodeIdOf } from '../authority/certification.ts';
 import { draftDigest, type GenesisRecord, readDraft } from '../authority/genesis.ts';
-import { HEAD_LIFE_MS, type MeshHeadBody, verifyHead } from '../authority/head.ts';
-import { type Application, AuthorityMember, applicationShape, type Claim, readClaim } from '../authority/member.ts';
+import {
+  type Application,
+  AuthorityMember,
+  applicationShape,
+  type Claim,
+  readClaim,
+} from '../authority/member.ts';
 import { type EnrolmentRequest, readRequest } from '../authority/request.ts';
 import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import type { CborValue } from '../envelope/cbor.ts';
 import { bytesBetween, fields } from '../envelope/fields.ts';
 import type { SigningKey } from '../envelope/keys.ts';
-import { statementMessage } from '../envelope/statement.ts';
 import { exportLog } from '../log/index.ts';
-import { committeeDigest } from '../threshold/index.ts';
 import { DEFINITION_BYTES_MOST, verifyDefinition } from '../workload/definition.ts';
 import { AuthorityDuty } from './authority-duty.ts';
-import {
-  Founding,
-  founderVerifier,
-  foundingState,
-  ROOT_KEY,
-  SHARE_KEY,
-  type SignedDraft,
-} from './founding.ts';
+import { FellowMembers } from './fellow-members.ts';
+import { Founding, founderVerifier, ROOT_KEY, SHARE_KEY, type SignedDraft } from './founding.ts';
+import { HeadKeeping, headParts } from './head-keeping.ts';
 import { type KnownPeer, policyOf, readTrust } from './identity.ts';
 import { type AskMember, Issuing } from './issuing.ts';
 import { newRequest, obtain, present, storedCredential } from './joining.ts';
@@ -40,10 +37,6 @@ import { readPolicy } from './policy.ts';
 import { Registrar } from './registrar.ts';
 import { originatorKey } from './workload-trust.ts';
 
-/** A new head is made this often. */
-export const HEAD_INTERVAL_MS = 300_000;
-/** Members take turns: the next one in the draft waits this much longer. */
-const TURN_MS = 10_000;
 const POLL_MS = 100;
 const EVIDENCE_AGE_MS = 120_000;
 const FOUNDER_LIFE_MS = 365 * 24 * 3_600_000;
@@ -60,9 +53,10 @@ export class AuthorityNode {
   readonly #signed: SignedDraft;
   readonly #digest: Uint8Array;
   readonly #signal: AbortSignal;
-  #genesis: GenesisRecord | undefined;
+  readonly #fellows: FellowMembers;
   #duty: AuthorityDuty | undefined;
   #issuing: Issuing | undefined;
+  #heads: HeadKeeping | undefined;
 
   constructor(node: MeshNode, keys: AuthorityKeys, signed: SignedDraft, signal: AbortSignal) {
     this.node = node;
@@ -70,6 +64,7 @@ export class AuthorityNode {
     this.#signed = signed;
     this.#digest = draftDigest(node.options.crypto, signed.draft);
     this.#signal = signal;
+    this.#fellows = new FellowMembers(node, readDraft(signed.draft).founders, this.#digest, signal);
   }
 
   get duty(): AuthorityDuty {
@@ -79,11 +74,12 @@ export class AuthorityNode {
   /** Founds or finds the mesh, and serves it once the promise resolves. */
   async start(lifeMs: number): Promise<void> {
     const founding = await this.#standAsFounder();
-    this.#genesis = await founding.run();
-    this.#takeUpDuty(this.#genesis);
-    await this.#establishRoot(this.#genesis);
+    const genesis = await founding.run();
+    this.#fellows.founded(genesis.meshId);
+    this.#takeUpDuty(genesis);
+    await this.#establishRoot(genesis);
     await this.#becomeMember(lifeMs);
-    await this.#establishHead();
+    await required(this.#heads).establish();
     this.#serve();
   }
 
@@ -159,18 +155,29 @@ export class AuthorityNode {
       logKey: this.#keys.log,
       witnessKey: this.#keys.witness,
       root: () => (store.get(ROOT_KEY) ? this.node.trust.root : undefined),
-      headParts: () => this.#headParts(genesis),
+      headParts: () => headParts(crypto, genesis),
       newestHead: () => (store.get(ROOT_KEY) ? (this.node.head.current?.number ?? 0) : 0),
     });
     this.#duty = duty;
-    this.#issuing = new Issuing({ crypto, clock, logger, genesis, ask: this.#askMember });
+    const issuing = new Issuing({ crypto, clock, logger, genesis, ask: this.#askMember });
+    this.#issuing = issuing;
+    const { node } = this;
+    const heads = new HeadKeeping({
+      node,
+      genesis,
+      duty,
+      issuing,
+      fellows: this.#fellows,
+      signal: this.#signal,
+    });
+    this.#heads = heads;
     this.node.handle('authority.challenge', (peer, body) => duty.challenge(peer.name, body));
     this.node.handle('authority.appraise', async (peer, body) =>
       plainProof(await duty.appraise(peer.name, body)),
     );
     this.node.handle('authority.sign', (peer, body) => duty.sign(peer.name, body));
     this.node.handle('authority.adopt-head', (_, body) =>
-      this.#adopt(bytesBetween(1, 4 * 1024)(body, 'head')),
+      heads.adopt(bytesBetween(1, 4 * 1024)(body, 'head')),
     );
   }
 
@@ -182,7 +189,7 @@ export class AuthorityNode {
     while (!root) {
       root = leads
         ? await this.#attempt(() => required(this.#issuing).issueRoot())
-        : await this.#askFounders('root');
+        : await this.#fellows.find('root');
       if (!root) await pause(this.node.options.clock, POLL_MS, this.#signal);
     }
     this.node.trustMesh(readTrust(crypto, genesis.encoded, root));
@@ -211,79 +218,6 @@ export class AuthorityNode {
       if (done) return;
       await pause(this.node.options.clock, POLL_MS, this.#signal);
     }
-  }
-
-  /** No session with members begins without a head, so the first is made among founders. */
-  async #establishHead(): Promise<void> {
-    const { head, options } = this.node;
-    while (!head.current) {
-      const genesis = required(this.#genesis);
-      const made = this.#isFirst(genesis)
-        ? await this.#attempt(() => this.#makeHead())
-        : await this.#askFounders('head');
-      if (made) await this.#attempt(() => this.#adopt(made));
-      if (!head.current) await pause(options.clock, POLL_MS, this.#signal);
-    }
-    void this.#keepHeadsComing();
-  }
-
-  async #keepHeadsComing(): Promise<void> {
-    const { clock, name } = this.node.options;
-    const position = required(this.#genesis).draft.founders.findIndex((founder) => founder.name === name);
-    while (!this.#signal.aborted) {
-      const head = this.node.head.current;
-      const due = (head?.time ?? 0) + HEAD_INTERVAL_MS + position * TURN_MS;
-      if (clock.now() >= due) await this.#attempt(() => this.#makeHead());
-      await pause(clock, Math.min(TURN_MS, Math.max(POLL_MS, due - clock.now())), this.#signal).catch(
-        () => {},
-      );
-    }
-  }
-
-  async #makeHead(): Promise<Uint8Array> {
-    const { clock } = this.node.options;
-    const genesis = required(this.#genesis);
-    const time = clock.now();
-    const body: MeshHeadBody = {
-      mesh: genesis.meshId,
-      number: this.duty.nextHeadNumber,
-      time,
-      expires: time + HEAD_LIFE_MS,
-      ...this.#headParts(genesis),
-    };
-    const encoded = await required(this.#issuing).issueHead(body);
-    await this.#adopt(encoded);
-    for (const { name } of this.#others)
-      void this.#carry(name, 'authority.adopt-head', encoded, 5_000).catch(() => undefined);
-    return encoded;
-  }
-
-  async #adopt(encoded: Uint8Array): Promise<null> {
-    const { crypto } = this.node.options;
-    await this.node.adoptHead(verifyHead(crypto, required(this.#genesis), encoded));
-    if (this.node.isMember) {
-      const stored = storedCredential(this.node);
-      if (stored) await present(this.node, stored);
-    }
-    return null;
-  }
-
-  #headParts(genesis: GenesisRecord): Pick<MeshHeadBody, 'bundle' | 'policy' | 'committee' | 'revocations'> {
-    const { crypto } = this.node.options;
-    const { draft, groupKey, publicPackage } = genesis;
-    const digest = (message: Uint8Array) => crypto.sha256(message);
-    return {
-      bundle: { version: 0, digest: digest(statementMessage('trust-bundle', groupKey)) },
-      policy: {
-        version: policyOf(genesis).version,
-        digest: digest(statementMessage('policy', draft.policy)),
-      },
-      committee: {
-        version: publicPackage.committee.epoch,
-        digest: committeeDigest(crypto, publicPackage.committee),
-      },
-      revocations: { version: 0, digest: digest(statementMessage('revocation-set', [])) },
-    };
   }
 
   /** What the other members, the operators' nodes and the newcomers may ask. */
@@ -360,70 +294,17 @@ export class AuthorityNode {
     return request;
   }
 
-  get #others() {
-    const { name } = this.node.options;
-    return readDraft(this.#signed.draft).founders.filter((founder) => founder.name !== name);
-  }
-
   #isFirst(genesis: GenesisRecord): boolean {
     return genesis.draft.founders[0].name === this.node.options.name;
   }
 
   readonly #askMember: AskMember = async (member, operation, body, timeoutMs) => {
     const { name } = this.node.options;
-    if (member !== name) return this.#carry(member, operation, body, timeoutMs);
+    if (member !== name) return this.#fellows.ask(member, operation, body, timeoutMs);
     if (operation === 'authority.challenge') return this.duty.challenge(name, body);
     if (operation === 'authority.sign') return this.duty.sign(name, body);
     return plainProof(await this.duty.appraise(name, body));
   };
-
-  /** Over a member's session when both have certificates, else over the founders' one. */
-  async #carry(
-    member: string,
-    operation:
-      | 'authority.challenge'
-      | 'authority.appraise'
-      | 'authority.sign'
-      | 'authority.adopt-head'
-      | 'genesis.certify',
-    body: CborValue,
-    timeoutMs: number,
-  ): Promise<CborValue> {
-    const { peers } = this.node;
-    const founders = peers.with(this.#digest, member);
-    const meshId = this.#genesis?.meshId;
-    const id = meshId && nodeIdOf(meshId, 'authority', member);
-    const members = meshId && id ? peers.with(meshId, id) : undefined;
-    const live = operation === 'genesis.certify' ? founders : (members ?? founders);
-    const session = live ?? (await this.#dial(member, id));
-    return session.request(operation, body, { timeoutMs, signal: this.#signal });
-  }
-
-  #dial(member: string, id: string | undefined) {
-    const { addresses } = this.#others.find((founder) => founder.name === member) ?? { addresses: [] };
-    if (id && this.#canMeetMembers) return this.node.session(id, addresses, this.#signal);
-    return this.node.peers.dial(this.#digest, addresses[0], member, { signal: this.#signal });
-  }
-
-  /** Members meet under a young head alone; when it is too old, it is as founders that they make the next. */
-  get #canMeetMembers(): boolean {
-    if (!this.node.isMember) return false;
-    try {
-      this.node.head.requireFresh(this.node.options.clock.now(), this.node.policy.headMaximumAgeMs);
-      return true;
-    } catch {
-      return false;
-    }
-  }
-
-  async #askFounders(what: 'root' | 'head'): Promise<Uint8Array | undefined> {
-    for (const { name } of this.#others) {
-      const answer = await this.#carry(name, 'genesis.certify', null, 5_000).catch(() => undefined);
-      const found = answer === undefined ? null : fields(answer, foundingState, 'founding state')[what];
-      if (found) return found;
-    }
-    return undefined;
-  }
 
   async #attempt<T>(step: () => Promise<T>): Promise<T | undefined> {
     try {

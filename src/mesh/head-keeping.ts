@@ -1,0 +1,119 @@
+/**
+ * How the mesh comes to its heads. What flows through here: the first head is made among founders, since no
+ * session between members begins without one; then members take turns, the first of the draft first; each new head
+ * is signed by the group, adopted here, and shown to the other members and, with the credential, to every peer.
+ */
+import type { GenesisRecord } from '../authority/genesis.ts';
+import { type MeshHeadBody, verifyHead } from '../authority/head.ts';
+import type { Crypto } from '../crypto/crypto.ts';
+import { statementMessage } from '../envelope/statement.ts';
+import { committeeDigest } from '../threshold/index.ts';
+import type { AuthorityDuty } from './authority-duty.ts';
+import type { FellowMembers } from './fellow-members.ts';
+import { policyOf } from './identity.ts';
+import type { Issuing } from './issuing.ts';
+import { present, storedCredential } from './joining.ts';
+import type { MeshNode } from './node.ts';
+import { pause } from './patience.ts';
+
+/** A new head is made this often. */
+const HEAD_INTERVAL_MS = 300_000;
+/** How long a head says something. */
+const HEAD_LIFE_MS = 3_600_000;
+/** Members take turns: the next one in the draft waits this much longer. */
+const TURN_MS = 10_000;
+const POLL_MS = 100;
+
+export type HeadParts = Pick<MeshHeadBody, 'bundle' | 'policy' | 'committee' | 'revocations'>;
+
+/** The versions and digests that a member believes, and so the only ones it signs. */
+export function headParts(crypto: Crypto, genesis: GenesisRecord): HeadParts {
+  const { draft, groupKey, publicPackage } = genesis;
+  const { committee } = publicPackage;
+  const digest = (message: Uint8Array) => crypto.sha256(message);
+  return {
+    bundle: { version: 0, digest: digest(statementMessage('trust-bundle', groupKey)) },
+    policy: { version: policyOf(genesis).version, digest: digest(statementMessage('policy', draft.policy)) },
+    committee: { version: committee.epoch, digest: committeeDigest(crypto, committee) },
+    revocations: { version: 0, digest: digest(statementMessage('revocation-set', [])) },
+  };
+}
+
+export interface HeadKeepingOptions {
+  node: MeshNode;
+  genesis: GenesisRecord;
+  duty: AuthorityDuty;
+  issuing: Issuing;
+  fellows: FellowMembers;
+  signal: AbortSignal;
+}
+
+export class HeadKeeping {
+  readonly #options: HeadKeepingOptions;
+  /** This member's place in the draft. */
+  readonly #position: number;
+
+  constructor(options: HeadKeepingOptions) {
+    const { genesis, node } = options;
+    this.#options = options;
+    this.#position = genesis.draft.founders.findIndex(({ name }) => name === node.options.name);
+  }
+
+  /** Makes the first head or finds it; from then on heads keep coming until the signal. */
+  async establish(): Promise<void> {
+    const { node, fellows, signal } = this.#options;
+    while (!node.head.current) {
+      await this.#attempt(async () => {
+        const made = this.#position === 0 ? await this.#make() : await fellows.find('head');
+        if (made) await this.adopt(made);
+      });
+      if (!node.head.current) await pause(node.options.clock, POLL_MS, signal);
+    }
+    void this.#keepComing();
+  }
+
+  /** Takes a head that another member made, and shows it from now on. @throws OOTO_AUTHORITY_*, OOTO_ENVELOPE_* (peer). */
+  async adopt(encoded: Uint8Array): Promise<null> {
+    const { node, genesis } = this.#options;
+    await node.adoptHead(verifyHead(node.options.crypto, genesis, encoded));
+    const stored = node.isMember ? storedCredential(node) : undefined;
+    if (stored) await present(node, stored);
+    return null;
+  }
+
+  async #keepComing(): Promise<void> {
+    const { node, signal } = this.#options;
+    const { clock } = node.options;
+    while (!signal.aborted) {
+      const due = (node.head.current?.time ?? 0) + HEAD_INTERVAL_MS + this.#position * TURN_MS;
+      if (clock.now() >= due) await this.#attempt(() => this.#make());
+      const wait = Math.min(TURN_MS, Math.max(POLL_MS, due - clock.now()));
+      await pause(clock, wait, signal).catch(() => {});
+    }
+  }
+
+  async #make(): Promise<Uint8Array> {
+    const { node, genesis, duty, issuing, fellows } = this.#options;
+    const { clock, crypto } = node.options;
+    const time = clock.now();
+    const encoded = await issuing.issueHead({
+      mesh: genesis.meshId,
+      number: duty.nextHeadNumber,
+      time,
+      expires: time + HEAD_LIFE_MS,
+      ...headParts(crypto, genesis),
+    });
+    await this.adopt(encoded);
+    for (const name of fellows.names)
+      void fellows.ask(name, 'authority.adopt-head', encoded).catch(() => undefined);
+    return encoded;
+  }
+
+  async #attempt(step: () => Promise<unknown>): Promise<void> {
+    try {
+      await step();
+    } catch (error) {
+      this.#options.node.options.logger.log('info', 'not yet', { error });
+    }
+  }
+}
