@@ -128,11 +128,18 @@ export async function runNode(folder: string, signal: AbortSignal, ports?: NodeP
   if (!running) return;
   void running.upkeep.run();
   while (!signal.aborted) {
-    const text = JSON.stringify(running.status, undefined, 2);
-    await writeFileAtomically(join(folder, 'status.json'), new TextEncoder().encode(text));
+    await writeStatus(running);
     await sleepUntil(STATUS_MS, signal);
   }
   await running.close();
+}
+
+/** For people alone: a node whose disk is full for a while goes on without it. */
+async function writeStatus({ open, status }: RunningNode): Promise<void> {
+  const bytes = new TextEncoder().encode(JSON.stringify(status, undefined, 2));
+  await writeFileAtomically(join(open.folder, 'status.json'), bytes).catch((error) =>
+    open.logger.log('warn', 'the status was not written', { error }),
+  );
 }
 
 async function startAuthority(open: OpenNode, signal: AbortSignal): Promise<AuthorityNode> {
@@ -213,10 +220,12 @@ function explainMissing(error: unknown): never {
 
 function sleepUntil(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => {
+    const end = () => {
       clearTimeout(timer);
+      signal.removeEventListener('abort', end);
       resolve();
-    });
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener('abort', end);
   });
 }

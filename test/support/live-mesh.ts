@@ -44,6 +44,7 @@ export class LiveMesh {
   readonly crypto: Crypto = createNodeCrypto();
   readonly processes = new Map<string, NodeProcess>();
   readonly #settings: Partial<NodeConfiguration>;
+  readonly #places = new Map<string, string>();
   #operator: Operator | undefined;
 
   constructor({
@@ -131,7 +132,12 @@ export class LiveMesh {
   }
 
   folderOf(name: string): string {
-    return join(this.folder, name);
+    return this.#places.get(name) ?? join(this.folder, name);
+  }
+
+  /** The folder of this node lies elsewhere. */
+  place(name: string, folder: string): void {
+    this.#places.set(name, folder);
   }
 
   async stop(): Promise<void> {

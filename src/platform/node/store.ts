@@ -5,13 +5,15 @@
  * lmdb would otherwise resolve before the flush). Reads see every resolved commit. Batches are ours alone:
  * lmdb's own batching of an event turn leaves promises that nobody handles when a disk is full.
  */
-import { chmod, open as openFile } from 'node:fs/promises';
+import { chmod, open as openFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { utf8 } from '../../base/bytes.ts';
 import { OotoError } from '../../base/errors.ts';
+import { hex } from '../../base/hex.ts';
 import type { Store, StoreChange, StoreEntry } from '../../ports.ts';
 import { flushFolder, makePrivateFolder, PRIVATE_FILE } from './files.ts';
+import { nodeRandom } from './random.ts';
 import { errorCode, systemError } from './system-error.ts';
 
 export const KEY_BYTES_MOST = 500;
@@ -20,6 +22,8 @@ const FILE = 'store.lmdb';
 const PAGE_BYTES = 4096;
 const META_AT = 24;
 const MAGIC = 0xbeefc0de;
+/** What must be free when a store is opened. */
+const ROOM_BYTES = 64 * 1024;
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /**
@@ -29,6 +33,7 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 export async function openStore(folder: string): Promise<Store> {
   await makePrivateFolder(folder);
   const path = join(folder, FILE);
+  await requireRoom(folder);
   await requireEnvironment(path);
   try {
     const database = open<Uint8Array, Uint8Array>({
@@ -45,6 +50,18 @@ export async function openStore(folder: string): Promise<Store> {
     return new LmdbStore(database, path);
   } catch (cause) {
     throw systemError('OOTO_STORE_OPEN', `cannot open the store ${path}`, cause);
+  }
+}
+
+/** lmdb writes its lock file through a mapping: on a full disk that would end the process. */
+async function requireRoom(folder: string): Promise<void> {
+  const probe = join(folder, `room-${hex(nodeRandom().bytes(8))}.tmp`);
+  try {
+    await writeFile(probe, new Uint8Array(ROOM_BYTES), { mode: PRIVATE_FILE, flag: 'wx' });
+  } catch (cause) {
+    throw systemError('OOTO_STORE_OPEN', `there is no room for the store in ${folder}`, cause);
+  } finally {
+    await rm(probe, { force: true });
   }
 }
 
