@@ -194,12 +194,17 @@ export class Session implements Disposable {
     this.#emit({ type: 'established' });
   }
 
-  /** The peer's new credential must be for the same id and kind, and be signed in this session and epoch. */
+  /**
+   * The peer's new credential must be for the same id and kind, and be signed in this session and epoch. A peer that
+   * enrols has none to renew: whoever let it would hold its channel open for ever without ever having a certificate.
+   */
   #receiveCredential(payload: Uint8Array, now: Moment): void {
     const { crypto, role, meshId, verifier } = this.#options;
     const { own, peer } = this.#parties;
     const { hash, number } = this.epochs.receiving;
     const { id: expectedId, kind } = peer.identity;
+    if (kind === 'enrol')
+      throw new OotoError('OOTO_CHANNEL_KIND', 'peer', 'a channel for an enrolment is not prolonged');
     const message = (contentHash: Uint8Array) =>
       renewalMessage(otherRole(role), this.sessionId, hash, number, contentHash);
     const context = { crypto, meshId, role, own, expectedId, accept: [kind], verifier };

@@ -20,6 +20,8 @@ const MOST_SESSIONS = 4_096;
 const MOST_SILENT = 1_024;
 /** More than two nodes that dial each other at the same moment can need. */
 const MOST_SESSIONS_WITH_ONE = 16;
+/** Anybody can enrol under any number of keys: together they must leave room for members. */
+const MOST_ENROLLING = 256;
 /** A channel whose epoch is this late closes: 60 s and 30 s make 90 s. */
 const EPOCH_GRACE_MS = 30_000;
 
@@ -211,6 +213,7 @@ export class Peers {
     const ended = (session: Session, reason: OotoError) => this.#ended(session, reason);
     const ready = (session: Session) => {
       this.#limitSessionsWith(session);
+      this.#limitEnrolling();
       handlers.ready(session);
     };
     const session = new Session({
@@ -235,6 +238,14 @@ export class Peers {
     const same = this.sessions.filter(isSamePeer);
     const busy = new OotoError('OOTO_MESH_BUSY', 'peer', 'the peer has opened newer sessions');
     for (const session of same.slice(0, -MOST_SESSIONS_WITH_ONE)) session.close(busy);
+  }
+
+  #limitEnrolling(): void {
+    const enrolling = this.sessions.filter(
+      (other) => other.peerId !== undefined && other.peer.identity.kind === 'enrol',
+    );
+    const busy = new OotoError('OOTO_MESH_BUSY', 'peer', 'others enrol, and this took too long');
+    for (const session of enrolling.slice(0, -MOST_ENROLLING)) session.close(busy);
   }
 
   #ended(session: Session, reason: OotoError): void {

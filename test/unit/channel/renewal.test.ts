@@ -254,3 +254,16 @@ test('an acknowledgement of nothing closes the channel', () => {
   pair.run();
   is(pair.closedBy('responder'), 'OOTO_CHANNEL_FRAME');
 });
+
+test('a peer that enrols does not renew: its channel is for one enrolment, and short', () => {
+  const pair = Pair.established({
+    parties: (crypto) => ({
+      alice: makeParty(crypto, 'alice', { kind: 'enrol' }),
+      bob: makeParty(crypto, 'bob'),
+    }),
+    responder: { accept: ['enrol'] },
+  });
+  pair.initiator.renewCredential(renewed(pair, pair.alice));
+  pair.run();
+  is(pair.closedBy('responder'), 'OOTO_CHANNEL_KIND');
+});

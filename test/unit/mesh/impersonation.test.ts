@@ -41,3 +41,20 @@ for (const kind of ['enrol', 'member'] as const)
     assert.is(authority.sessions[0].peerId, bob.own.id);
     assert.is(authority.with(MESH_ID, bob.own.id) !== undefined, kind === 'member');
   });
+
+test('strangers that enrol have so many sessions together and no more: the oldest gives way, members stay', async () => {
+  const alice = makeParty(crypto, 'alice');
+  const bob = makeParty(crypto, 'bob');
+  const strangers = Array.from({ length: 260 }, (_, i) =>
+    makeParty(crypto, `stranger-${i}`, { kind: 'enrol' }),
+  );
+  const authority = standing('alice', alice, [bob, ...strangers], ['member', 'enrol']);
+  await authority.listen('alice-crowd:1');
+  await standing('bob', bob, [alice]).dial(MESH_ID, 'alice-crowd:1', alice.own.id);
+  for (const stranger of strangers)
+    await standing('stranger', stranger, [alice]).dial(MESH_ID, 'alice-crowd:1', alice.own.id);
+  await settled();
+  assert.is(authority.sessions.length, 257);
+  assert.ok(authority.with(MESH_ID, bob.own.id));
+  assert.is(authority.sessions.at(-1)!.peerId, strangers.at(-1)!.own.id);
+});
