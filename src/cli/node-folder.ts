@@ -12,6 +12,7 @@ import { createNodeCrypto } from '../node.ts';
 import { nodeClock } from '../platform/node/clock.ts';
 import { coreFolder } from '../platform/node/core-file.ts';
 import { makePrivateFolder } from '../platform/node/files.ts';
+import { type FolderLock, lockFolder } from '../platform/node/folder-lock.ts';
 import { type NodeLogger, nodeLogger } from '../platform/node/logger.ts';
 import { softwareKey, softwareSigner } from '../platform/node/signer.ts';
 import { openStore } from '../platform/node/store.ts';
@@ -29,6 +30,7 @@ export interface OpenNode {
   node: MeshNode;
   store: Store;
   logger: NodeLogger;
+  lock: FolderLock;
 }
 
 /** What a node gets from the machine. */
@@ -44,6 +46,21 @@ const MACHINE: NodePorts = { clock: nodeClock(), transport: tcpTransport(), open
 export async function openNode(folder: string, ports = MACHINE): Promise<OpenNode> {
   const configuration = readConfiguration(folder);
   await makePrivateFolder(folder);
+  const lock = await lockFolder(folder);
+  try {
+    return await openLocked(folder, configuration, ports, lock);
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+async function openLocked(
+  folder: string,
+  configuration: NodeConfiguration,
+  ports: NodePorts,
+  lock: FolderLock,
+): Promise<OpenNode> {
   const crypto = createNodeCrypto();
   const { name, role, log_level: level, epoch_ms: epochMs } = configuration;
   const logger = nodeLogger({ file: join(folder, 'node.log'), level, fields: { node: `${role}/${name}` } });
@@ -60,7 +77,7 @@ export async function openNode(folder: string, ports = MACHINE): Promise<OpenNod
       ['node', process.versions.node],
     ]),
   });
-  return { folder, configuration, crypto, node, store, logger };
+  return { folder, configuration, crypto, node, store, logger, lock };
 }
 
 /** The keys that a member of the authority has besides its identity. */
@@ -74,8 +91,9 @@ export async function authorityKeys(crypto: Crypto, folder: string): Promise<Aut
   };
 }
 
-export async function closeNode({ node, store, logger }: OpenNode): Promise<void> {
+export async function closeNode({ node, store, logger, lock }: OpenNode): Promise<void> {
   await node.close();
   await store.close();
   logger.close();
+  await lock.release();
 }

@@ -291,13 +291,15 @@ test('input: unreadable: exit 1', async () => {
   requireRefusal(await ootoAs(user, 'demo', '--input', file), 1, /cannot be read: EACCES \(OOTO_CLI_INPUT/);
 });
 
-test('a folder of another role or name, a spent invite, and a mesh that is away', async () => {
+test('a folder in use, a folder of another role, and a mesh that is away', async () => {
   const mesh = new LiveMesh();
   try {
     await mesh.found();
     const own = await mesh.invite('worker', 'w1');
     mesh.start('w1');
     await mesh.ready('w1');
+    const twice = /another process runs the node in .* \(OOTO_FILES_LOCKED/;
+    requireRefusal(await ooto('node', 'run', '--folder', own), 1, twice);
     await mesh.process('w1').stop();
     writeFileSync(join(own, 'node.toml'), WORKER.replace('"worker"', '"scheduler"'), { mode: 0o600 });
     const said = /says scheduler\/w1, the certificate worker\/w1 \(OOTO_CLI_CONFIGURATION/;
