@@ -16,8 +16,9 @@ import { SessionAttestation } from './attestation.ts';
 import type { RequestOptions } from './exchange.ts';
 import { type FounderAttestation, founderAttestation } from './founder-attestation.ts';
 import { type KnownPeer, knownPeer, type MeshTrust, memberVerifier } from './identity.ts';
-import { admitOperation, type OperationName, type Role } from './operations.ts';
+import { admitOperation, isForMembers, type OperationName, type Role } from './operations.ts';
 import { OwnCredentials, type Presentation } from './own-credential.ts';
+import { unlessAborted } from './patience.ts';
 import { Peers } from './peers.ts';
 import { decide, type Policy } from './policy.ts';
 import type { Session } from './session.ts';
@@ -45,6 +46,8 @@ export class MeshNode {
   readonly options: NodeOptions;
   readonly peers: Peers;
   readonly meters: TelemetryMeters;
+  readonly #dialling = new Map<string, Promise<Session>>();
+  readonly #life = new AbortController();
   readonly #handlers = new Map<OperationName, Handler>();
   #trust: MeshTrust | undefined;
   #head: HeadView | undefined;
@@ -154,11 +157,20 @@ export class MeshNode {
     this.#handlers.set(operation, handler);
   }
 
-  /** A live session with a member, dialled if there is none. */
+  /** A live session with a member, dialled if there is none; all who want it at once share one. */
   async session(id: string, addresses: readonly string[], signal?: AbortSignal): Promise<Session> {
-    const { meshId } = this.trust.genesis;
-    const live = this.peers.with(meshId, id);
+    const live = this.peers.with(this.trust.genesis.meshId, id);
     if (live) return live;
+    let dialling = this.#dialling.get(id);
+    if (!dialling) {
+      dialling = this.#dialAny(id, addresses).finally(() => this.#dialling.delete(id));
+      this.#dialling.set(id, dialling);
+    }
+    return unlessAborted(dialling, signal);
+  }
+
+  async #dialAny(id: string, addresses: readonly string[]): Promise<Session> {
+    const { meshId } = this.trust.genesis;
     let failure: unknown = new OotoError(
       'OOTO_MESH_NO_ADDRESS',
       'environment',
@@ -166,7 +178,7 @@ export class MeshNode {
     );
     for (const address of addresses) {
       try {
-        return await this.peers.dial(meshId, address, id, signal ? { signal } : {});
+        return await this.peers.dial(meshId, address, id, { signal: this.#life.signal });
       } catch (error) {
         failure = error;
       }
@@ -192,6 +204,7 @@ export class MeshNode {
   }
 
   async close(): Promise<void> {
+    this.#life.abort(new OotoError('OOTO_MESH_CLOSED', 'local', 'the node was stopped'));
     await this.meters.close();
     await this.peers.close();
   }
@@ -234,11 +247,16 @@ export class MeshNode {
   async #answer(session: Session, name: string, body: CborValue): Promise<CborValue> {
     const peer = knownPeer(session.peer);
     const operation = admitOperation(name, this.options.role, peer.kind);
-    if (peer.kind === 'member') decide(this.policy, peer, operation);
+    if (isForMembers(operation)) decide(this.#policyFor(peer), peer, operation);
     const handler = this.#handlers.get(operation);
     if (!handler)
       throw new OotoError('OOTO_MESH_NOT_READY', 'local', `this node does not answer ${operation} yet`);
     return handler(peer, body, session);
+  }
+
+  /** Founders go by the policy of the draft, which becomes the first of the mesh: they get no more than members. */
+  #policyFor({ kind }: KnownPeer): Policy {
+    return kind === 'founder' ? present(this.#founding).policy : this.policy;
   }
 }
 

@@ -11,10 +11,13 @@ import { Channel, type ChannelStatus } from '../channel/channel.ts';
 import type { CredentialKind, CredentialVerifier, OwnCredential } from '../channel/credential.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import type { Clock, Connection, Listener, Logger, Transport } from '../ports.ts';
+import { underDeadline } from './patience.ts';
 import { previewMeshId } from './preview.ts';
 import { asOotoError, Session, type SessionHandlers } from './session.ts';
 
 const FIRST_BYTES_MS = 5_000;
+/** From the first packet to a session on which both sides are attested. */
+const DIAL_MS = 15_000;
 const MOST_SESSIONS = 4_096;
 /** Connections whose first bytes have not come yet. */
 const MOST_SILENT = 1_024;
@@ -95,17 +98,20 @@ export class Peers {
     const context = this.#contextOf(meshId);
     const kind = context.own().kind;
     const accept: CredentialKind[] = kind === 'founder' ? ['founder'] : ['member'];
-    const connection = await this.#options.transport.dial(address, signal ? { signal } : {});
-    const session = this.#openDialled(connection, context, { expectedId, accept });
-    const abort = () => session.close(asOotoError(signal?.reason));
-    signal?.addEventListener('abort', abort, { once: true });
-    if (signal?.aborted) abort();
-    try {
-      await session.ready();
-      return session;
-    } finally {
-      signal?.removeEventListener('abort', abort);
-    }
+    const late = new OotoError('OOTO_MESH_TIMEOUT', 'environment', `no session with ${address} came about`);
+    return underDeadline(this.#options.clock, DIAL_MS, late, signal, async (limited) => {
+      const connection = await this.#options.transport.dial(address, { signal: limited });
+      const session = this.#openDialled(connection, context, { expectedId, accept });
+      const abort = () => session.close(asOotoError(limited.reason));
+      limited.addEventListener('abort', abort, { once: true });
+      if (limited.aborted) abort();
+      try {
+        await session.ready();
+        return session;
+      } finally {
+        limited.removeEventListener('abort', abort);
+      }
+    });
   }
 
   /** Shows every live peer in this mesh what this node presents now. */

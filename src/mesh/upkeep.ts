@@ -5,6 +5,7 @@
  */
 import { nodeIdOf } from '../authority/certification.ts';
 import type { ValidCredential } from '../authority/credential.ts';
+import { OotoError } from '../base/errors.ts';
 import { bytesBetween, list } from '../envelope/fields.ts';
 import { newRequest, obtain, present } from './joining.ts';
 import { createRecord, Membership, MOST_RECORD_BYTES } from './membership.ts';
@@ -139,7 +140,11 @@ export class Upkeep {
     body: Parameters<MeshNode['ask']>[2] = null,
   ) {
     const { node } = this.#options;
-    let failure: unknown;
+    let failure: unknown = new OotoError(
+      'OOTO_MESH_UNAVAILABLE',
+      'environment',
+      'there is no other member to ask',
+    );
     for (const member of this.authorities) {
       if (member.id === node.own.presentation.id) continue;
       try {

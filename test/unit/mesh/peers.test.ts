@@ -177,3 +177,41 @@ test('a dial aborted before it began ends at once', async () => {
   await settled();
   assert.is(world.peers.alice.sessions.length, 0);
 });
+
+test('a dial that leads nowhere ends by itself', async () => {
+  const world = await World.listening();
+  const silent = await world.network.transport('silent').listen('silent:1');
+  const dialling = world.peers.alice.dial(MESH_ID, 'silent:1', world.bobId);
+  const refused = assert.rejectsCode(dialling, 'OOTO_CHANNEL_HANDSHAKE_TIMEOUT');
+  await settled();
+  await world.clock.run(16_000, 1_000);
+  await refused;
+  assert.is(world.peers.alice.sessions.length, 0);
+  await silent.close();
+});
+
+test('a dial that is never answered at all ends by itself', async () => {
+  const world = await World.listening();
+  const unanswered = new Peers({
+    ...{ crypto, clock: world.clock, logger: world.logger.alice, epochMs: 60_000 },
+    handlers: {} as PeersOptions['handlers'],
+    transport: {
+      dial: (address, options) =>
+        new Promise((_resolve, reject) => {
+          options?.signal?.addEventListener('abort', () => reject(options.signal?.reason));
+          assert.is(address, 'nowhere:1');
+        }),
+      listen: () => Promise.reject(new Error('nobody listens here')),
+    },
+  });
+  unanswered.join({
+    meshId: MESH_ID,
+    own: () => world.alice.own,
+    verifier: verifierOf(world.bob),
+    accept: [],
+  });
+  const refused = assert.rejectsCode(unanswered.dial(MESH_ID, 'nowhere:1', world.bobId), 'OOTO_MESH_TIMEOUT');
+  await settled();
+  await world.clock.run(16_000, 1_000);
+  await refused;
+});
