@@ -50,6 +50,11 @@ export const OPERATIONS = {
 
 export type OperationName = keyof typeof OPERATIONS;
 
+/** Whether members may ask for it at all: then policy decides on everybody who does. */
+export function isForMembers(name: OperationName): boolean {
+  return (OPERATIONS[name].over as readonly ChannelKind[]).includes('member');
+}
+
 /** The operations that nodes of `role` answer. */
 export function operationsOf(role: Role): OperationName[] {
   return (Object.keys(OPERATIONS) as OperationName[]).filter((name) =>

@@ -14,7 +14,7 @@ import { storedCredential } from '../../../src/mesh/joining.ts';
 import { MeshNode } from '../../../src/mesh/node.ts';
 import { OwnCredentials } from '../../../src/mesh/own-credential.ts';
 import { Peers } from '../../../src/mesh/peers.ts';
-import { initialPolicy } from '../../../src/mesh/policy.ts';
+import { initialPolicy, type Policy } from '../../../src/mesh/policy.ts';
 import { Upkeep } from '../../../src/mesh/upkeep.ts';
 import * as assert from '../../support/assert.ts';
 import { MANIFEST, signerOf } from '../../support/authority.ts';
@@ -47,9 +47,13 @@ class World {
   readonly running = new Map<string, Running>();
   readonly lifeMs: number;
 
-  constructor(lifeMs = 4 * 60 * MINUTE) {
+  constructor(lifeMs = 4 * 60 * MINUTE, rules?: Policy['rules']) {
     this.lifeMs = lifeMs;
-    const policy = initialPolicy({ manifests: [hex(MANIFEST)], originators: [] }) as unknown as CborValue;
+    const policy = initialPolicy({
+      manifests: [hex(MANIFEST)],
+      originators: [],
+      ...(rules && { rules }),
+    }) as unknown as CborValue;
     this.mesh = foundMesh(this.crypto, { created: this.clock.now() - 1_000, policy });
     this.mesh.founders.forEach(({ name }, i) => {
       const share = this.mesh.keys[i].secretShare.encode();
@@ -242,5 +246,17 @@ test('without a right nobody makes a member ask the others for anything', async 
   for (const name of ['a2', 'a3']) {
     const asked = world.running.get(name)!.logger.lines.map(({ fields }) => fields.operation);
     assert.not(asked.includes('authority.appraise'), name);
+  }
+});
+
+test('what policy denies to members of the authority, founders do not get either', async () => {
+  const world = new World(MINUTE, []);
+  world.start('a1', 'a2', 'a3');
+  await world.clock.run(10_000, STEP_MS);
+  assert.not(world.isReady);
+  for (const name of ['a2', 'a3']) {
+    const { logger } = world.running.get(name)!;
+    const refused = logger.lines.filter(({ fields }) => fields.operation === 'authority.appraise');
+    assert.ok(refused.length > 0 && refused.every(({ fields }) => fields.code === 'OOTO_POLICY_DENIED'));
   }
 });
