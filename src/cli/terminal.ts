@@ -20,6 +20,9 @@ export const EXIT = {
   interrupted: 130,
 } as const;
 
+/** Controls of a terminal, and what turns the direction of writing: peers and files may have put them there. */
+const CONTROLS = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu;
+
 const NOT_AUTHORISED = [
   'OOTO_POLICY_DENIED',
   'OOTO_MESH_ANONYMOUS',
@@ -48,13 +51,13 @@ export class Terminal {
   say(message: string): void {
     if (this.#quiet) return;
     this.#endBar();
-    process.stderr.write(`ooto: ${message}\n`);
+    process.stderr.write(`ooto: ${plain(message)}\n`);
   }
 
   /** Something to be noticed, shown even with --quiet. */
   warn(message: string): void {
     this.#endBar();
-    process.stderr.write(`ooto: warning: ${message}\n`);
+    process.stderr.write(`ooto: warning: ${plain(message)}\n`);
   }
 
   /** Draws or redraws a bar; `done` of `total` in any unit. */
@@ -75,8 +78,8 @@ export class Terminal {
   failure(error: unknown): number {
     this.#endBar();
     const known = isOotoError(error) ? error : unexpected(error);
-    process.stderr.write(`ooto: ${known.message} (${known.code}, fault: ${known.fault})\n`);
-    process.stderr.write(`ooto: hint: ${known.hint ?? hintFor(known)}\n`);
+    process.stderr.write(`ooto: ${plain(known.message)} (${known.code}, fault: ${known.fault})\n`);
+    process.stderr.write(`ooto: hint: ${plain(known.hint ?? hintFor(known))}\n`);
     if (process.env.NODE_DEBUG?.includes('ooto') && error instanceof Error)
       process.stderr.write(`${error.stack}\n`);
     return exitCode(error);
@@ -104,6 +107,11 @@ function hintFor(error: OotoError): string {
   if (fault === 'environment')
     return 'look at disk, network and permissions of this machine; ooto doctor helps';
   return 'the log of the node says more';
+}
+
+/** One line that draws nothing but its own letters. */
+function plain(text: string): string {
+  return text.replace(CONTROLS, '\ufffd');
 }
 
 function unexpected(error: unknown): OotoError {
