@@ -111,7 +111,7 @@ function hintFor(error: OotoError): string {
 
 /** One line that draws nothing but its own letters. */
 function plain(text: string): string {
-  return text.replace(CONTROLS, '\ufffd');
+  return text.replace(/\r?\n/g, ' | ').replace(CONTROLS, '\ufffd');
 }
 
 function unexpected(error: unknown): OotoError {

@@ -23,6 +23,8 @@ const shapes = {
   attestation: { body: bytesBetween(1, 64 * 1024) },
 } as const;
 
+const NO_ANSWER = 'the node could not answer';
+
 type Kind = keyof typeof shapes;
 const KINDS: readonly Kind[] = ['attestation', 'request', 'response', 'refusal'];
 
@@ -44,8 +46,15 @@ export function decodeMessage(bytes: Uint8Array): Message {
 /** The refusal that stands for `error`; what is not ours to tell becomes one code. */
 export function refusalOf(id: number, error: unknown): Message {
   if (error instanceof OotoError) {
-    const message = error.message.slice(0, 256).replace(UNENCODABLE, '\ufffd');
+    const message = (isForPeers(error) ? error.message : NO_ANSWER)
+      .slice(0, 256)
+      .replace(UNENCODABLE, '\ufffd');
     return { kind: 'refusal', id, code: error.code, message };
   }
-  return { kind: 'refusal', id, code: 'OOTO_MESH_INTERNAL', message: 'the node could not answer' };
+  return { kind: 'refusal', id, code: 'OOTO_MESH_INTERNAL', message: NO_ANSWER };
+}
+
+/** Misuse inside this program, and what the system said (with its paths), are for the log of this node alone. */
+function isForPeers({ fault, cause }: OotoError): boolean {
+  return fault === 'peer' || (fault !== 'caller' && (cause === undefined || cause instanceof OotoError));
 }

@@ -76,3 +76,21 @@ test('whatever the error says, its refusal can be sent and read', () => {
       message: 'the node could not answer',
     });
 });
+
+test('a refusal says what the peer did, not what this machine has and where', () => {
+  const disk = new OotoError('OOTO_STORE_WRITE', 'environment', 'cannot write to /home/ann/mesh: ENOSPC', {
+    cause: new Error('ENOSPC'),
+  });
+  const inner = new OotoError('OOTO_STORE_CLOSED', 'caller', '/home/ann/mesh has been closed');
+  for (const error of [disk, inner])
+    assert.equal(refusalOf(1, error), {
+      kind: 'refusal',
+      id: 1,
+      code: error.code,
+      message: 'the node could not answer',
+    });
+  for (const fault of ['peer', 'environment'] as const) {
+    const told = refusalOf(1, new OotoError('OOTO_AUTHORITY_UNAVAILABLE', fault, 'missing: a1, a2'));
+    assert.is(told.kind === 'refusal' && told.message, 'missing: a1, a2');
+  }
+});
