@@ -89,13 +89,14 @@ export class HeadView {
 
   /**
    * Judges a head that a peer shows. An older or equal one needs no change; a newer one must be persisted before
-   * {@link accept}.
+   * {@link accept}. One corrupt member can have honest ones sign one number at two moments, each with others: the one
+   * seen first stays. Other versions under one number are signed by nobody honest.
    * @throws OOTO_AUTHORITY_HEAD, OOTO_AUTHORITY_HEAD_FORK, OOTO_AUTHORITY_CLOCK, OOTO_ENVELOPE_* (peer).
    */
   stage(encoded: Uint8Array, now: number): { head: MeshHead; changes: StoreChange[] } {
     const head = verifyHead(this.#crypto, this.#mesh, encoded);
     const current = this.#head;
-    if (current && head.number === current.number && hex(headMessage(head)) !== hex(headMessage(current)))
+    if (current && head.number === current.number && !saysTheSame(head, current))
       throw refuse(
         'OOTO_AUTHORITY_HEAD_FORK',
         `two heads carry the number ${head.number}: the authority is compromised`,
@@ -132,6 +133,12 @@ export class HeadView {
       throw stale(`mesh head ${head.number} is too old`);
     return head;
   }
+}
+
+/** Whether both name the same versions of everything. */
+function saysTheSame(a: MeshHeadBody, b: MeshHeadBody): boolean {
+  const withoutTime = (body: MeshHeadBody) => hex(headMessage({ ...body, time: 0, expires: 0 }));
+  return withoutTime(a) === withoutTime(b);
 }
 
 function plain(body: MeshHeadBody) {

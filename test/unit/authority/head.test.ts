@@ -46,6 +46,17 @@ test('a newer head is kept, an older one changes nothing', () => {
   assert.is(new HeadView(crypto, mesh, first.head.encoded).current?.number, 5);
 });
 
+test('one corrupt member that has two heads of one number signed, a moment apart, parts nobody from the mesh', () => {
+  const view = new HeadView(crypto, mesh, head());
+  const current = view.current?.encoded;
+  for (const changes of [{ time: time + 1, expires: time + 3_600_001 }, { time: time - 60_000 }]) {
+    const { head: shown, changes: stored } = view.stage(head(changes), time);
+    assert.is(stored.length, 0);
+    view.accept(shown);
+    assert.is(view.current?.encoded, current);
+  }
+});
+
 test('forged, foreign and contradicting heads are refused', () => {
   const view = new HeadView(crypto, mesh, head());
   assert.throwsCode(
@@ -53,7 +64,10 @@ test('forged, foreign and contradicting heads are refused', () => {
     'OOTO_ENVELOPE_SIGNATURE',
   );
   assert.throwsCode(() => view.stage(head({ mesh: new Uint8Array(32) }), time), 'OOTO_AUTHORITY_HEAD');
-  assert.throwsCode(() => view.stage(head({ expires: time + 1 }), time), 'OOTO_AUTHORITY_HEAD_FORK');
+  for (const part of ['bundle', 'policy', 'committee', 'revocations'] as const) {
+    const other = head({ [part]: { version: 7, digest: new Uint8Array(32) } });
+    assert.throwsCode(() => view.stage(other, time), 'OOTO_AUTHORITY_HEAD_FORK');
+  }
   assert.throwsCode(
     () => view.stage(head({ number: 2, time: time + 121_000 }), time),
     'OOTO_AUTHORITY_CLOCK',
