@@ -90,6 +90,7 @@ export class Scheduling {
     this.#scheduler.admitModule(definition.digest, module);
     await store.commit(changes);
     this.#modules.set(hex(definition.digest), module);
+    await this.#upkeep.look();
     await this.#meetWorkers();
     return { digest: definition.digest };
   }

@@ -67,6 +67,11 @@ export class Upkeep {
     await this.#try('delegation', () => this.#renewDelegation());
     await this.#try('head', () => this.#fetchHead());
     await this.#try('certificate', () => this.#renewCertificate());
+    await this.look();
+  }
+
+  /** Reads the list of members now, for whoever is about to rely on it. */
+  async look(): Promise<void> {
     await this.#try('membership', () => this.#exchangeRecords());
   }
 
@@ -77,7 +82,7 @@ export class Upkeep {
       const found = this.membership.withRole(role);
       if (found.length >= count) return found;
       await pause(node.options.clock, EAGER_MS, signal);
-      await this.#try('membership', () => this.#exchangeRecords());
+      await this.look();
     }
   }
 
