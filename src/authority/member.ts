@@ -113,6 +113,11 @@ export class AuthorityMember {
     requireMesh(request, genesis.meshId);
     if (right.kind === 'invite') {
       const { digest: requestDigest, id } = request;
+      if (readNodeId(id).role === 'authority')
+        throw refuse(
+          'OOTO_AUTHORITY_NOT_A_FOUNDER',
+          'nobody is invited into the authority; its committee changes otherwise',
+        );
       const grant = verifyClaim(crypto, genesis, { ...right, id, requestDigest, now: context.now });
       const storeKey = inviteStoreKey(grant);
       requireUnspent(context.bound(storeKey), requestDigest);

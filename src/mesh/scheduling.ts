@@ -39,6 +39,8 @@ export class Scheduling {
   readonly #scheduler: Scheduler;
   readonly #modules = new Map<string, Uint8Array>();
   readonly #held = new Map<string, HeldChunk>();
+  /** Who gave each job, and so may feed and end it. */
+  readonly #owners = new Map<string, string>();
   #driving: Promise<void> = Promise.resolve();
   #cancelTimer = () => {};
   receipts = 0;
@@ -70,16 +72,16 @@ export class Scheduling {
     });
     for (const error of this.#scheduler.restore())
       logger.log('warn', 'a job was not taken up again', { error });
-    node.handle('job.submit', (_, body) => this.#submit(body));
-    node.handle('job.chunk', (_, body) => this.#takeChunk(body));
-    node.handle('job.finish', (_, body) => this.#finish(body));
+    node.handle('job.submit', (peer, body) => this.#submit(peer.id, body));
+    node.handle('job.chunk', (peer, body) => this.#takeChunk(peer.id, body));
+    node.handle('job.finish', (peer, body) => this.#finish(peer.id, body));
   }
 
   close(): void {
     this.#cancelTimer();
   }
 
-  async #submit(body: CborValue): Promise<CborValue> {
+  async #submit(peer: string, body: CborValue): Promise<CborValue> {
     const { envelope, proofs, module } = fields(
       body,
       { envelope: offerShape.envelope, proofs: offerShape.proofs, module: offerShape.module },
@@ -87,15 +89,17 @@ export class Scheduling {
     );
     const { clock, store } = this.#node.options;
     const { definition, changes } = this.#scheduler.submit(envelope, proofs, clock.now());
+    this.#requireOwner(definition.digest, peer);
     this.#scheduler.admitModule(definition.digest, module);
     await store.commit(changes);
+    this.#owners.set(hex(definition.digest), peer);
     this.#modules.set(hex(definition.digest), module);
     await this.#upkeep.look();
     await this.#meetWorkers();
     return { digest: definition.digest };
   }
 
-  #takeChunk(body: CborValue): Promise<CborValue> {
+  #takeChunk(peer: string, body: CborValue): Promise<CborValue> {
     const {
       definition,
       index,
@@ -105,6 +109,7 @@ export class Scheduling {
       { definition: bytes(32), index: uint(CHUNKS_MOST - 1), bytes: bytesBetween(0, CHUNK_BYTES_MOST) },
       'job.chunk',
     );
+    this.#requireOwner(definition, peer);
     const key = chunkKey(definition, index);
     if (this.#held.has(key))
       throw new OotoError('OOTO_WORKLOAD_CHUNK', 'peer', 'this chunk is being worked on');
@@ -119,20 +124,29 @@ export class Scheduling {
     return done;
   }
 
+  /** @throws OOTO_WORKLOAD_OWNER (peer) when another node gave this job. */
+  #requireOwner(definition: Uint8Array, peer: string): void {
+    const owner = this.#owners.get(hex(definition));
+    if (owner !== undefined && owner !== peer)
+      throw new OotoError('OOTO_WORKLOAD_OWNER', 'peer', 'another node has given this job');
+  }
+
   get #ownParty(): { id: string; credential: Uint8Array; delegation: Uint8Array } {
     const { presentation, delegation } = this.#node.own;
     return { id: presentation.id, credential: presentation.credential, delegation };
   }
 
   /** Ends a job, and shows the newest credentials of this node and of the workers that are live. */
-  async #finish(body: CborValue): Promise<CborValue> {
+  async #finish(peer: string, body: CborValue): Promise<CborValue> {
     const { definition } = fields(body, { definition: bytes(32) }, 'job.finish');
+    this.#requireOwner(definition, peer);
     const workers = this.#upkeep.membership.withRole('worker').flatMap(({ id }) => {
       const session = this.#node.peers.with(this.#node.trust.genesis.meshId, id);
       return session ? [{ ...session.party }] : [];
     });
     await this.#node.options.store.commit(this.#scheduler.close(definition));
     this.#modules.delete(hex(definition));
+    this.#owners.delete(hex(definition));
     return { parties: [this.#ownParty, ...workers] };
   }
 

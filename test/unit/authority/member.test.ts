@@ -67,6 +67,14 @@ test('an invite that is bound to another request is refused, to the same one is 
   await appraise(asked, { bound: () => asked.request.digest });
 });
 
+test('nobody is invited into the authority, whatever the operators granted', async () => {
+  const candidate = world.candidate();
+  const id = world.id('authority', 'late');
+  const request = await world.request(candidate, id);
+  const application = world.application(candidate, request, world.inviteClaim(id, request));
+  await assert.rejectsCode(appraise({ request, application }), 'OOTO_AUTHORITY_NOT_A_FOUNDER');
+});
+
 test('a founder of the genesis record, and nobody who only says so', async () => {
   const founder = world.founder('a2');
   const id = world.id('authority', 'a2');
