@@ -1,8 +1,8 @@
 /**
  * The chunks of a job on their way. What flows through here: a few chunks are in flight; each answer brings output,
  * assignment, receipt and the two parties, all of which are verified before the output is handed on; a scheduler
- * that went away is given the definition again and asked for what is missing; at the end the parties are shown
- * with their newest delegations.
+ * that went away is looked for, given the definition again and asked for what is missing; at the end the parties
+ * are shown with their newest delegations.
  */
 import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
@@ -47,9 +47,16 @@ export interface ChunkFlow {
   signal: AbortSignal;
 }
 
+/** A member and where it was last known to listen. */
+export interface Located {
+  id: string;
+  addresses: readonly string[];
+}
+
 export class ChunkRun {
   readonly #node: MeshNode;
-  readonly #scheduler: { id: string; addresses: readonly string[] };
+  #scheduler: Located;
+  readonly #locate: () => Promise<Located>;
   readonly #definition: VerifiedDefinition;
   readonly #submission: CborValue;
   readonly #request: ChunkFlow;
@@ -63,12 +70,14 @@ export class ChunkRun {
 
   constructor(
     node: MeshNode,
-    scheduler: { id: string; addresses: readonly string[] },
+    scheduler: Located,
     definition: VerifiedDefinition,
     submission: CborValue,
     request: ChunkFlow,
+    locate: () => Promise<Located>,
   ) {
     this.#node = node;
+    this.#locate = locate;
     this.#scheduler = scheduler;
     this.#definition = definition;
     this.#submission = submission;
@@ -139,6 +148,7 @@ export class ChunkRun {
         if (signal.aborted || times >= AGAIN_TIMES || !isAway(error)) throw error;
         this.#submitted = undefined;
         await pause(this.#node.options.clock, AGAIN_MS, signal);
+        this.#scheduler = await this.#locate();
       }
     }
   }

@@ -59,7 +59,11 @@ export async function runJob(node: MeshNode, upkeep: Upkeep, request: JobRequest
   const [scheduler] = await upkeep.find('scheduler');
   const encodedProofs = encode(proofs as unknown as CborValue);
   const submission = { envelope: definition.envelope, proofs: encodedProofs, module: request.module };
-  const run = new ChunkRun(node, scheduler, definition, submission, request);
+  const locate = async () => {
+    await upkeep.look();
+    return upkeep.membership.get(scheduler.id) ?? scheduler;
+  };
+  const run = new ChunkRun(node, scheduler, definition, submission, request, locate);
   const records = await run.all();
   const parties = await run.finish();
   const checkpoint = await cosignedCheckpoint(node, upkeep, definition, records);
