@@ -78,10 +78,10 @@ test('whatever the error says, its refusal can be sent and read', () => {
 });
 
 test('a refusal says what the peer did, not what this machine has and where', () => {
-  const disk = new OotoError('OOTO_STORE_WRITE', 'environment', 'cannot write to /home/ann/mesh: ENOSPC', {
+  const disk = new OotoError('OOTO_STORE_WRITE', 'environment', 'cannot write to /srv/mesh: ENOSPC', {
     cause: new Error('ENOSPC'),
   });
-  const inner = new OotoError('OOTO_STORE_CLOSED', 'caller', '/home/ann/mesh has been closed');
+  const inner = new OotoError('OOTO_STORE_CLOSED', 'caller', '/srv/mesh has been closed');
   for (const error of [disk, inner])
     assert.equal(refusalOf(1, error), {
       kind: 'refusal',
