@@ -4,7 +4,7 @@ import { frost } from './frost.ts';
 import { hkdf, hmac } from './keyed-hash.ts';
 import { consistency, inclusion } from './merkle.ts';
 import { mlkem768 } from './mlkem768.ts';
-import { cacophony } from './noise.ts';
+import { cacophony, hybrid } from './noise.ts';
 import { djb, ecdsaP256, ed25519, speccheck } from './signatures.ts';
 import type { Suite } from './vector.ts';
 import { x25519 } from './x25519.ts';
@@ -20,6 +20,7 @@ export const SUITES: readonly Suite[] = [
   djb,
   ecdsaP256,
   cacophony,
+  hybrid,
   frost,
   inclusion,
   consistency,

@@ -31,6 +31,8 @@ export interface Suite {
   readonly title: string;
   /** Paths below the vectors' folder, with the number of cases each is known to hold. */
   readonly files: Readonly<Record<string, number>>;
+  /** Why the vectors may be absent: then every case of a missing file is skipped for this reason. */
+  readonly mayLack?: string;
   /** How many cases a text holds, counted without understanding it. */
   holds(text: string): number;
   read(file: VectorFile, engines: readonly string[]): readonly (Vector | SkippedVector)[];

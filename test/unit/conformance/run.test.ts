@@ -151,3 +151,16 @@ test('what is out of scope is counted with its reason', async () => {
   assert.is(skipped, 1);
   assert.equal([...reasons], [['with another key size', 1]]);
 });
+
+test('vectors that may be absent are skipped with their reason, and judged where they lie', async () => {
+  const found = SUITES.find(({ mayLack }) => mayLack !== undefined);
+  if (!found) throw new Error('no suite whose vectors may be absent');
+  const absent = await runSuite(found, folder, answerer);
+  assert.equal([absent.passed, absent.failed, absent.skipped], [0, 0, 5]);
+  assert.equal([...absent.reasons.values()], [5]);
+  const [path] = Object.keys(found.files);
+  mkdirSync(dirname(join(folder, path)), { recursive: true });
+  writeFileSync(join(folder, path), '{}');
+  assert.is((await runSuite(found, folder, answerer)).skipped, 0);
+  assert.ok((await runSuite(found, folder, answerer)).failed > 0);
+});

@@ -1,12 +1,15 @@
 /**
  * The project's own vectors for its two protocols, from fixed keys: the engine and a second derivation that
- * shares no code with it come to the same bytes, and to the values written down here.
+ * shares no code with it come to the same bytes, and to the values in test/vectors/noise.json.
  */
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
-import { utf8 } from '../../../src/base/bytes.ts';
-import { hex } from '../../../src/base/hex.ts';
+import { hex, unhex } from '../../../src/base/hex.ts';
+import { noiseSuite } from '../../../src/crypto/noise-suite.ts';
+import { CipherState } from '../../../src/noise/cipher-state.ts';
 import { HandshakeState, type Role } from '../../../src/noise/handshake-state.ts';
-import { bytes, is } from '../../support/assert.ts';
+import { parseProtocolName } from '../../../src/noise/protocol-name.ts';
+import { bytes, equal, is, ok } from '../../support/assert.ts';
 import { testCrypto } from '../../support/crypto.ts';
 import {
   type ReferenceKeys,
@@ -15,22 +18,26 @@ import {
   referenceXXhfs,
 } from '../../support/reference-noise.ts';
 import { suite } from '../../support/suite.ts';
+import { type OwnVector, ownVectorFile } from '../../vectors/noise.ts';
 
 const test = suite('own noise vectors');
 const crypto = testCrypto();
 const XX = 'Noise_XXhfs_25519+MLKEM768_AESGCM_SHA256';
 const NN = 'Noise_NNhfs+psk0_25519+MLKEM768_AESGCM_SHA256';
 
-function fixedKeys(first: number): ReferenceKeys {
-  const filled = (offset: number, length = 32) => new Uint8Array(length).fill(first + offset);
+const aesgcm = noiseSuite(crypto, parseProtocolName(XX).suite).cipher;
+const UNUSED = new Uint8Array(32);
+
+function keysOf(vector: OwnVector): ReferenceKeys {
+  const key = (text: string | undefined) => (text === undefined ? UNUSED : unhex(text));
   return {
-    initiatorStatic: filled(1),
-    responderStatic: filled(2),
-    initiatorEphemeral: filled(3),
-    responderEphemeral: filled(4),
-    kemSeed: filled(5, 64),
-    coins: filled(6),
-    psk: filled(7),
+    initiatorStatic: key(vector.init_static),
+    responderStatic: key(vector.resp_static),
+    initiatorEphemeral: key(vector.init_ephemeral),
+    responderEphemeral: key(vector.resp_ephemeral),
+    kemSeed: key(vector.init_kem_seed),
+    coins: key(vector.resp_kem_coins),
+    psk: key(vector.init_psks?.[0]),
   };
 }
 
@@ -83,26 +90,43 @@ function same(actual: ReferenceRun, expected: ReferenceRun): void {
   actual.outputs.forEach((output, i) => void bytes(output, expected.outputs[i], `output ${i + 1}`));
 }
 
-const PAYLOADS = [utf8('one'), utf8('two'), utf8('three')];
+const FILE = readFileSync('test/vectors/noise.json', 'utf8');
+const { vectors } = JSON.parse(FILE) as { vectors: OwnVector[] };
 
-test('XXhfs: engine, second derivation and the values written down agree', () => {
-  const keys = fixedKeys(0x10);
-  const run = engine(XX, keys, utf8('prologue'), PAYLOADS);
-  same(run, referenceXXhfs(keys, utf8('prologue'), PAYLOADS));
-  is(hex(run.handshakeHash), '0a5d0aff32c277e0d72234d1046502d117497a5f2b9b9ef86c036ec5dfb16f51');
-  is(hex(run.outputs[0]), 'de0b7c0b96edfb9378ee6a86cc4002834b38af000aaa71e3c366dc4c9fc6df65');
-  is(hex(run.outputs[1]), '559f8ad1737711f18a4f6a29a3199f7da4f74fdbec2cda58bb5aca4cfd69acb0');
-  is(hex(run.outputs[2]), '297515dc5577b226b77f5622a30afa33867a828bf37994d9b2f7d7b58c448c68');
+test('the file is what the generator writes', () => {
+  ok(FILE === ownVectorFile(), 'run node scripts/noise-vectors.mjs, and see what changed');
+  is(vectors.length, 8);
 });
 
-test('NNhfs+psk0: engine, second derivation and the values written down agree', () => {
-  const keys = fixedKeys(0x20);
-  const run = engine(NN, keys, utf8('prologue'), PAYLOADS);
-  same(run, referenceNNhfsPsk0(keys, utf8('prologue'), PAYLOADS));
-  is(hex(run.handshakeHash), '1413e5dd91c82e5e425ed98e6d7b082653da78ff1fde94799c79997ea19741aa');
-  is(hex(run.outputs[0]), '87116caaf3b35faa572014e5f1e5bb088a42634334707cf6a11975cb1f505952');
-  is(hex(run.outputs[1]), '0065846c816fe2eac6954a1831849351b3ac0ef6fcc2fc8f65e08ecc9fc46f85');
-  is(hex(run.outputs[2]), 'c31f69d4bdda7ad2630d1b8b7305b859fc50f3ef3ecdf163a9e3a2230cf19e8a');
+vectors.forEach((vector, i) => {
+  test(`${vector.protocol_name}, vector ${i}: the engine comes to the values written down`, () => {
+    const payloads = vector.messages.map(({ payload }) => unhex(payload));
+    const ciphertexts = vector.messages.map(({ ciphertext }) => unhex(ciphertext));
+    const run = engine(vector.protocol_name, keysOf(vector), unhex(vector.init_prologue), payloads);
+    run.messages.forEach((message, n) => void bytes(message, ciphertexts[n], `message ${n + 1}`));
+    is(hex(run.handshakeHash), vector.handshake_hash);
+    equal(run.outputs.map(hex), [...vector.transport_keys, vector.exporter_secret]);
+    const turns = run.messages.length;
+    for (const turn of [turns, turns + 1]) {
+      const state = new CipherState(aesgcm, run.outputs[turn % 2].slice());
+      bytes(state.encryptWithAd(new Uint8Array(), payloads[turn]), ciphertexts[turn], `message ${turn + 1}`);
+    }
+  });
+});
+
+test('every byte of a vector counts', () => {
+  for (const vector of vectors) {
+    const payloads = vector.messages.map(({ payload }) => unhex(payload));
+    const seen = new Set([vector.handshake_hash]);
+    const keys = keysOf(vector);
+    const used = vector.init_psks ? (['psk'] as const) : (['initiatorStatic', 'responderStatic'] as const);
+    for (const name of ['initiatorEphemeral', 'responderEphemeral', 'kemSeed', 'coins', ...used] as const) {
+      const changed = { ...keys, [name]: keys[name].with(8, keys[name][8] ^ 1) };
+      const run = engine(vector.protocol_name, changed, unhex(vector.init_prologue), payloads);
+      seen.add(hex(run.handshakeHash));
+    }
+    is(seen.size, 5 + used.length);
+  }
 });
 
 test('property: engine and second derivation agree on any keys, prologue and payloads', () => {
