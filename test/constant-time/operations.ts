@@ -1,0 +1,290 @@
+/**
+ * What is secret in each operation of the core, and what of it is public by specification. What flows through here:
+ * a table with an entry for every family of exports; each entry brings its inputs, says which bytes are secret, and
+ * calls its exports with so many public shapes (lengths, counts, right and wrong tags) that every instruction runs.
+ * Lengths, counts, slots, nonces, ciphertexts, tags and public keys are public. Keys, seeds, scalars, plaintexts and
+ * every byte that is hashed are secret.
+ */
+import type { Leak } from './machine.ts';
+import type { Scene } from './scene.ts';
+
+export interface Operation {
+  name: string;
+  run(scene: Scene): void;
+  /** Bytes outside of the two areas that may depend on secrets afterwards: prepared keys, results that are public. */
+  keeps?: number;
+}
+
+const TAG = 16;
+const IV = 12;
+const SLOT = 3;
+const SCHEDULE_AND_TABLES = 15 * 128 + 4 * 17 * 16;
+
+/** Whether two tags are the same is what opening tells; all sixteen bytes go into one question. */
+const tagComparison = ({ kind, made }: Leak): boolean =>
+  (kind === 'branch' || kind === 'result') && made === 'v128.any_true';
+
+/** RFC 7748 section 6.1: that the shared secret is zero may be told, and ends the handshake. */
+const zeroSharedSecret = ({ kind }: Leak): boolean => kind === 'result';
+
+/** Around the borders of blocks, of groups of blocks and of the keystream window. */
+const TEXT_LENGTHS = [0, 1, 15, 16, 17, 33, 64, 65, 130, 300, 4079, 4080, 4081, 4200];
+const HASH_LENGTHS = [0, 1, 23, 55, 56, 63, 64, 65, 111, 112, 127, 128, 129, 300];
+
+function setKey(scene: Scene): void {
+  scene.secret('key', 0, 32);
+  scene.call('gcmSetKey', [SLOT]);
+}
+
+/** The ciphertext is in the output: seals `length` secret bytes. */
+function seal(scene: Scene, iv: Uint8Array, aad: Uint8Array, length: number): Uint8Array {
+  scene.public(0, Uint8Array.from([...iv, ...aad]));
+  scene.secret('plaintext', IV + aad.length, length);
+  scene.call('gcmSeal', [SLOT, aad.length, length]);
+  return scene.read(length + TAG);
+}
+
+function altered(bytes: Uint8Array, at: number): Uint8Array {
+  return bytes.map((byte, i) => (i === at ? byte ^ 0x40 : byte));
+}
+
+function gcm(scene: Scene): void {
+  setKey(scene);
+  for (const [i, length] of TEXT_LENGTHS.entries()) {
+    const aad = scene.random([0, 13, 16, 70][i % 4]);
+    const iv = scene.random(IV);
+    const sealed = seal(scene, iv, aad, length);
+    for (const message of [sealed, altered(sealed, length + 3)]) {
+      scene.public(0, Uint8Array.from([...iv, ...aad, ...message]));
+      scene.call('gcmOpen', [SLOT, aad.length, length], tagComparison);
+    }
+  }
+  scene.call('gcmWipeKey', [SLOT]);
+}
+
+function gcmPieces(scene: Scene): void {
+  setKey(scene);
+  const begin = (): void => {
+    scene.public(0, new Uint8Array(IV).fill(7));
+    scene.call('gcmBegin', [SLOT]);
+    scene.public(0, scene.random(48));
+    scene.call('gcmAddAad', [32]);
+    scene.call('gcmAddAad', [5]);
+  };
+  begin();
+  scene.secret('plaintext', 0, 4200);
+  scene.call('gcmSealPiece', [4160]);
+  scene.call('gcmSealPiece', [9]);
+  scene.call('gcmFinishSeal');
+  begin();
+  scene.public(0, scene.random(100));
+  scene.call('gcmOpenPiece', [99]);
+  scene.call('gcmFinishOpen', [], tagComparison);
+  scene.call('gcmWipeKey', [SLOT]);
+}
+
+function descriptor(length: number, counter: number): number[] {
+  return [length & 255, length >> 8, 0, 0, 23, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, counter, 1, 0, 0, 0, 0, 0, 0];
+}
+
+function records(scene: Scene): void {
+  setKey(scene);
+  const lengths = [0, 40, 3, 2000, 2000, 64, 4300, 16];
+  scene.public(0, Uint8Array.from(lengths.flatMap((length, i) => descriptor(length, i))));
+  const total = lengths.reduce((sum, length) => sum + length, 0);
+  scene.secret('plaintext', 24 * lengths.length, total);
+  const bytes = scene.call('recordSeal', [SLOT, lengths.length])!;
+  const frames = scene.read(bytes);
+  const broken = [
+    frames,
+    altered(frames, 18),
+    altered(frames, bytes - 1),
+    altered(frames, 4400),
+    altered(frames, 2),
+  ];
+  for (const message of broken) {
+    scene.public(0, message);
+    scene.call('recordOpen', [SLOT, lengths.length, bytes], tagComparison);
+  }
+  scene.public(0, frames);
+  scene.call('recordOpen', [SLOT, lengths.length, bytes - 1], tagComparison);
+  scene.call('recordOpen', [SLOT, lengths.length + 1, bytes], tagComparison);
+  scene.call('recordOpen', [SLOT, lengths.length - 1, bytes], tagComparison);
+  scene.call('gcmWipeKey', [SLOT]);
+}
+
+function framing(scene: Scene): void {
+  scene.public(0, Uint8Array.from(descriptor(100, 9)));
+  scene.call('recordFrame');
+  scene.public(0, scene.read(17));
+  for (const bytes of [133, 132, 20]) scene.call('recordUnframe', [bytes]);
+}
+
+function sha256(scene: Scene): void {
+  for (const length of HASH_LENGTHS) {
+    scene.secret('message', 0, length);
+    scene.call('sha256Hash', [length]);
+  }
+  scene.call('sha256Start');
+  for (const length of HASH_LENGTHS) {
+    scene.secret('message', 0, length);
+    scene.call('sha256Update', [length]);
+  }
+  scene.call('sha256Finish');
+}
+
+/** Lengths, public, then secret messages back to back. */
+function list(scene: Scene, at: number, lengths: readonly number[]): void {
+  scene.public(at, new Uint8Array(Uint32Array.from(lengths).buffer));
+  const total = lengths.reduce((sum, length) => sum + length, 0);
+  scene.secret('messages', at + 4 * lengths.length, total);
+}
+
+function sha256Many(scene: Scene): void {
+  for (const lengths of [
+    [],
+    [5],
+    [64, 300],
+    HASH_LENGTHS,
+    [300, 1, 1, 1, 1, 1, 200],
+    [64, 64, 64, 64, 64, 64, 64],
+  ]) {
+    list(scene, 0, lengths);
+    scene.call('sha256Many', [lengths.length]);
+  }
+}
+
+function merkle(scene: Scene): void {
+  scene.call('merkleStart');
+  scene.call('merkleFinish');
+  scene.call('merkleStart');
+  for (const lengths of [HASH_LENGTHS, [1], [7, 8]]) {
+    list(scene, 0, lengths);
+    scene.call('merkleAppend', [lengths.length]);
+  }
+  scene.secret('leaf hashes', 0, 11 * 32);
+  scene.call('merkleAppendHashes', [11]);
+  scene.call('merkleFinish');
+  scene.secret('nodes', 0, 64);
+  scene.call('merkleNode');
+}
+
+function chain(scene: Scene): void {
+  scene.secret('head', 0, 32);
+  list(scene, 32, HASH_LENGTHS);
+  scene.call('chainAppend', [HASH_LENGTHS.length]);
+  scene.secret('head and leaf hashes', 0, 32 * 6);
+  scene.call('chainAppendHashes', [5]);
+  scene.call('merkleStart');
+  list(scene, 0, HASH_LENGTHS);
+  scene.call('merkleAppend', [HASH_LENGTHS.length]);
+  scene.secret('head', 0, 32);
+  scene.call('chainAppendBatch', [HASH_LENGTHS.length]);
+}
+
+function sha512(scene: Scene): void {
+  for (const length of HASH_LENGTHS) {
+    scene.call('sha512Start');
+    for (const part of [length, 0, length + 70]) {
+      scene.secret('message', 0, part);
+      scene.call('sha512Update', [part]);
+    }
+    scene.call('sha512Finish');
+  }
+}
+
+function ed25519Keys(scene: Scene): void {
+  scene.secret('seed', 0, 32);
+  scene.call('ed25519PublicKey');
+  scene.secret('seed', 0, 32);
+  scene.call('ed25519Prepare');
+}
+
+function ed25519Sign(scene: Scene): void {
+  for (const prepared of [0, 1]) {
+    scene.secret(prepared ? 'expanded key' : 'seed', 0, prepared ? 96 : 32);
+    scene.call('ed25519SignStart', [prepared]);
+    for (const step of ['ed25519SignCommit', 'ed25519SignFinish']) {
+      scene.secret('message', 0, 150);
+      scene.call('sha512Update', [150]);
+      scene.call(step);
+    }
+  }
+  scene.call('ed25519Wipe');
+}
+
+/** Encodings that fail one after the other: y not below p, not on the curve, zero x with a sign, small order; then a key. */
+function ed25519AdmitKey(scene: Scene): void {
+  const [base, one, minusOne] = [0x58, 1, 0xec].map((first) => Uint8Array.of(first, ...new Uint8Array(31)));
+  base.fill(0x66, 1);
+  const offCurve = [2, 7].map((y) => Uint8Array.of(y, ...new Uint8Array(31)));
+  minusOne.fill(0xff, 1);
+  minusOne[31] = 0x7f;
+  const others = [3, 9].map((y) => Uint8Array.of(y, ...new Uint8Array(31)));
+  const signed = one.with(31, 0x80);
+  const flipped = base.with(31, 0xe6);
+  for (const encoding of [
+    new Uint8Array(32).fill(255),
+    minusOne.with(0, 0xed),
+    ...offCurve,
+    signed,
+    minusOne,
+    base,
+    flipped,
+    base,
+    ...others,
+  ]) {
+    scene.public(0, encoding);
+    scene.call('ed25519AdmitKey');
+  }
+}
+
+function x25519(scene: Scene): void {
+  for (const point of [scene.random(32), new Uint8Array(32), new Uint8Array(32).fill(255)]) {
+    scene.secret('scalar', 0, 32);
+    scene.public(32, point);
+    scene.call('x25519Multiply', [], zeroSharedSecret);
+  }
+  scene.secret('scalar', 0, 32);
+  scene.call('x25519PublicKey');
+}
+
+function areas(scene: Scene): void {
+  scene.secret('anything', 0, 100);
+  scene.call('wipeInput', [100]);
+  scene.call('wipeOutput', [100]);
+}
+
+export const OPERATIONS: readonly Operation[] = [
+  { name: 'areas', run: areas },
+  { name: 'AES-256-GCM key', run: setKey, keeps: SCHEDULE_AND_TABLES },
+  { name: 'AES-256-GCM', run: gcm },
+  { name: 'AES-256-GCM in pieces', run: gcmPieces },
+  { name: 'records', run: records },
+  { name: 'framing', run: framing },
+  { name: 'SHA-256', run: sha256 },
+  { name: 'SHA-256 of many', run: sha256Many },
+  { name: 'Merkle tree', run: merkle },
+  { name: 'hash chain', run: chain },
+  { name: 'SHA-512', run: sha512 },
+  { name: 'Ed25519 keys', run: ed25519Keys, keeps: 32 },
+  { name: 'Ed25519 signing', run: ed25519Sign, keeps: 32 + 64 },
+  { name: 'Ed25519 keys of others', run: ed25519AdmitKey },
+  { name: 'X25519', run: x25519 },
+];
+
+/**
+ * Exports into which nothing secret goes, with the reason. They are not run: whatever they do with their inputs
+ * tells what is known.
+ */
+export const PUBLIC_EXPORTS: Readonly<Record<string, string>> = {
+  inputAddress: 'a constant',
+  outputAddress: 'a constant',
+  ed25519AdmitKey: 'public keys',
+  ed25519VerifyStart: 'public keys and signatures',
+  ed25519VerifyFinish: 'public keys, signatures and their messages',
+  ed25519BatchStart: 'no input',
+  ed25519BatchAdd: 'as for one signature; the coefficients are of no use to anybody once the batch is judged',
+  ed25519BatchCheck: 'numbers',
+  ed25519BatchWipe: 'no input',
+};
