@@ -110,6 +110,7 @@ export class Channel implements Disposable {
   receive(bytes: Uint8Array, now: Moment): void {
     if (this.#state === 'new') throw wrongState(this.#state);
     this.#guarded(() => {
+      this.#checkTime(now);
       this.#frames.push(bytes);
       for (let frame = this.#nextFrame(); frame; frame = this.#nextFrame()) this.#receiveFrame(frame, now);
       this.#session?.incoming.deliver();

@@ -1,9 +1,11 @@
 /**
  * The epochs of one session. What flows through here: the initiator offers a new epoch when the running one is
  * old or worn, the responder may ask for one; each side switches its sending once the other has proven itself in
- * the new epoch, and its receiving with the other's first record of it. At any time each direction has exactly
- * one key, and the header of a record says which.
+ * the new epoch, and its receiving with the other's first record of it, which says how many records came before
+ * it, so that none can be dropped at the seam. At any time each direction has exactly one key, and the header of a
+ * record says which.
  */
+import { concat, readU64be, u64be } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import type { LabelKind } from '../envelope/labels.ts';
 import type { Role, SplitResult } from '../noise/handshake-state.ts';
@@ -24,6 +26,9 @@ export interface ControlRecord {
 
 /** The responder waits a little longer than the initiator before it asks. */
 const ASK_DELAY = 1.1;
+/** How many records the sender of a switch sent in the epoch before. */
+const COUNT_BYTES = 8;
+const CONFIRMATION_BYTES = COUNT_BYTES + 64;
 
 export class EpochKeeper implements Disposable {
   readonly #options: EpochKeeperOptions;
@@ -105,13 +110,14 @@ export class EpochKeeper implements Disposable {
     this.#requireRole('initiator');
     if (!this.#offer) throw badFrame('an epoch answer without an offer');
     const next = this.#begin(this.#offer.complete(plaintext), now);
+    const records = this.#sending.sending.counter;
     this.#offer = undefined;
     this.#sending.sending[Symbol.dispose]();
     this.#sending = next;
     this.#incoming = next;
-    const message = epochConfirmationMessage('initiator', next.hash, next.number);
+    const message = epochConfirmationMessage('initiator', next.hash, next.number, records);
     const signature = this.#options.context.messageKey.sign(message);
-    return { type: FRAME.epochConfirmation, plaintext: signature };
+    return { type: FRAME.epochConfirmation, plaintext: concat(u64be(records), signature) };
   }
 
   /**
@@ -127,21 +133,25 @@ export class EpochKeeper implements Disposable {
   }
 
   /** At the responder: the initiator's first record of the new epoch. Both directions switch. */
-  receiveConfirmation(signature: Uint8Array): ControlRecord {
+  receiveConfirmation(plaintext: Uint8Array): ControlRecord {
     this.#requireRole('responder');
     const next = this.#requireIncoming();
-    const message = epochConfirmationMessage('initiator', next.hash, next.number);
-    verifyEpochSignature(this.#options.context, message, signature);
+    if (plaintext.length !== CONFIRMATION_BYTES) throw badFrame('an epoch confirmation of another length');
+    const message = epochConfirmationMessage('initiator', next.hash, next.number, readU64be(plaintext));
+    verifyEpochSignature(this.#options.context, message, plaintext.subarray(COUNT_BYTES));
+    this.#requireAllArrived(readU64be(plaintext));
+    const records = this.#sending.sending.counter;
     this.#sending = next;
     this.#settle(next);
-    return { type: FRAME.epochSwitched, plaintext: new Uint8Array() };
+    return { type: FRAME.epochSwitched, plaintext: u64be(records) };
   }
 
   /** At the initiator: the responder's first record of the new epoch. */
   receiveSwitched(plaintext: Uint8Array): void {
     this.#requireRole('initiator');
     const next = this.#requireIncoming();
-    if (plaintext.length > 0) throw badFrame('an epoch switch with content');
+    if (plaintext.length !== COUNT_BYTES) throw badFrame('an epoch switch of another length');
+    this.#requireAllArrived(readU64be(plaintext));
     this.#settle(next);
   }
 
@@ -207,6 +217,18 @@ export class EpochKeeper implements Disposable {
       throw new OotoError('OOTO_CHANNEL_EPOCH_OVERDUE', 'peer', `no new epoch after ${age} ms`, {
         hint: 'the peer is unreachable, overloaded or withholds its part of the key change',
       });
+  }
+
+  /** The epoch that ends must have arrived whole: nothing in the next one's counters would show a record missing. */
+  #requireAllArrived(sent: bigint): void {
+    const received = this.#receiving.receiving.counter;
+    if (sent !== BigInt(received))
+      throw new OotoError(
+        'OOTO_CHANNEL_COUNTER',
+        'peer',
+        `${sent} records were sent in the epoch that ends, ${received} arrived`,
+        { hint: 'records were dropped on the way' },
+      );
   }
 
   #requireRole(role: Role): void {

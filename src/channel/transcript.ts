@@ -2,7 +2,7 @@
  * What message keys sign while a channel comes up and while its epochs change. Each message opens with a label
  * of its own and names the signer's role, so no signature can stand in for another.
  */
-import { concat, u32be } from '../base/bytes.ts';
+import { concat, u32be, u64be } from '../base/bytes.ts';
 import { label } from '../envelope/labels.ts';
 import type { Role } from '../noise/handshake-state.ts';
 
@@ -24,9 +24,17 @@ export function epochTranscriptMessage(role: Role, h: Uint8Array, epoch: number)
   return concat(label('epoch-transcript'), roleOf(role), h, u32be(epoch));
 }
 
-/** The initiator's first record of an epoch: the epoch's final `h` and its number. */
-export function epochConfirmationMessage(role: Role, h: Uint8Array, epoch: number): Uint8Array {
-  return concat(label('epoch-confirmation'), roleOf(role), h, u32be(epoch));
+/**
+ * The initiator's first record of an epoch: the epoch's final `h`, its number, and how many records the initiator
+ * sent in the epoch before.
+ */
+export function epochConfirmationMessage(
+  role: Role,
+  h: Uint8Array,
+  epoch: number,
+  records: number | bigint,
+): Uint8Array {
+  return concat(label('epoch-confirmation'), roleOf(role), h, u32be(epoch), u64be(records));
 }
 
 /** In a renewal record, by the new message key: session, epoch, and the hash of the new credential. */

@@ -7,6 +7,7 @@ import { bytes, equal, is, not, ok } from '../../support/assert.ts';
 import { testCrypto } from '../../support/crypto.ts';
 import {
   framesOf,
+  later,
   makeParty,
   Pair,
   type PairOptions,
@@ -164,6 +165,31 @@ test('a change that stops half-way does not keep the channel alive', () => {
     is(pair.closedBy('initiator'), 'OOTO_CHANNEL_EPOCH_OVERDUE', `after ${stopAfter}`);
     if (stopAfter < 3) is(pair.closedBy('responder'), 'OOTO_CHANNEL_EPOCH_OVERDUE', `after ${stopAfter}`);
   }
+});
+
+test('records dropped at the end of an epoch are missed when the next one begins', () => {
+  for (const sender of ['initiator', 'responder'] as const) {
+    const receiver = sender === 'initiator' ? 'responder' : 'initiator';
+    const pair = Pair.established();
+    pair.initiator.renewEpoch();
+    pair.move('initiator');
+    if (sender === 'responder') pair.move('responder');
+    pair[sender].send(MESSAGE);
+    equal(epochsOf(pair[sender].flush(pair.now)), [0]);
+    pair.run();
+    is(pair.closedBy(receiver), 'OOTO_CHANNEL_COUNTER', sender);
+    is(pair.takeMessages(receiver).length, 0);
+  }
+});
+
+test('what arrives when an epoch has reached its limit is not delivered, ticked or not', () => {
+  const pair = Pair.established();
+  pair.initiator.send(MESSAGE);
+  const flight = pair.initiator.flush(pair.now);
+  pair.now = later(pair.now, 90_000);
+  pair.inject('initiator', flight);
+  is(pair.closedBy('responder'), 'OOTO_CHANNEL_EPOCH_OVERDUE');
+  is(pair.takeMessages('responder').length, 0);
 });
 
 test('a record of an older epoch closes the channel', () => {

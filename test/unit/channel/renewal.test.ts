@@ -68,6 +68,26 @@ test('a channel closes when the peer’s delegation lapses', () => {
   is(pair.closedBy('responder'), 'OOTO_CHANNEL_LAPSED');
 });
 
+test('what arrives after the lapse is not delivered, ticked or not', () => {
+  for (const [wall, monotonic] of [
+    [5, 0],
+    [0, 5],
+    [5, 5],
+  ]) {
+    const pair = shortLived();
+    for (let minute = 0; minute < 4; minute++) live(pair, 1);
+    pair.initiator.send(utf8('too late'));
+    const flight = pair.initiator.flush(pair.now);
+    pair.now = {
+      wall: pair.now.wall + wall * 12_000,
+      monotonic: pair.now.monotonic + monotonic * 12_000,
+    };
+    pair.inject('initiator', flight);
+    is(pair.closedBy('responder'), 'OOTO_CHANNEL_LAPSED');
+    is(pair.takeMessages('responder').length, 0);
+  }
+});
+
 test('the lapse comes by either clock, whatever the other one does', () => {
   for (const jump of [{ wall: 5 * MINUTE }, { wall: -10 * MINUTE, steps: 5 }]) {
     const pair = shortLived();

@@ -224,9 +224,12 @@ test('the next epoch: psk, prologue, messages, signatures and keys', () => {
   bytes(openRecord(first.outputs[1], 1, answer), run.messages[1]);
   const answered = join(utf8('ooto/1 epoch-transcript\0'), Uint8Array.of(2), run.transcripts[1], be(1, 4));
   ok(verifies(pair.bob.delegation.messageKey, answered, signature));
-  const signed = join(utf8('ooto/1 epoch-confirmation\0'), Uint8Array.of(1), run.handshakeHash, be(1, 4));
-  ok(verifies(pair.alice.delegation.messageKey, signed, openRecord(run.outputs[0], 0, confirmation)));
-  bytes(openRecord(run.outputs[1], 0, switched), NONE);
+  const confirmed = openRecord(run.outputs[0], 0, confirmation);
+  bytes(confirmed.subarray(0, 8), be(1, 8));
+  const place = [Uint8Array.of(1), run.handshakeHash, be(1, 4), be(1, 8)];
+  const signed = join(utf8('ooto/1 epoch-confirmation\0'), ...place);
+  ok(verifies(pair.alice.delegation.messageKey, signed, confirmed.subarray(8)));
+  bytes(openRecord(run.outputs[1], 0, switched), be(2, 8));
   is(readU32be(switched, 5), 1);
   bytes(pair.responder.export('attestation-exporter'), exported(run, 'attestation-exporter'));
 });
