@@ -5,6 +5,7 @@ export * from './ed25519';
 export * from './gcm';
 export { AREA_BYTES, inputAddress, outputAddress, wipeInput, wipeOutput } from './memory';
 export * from './merkle';
+export * from './mlkem';
 export * from './record';
 export * from './sha256';
 export * from './sha512';

@@ -67,6 +67,11 @@ export interface CoreExports {
   // x25519
   x25519Multiply(): number;
   x25519PublicKey(): void;
+  // mlkem
+  mlkemExpandSeed(): void;
+  mlkemKeygen(): void;
+  mlkemEncaps(): number;
+  mlkemDecaps(): number;
 }
 
 export interface Engine {

@@ -5,6 +5,7 @@ import { type CoreEd25519, createCoreEd25519 } from './ed25519.ts';
 import { type Engine, startEngine } from './engine.ts';
 import { KeySlots } from './key-slots.ts';
 import { type CoreMerkle, createCoreMerkle } from './merkle.ts';
+import { type CoreMlKem768, createCoreMlKem768 } from './mlkem768.ts';
 import { type CoreRecord, createCoreRecord } from './record.ts';
 import { type CoreSha256, createCoreSha256 } from './sha256.ts';
 import { type CoreSha512, createCoreSha512 } from './sha512.ts';
@@ -21,6 +22,7 @@ export interface Core {
   readonly sha512: CoreSha512;
   readonly ed25519: CoreEd25519;
   readonly x25519: CoreX25519;
+  readonly mlkem768: CoreMlKem768;
 }
 
 /**
@@ -38,5 +40,6 @@ export function instantiateCore(wasm: Uint8Array): Core {
   const sha512 = createCoreSha512(engine);
   const ed25519 = createCoreEd25519(engine);
   const x25519 = createCoreX25519(engine);
-  return { engine, keys, aes256gcm, record, sha256, merkle, chain, sha512, ed25519, x25519 };
+  const mlkem768 = createCoreMlKem768(engine);
+  return { engine, keys, aes256gcm, record, sha256, merkle, chain, sha512, ed25519, x25519, mlkem768 };
 }

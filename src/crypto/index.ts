@@ -42,7 +42,7 @@ export function createCrypto(parts: CryptoParts): Crypto {
     ...createHkdf256(hmac256),
     ed25519: createEd25519(parts),
     x25519: createX25519(parts),
-    mlkem768: createMlKem768(),
+    mlkem768: createMlKem768(parts),
     p256: createP256(parts),
     chain: createHashChain(parts),
     merkle: createMerkle(parts),

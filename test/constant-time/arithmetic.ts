@@ -2,10 +2,10 @@
  * What the instructions compute, asked of the engine itself. What flows through here: every numeric instruction and
  * every access to memory that a module is made of becomes a function of its own in a small module that shares the
  * memory of the machine; scalars go in and out as numbers, vectors by way of a page behind that memory. So nothing
- * of WebAssembly's arithmetic is written down a second time here. A relaxed swizzle is computed as a swizzle, which
- * is one of the results it may have, so that the relaxed module can be run where engines do not know it.
+ * of WebAssembly's arithmetic is written down a second time here. Relaxed instructions are computed as plain ones whose
+ * result they may have, so that the relaxed module can be run where engines do not know them.
  */
-import { accessOf, isLane, RELAXED_SWIZZLE, SWIZZLE, type Type, VECTOR } from './instructions.ts';
+import { accessOf, isLane, type Type, UNRELAXED, VECTOR } from './instructions.ts';
 import type { Instruction, Module } from './module.ts';
 
 export type Value = number | bigint | Uint8Array;
@@ -119,7 +119,8 @@ function functionBody(instruction: Instruction, scratch: number): number[] {
 }
 
 function encoded({ opcode, code, index }: Instruction): number[] {
-  if (opcode === RELAXED_SWIZZLE) return [VECTOR, SWIZZLE & 0xfff];
+  const unrelaxed = UNRELAXED.get(opcode);
+  if (unrelaxed) return [VECTOR, ...leb(unrelaxed & 0xfff)];
   if (!accessOf(opcode)) return [...code];
   const written = opcode < 0x100 ? [opcode] : [VECTOR, ...leb(opcode & 0xfff)];
   return [...written, 0, ...leb(index), ...(isLane(opcode) ? [code[code.length - 1]] : [])];

@@ -36,8 +36,13 @@ export const MEMORY_FILL = 0xfc00b;
 export const V128_CONST = 0xfd00c;
 export const SHUFFLE = 0xfd00d;
 export const SWIZZLE = 0xfd00e;
-export const RELAXED_SWIZZLE = 0xfd100;
 export const ANY_TRUE = 0xfd053;
+
+/** Relaxed instructions, with an instruction whose result is one of those that they may have. */
+export const UNRELAXED: ReadonlyMap<number, number> = new Map([
+  [0xfd100, SWIZZLE],
+  [0xfd111, 0xfd082], // i16x8.relaxed_q15mulr_s, i16x8.q15mulr_sat_s
+]);
 
 export interface Signature {
   operands: readonly Type[];

@@ -56,6 +56,10 @@ const DECLARED: { [Name in keyof CoreExports]: Parameters<CoreExports[Name]>['le
   ed25519BatchWipe: 0,
   x25519Multiply: 0,
   x25519PublicKey: 0,
+  mlkemExpandSeed: 0,
+  mlkemKeygen: 0,
+  mlkemEncaps: 0,
+  mlkemDecaps: 0,
 };
 
 const test = suite('core engine');

@@ -2,7 +2,7 @@
  * Nothing secret stays in the core: after each operation that touches a secret, the whole linear memory is
  * searched for it, and compared with that of the same operation on other secrets.
  */
-import { createCipheriv } from 'node:crypto';
+import { createCipheriv, createHash } from 'node:crypto';
 import type { Core } from '../../../src/core/index.ts';
 import { createHkdf256 } from '../../../src/crypto/hkdf.ts';
 import { createHmac256 } from '../../../src/crypto/hmac.ts';
@@ -247,8 +247,57 @@ const curves: Operation[] = [
   },
 ];
 
+/** Keys of a secret seed, of which the parts that stay secret are named. */
+function kemKeys(core: Core, { secret, derived, published }: Scene): { ek: Uint8Array; dk: Uint8Array } {
+  const seed = secret('seed', 64);
+  const { ek, dk } = core.mlkem768.keygen(seed);
+  const sigma = createHash('sha3-512').update(seed.subarray(0, 32)).update(Uint8Array.of(3)).digest();
+  derived('noise seed', sigma.subarray(32));
+  derived('decryption key', dk.subarray(0, 1152));
+  published(ek);
+  published(dk.subarray(2336, 2368));
+  return { ek, dk };
+}
+
+const kems: Operation[] = [
+  { name: 'ML-KEM-768 key generation', run: kemKeys },
+  {
+    name: 'ML-KEM-768 encapsulation',
+    run: (core, scene) => {
+      const { ek } = kemKeys(core, scene);
+      const m = scene.secret('coins', 32);
+      const { c, k } = core.mlkem768.encaps(ek, m)!;
+      scene.derived('shared secret', k);
+      const both = createHash('sha3-512')
+        .update(m)
+        .update(createHash('sha3-256').update(ek).digest())
+        .digest();
+      scene.derived('noise seed of the ciphertext', both.subarray(32));
+      scene.published(c);
+    },
+  },
+  ...[false, true].map((altered) => ({
+    name: altered ? 'ML-KEM-768 decapsulation that rejects' : 'ML-KEM-768 decapsulation',
+    run: (core: Core, scene: Scene) => {
+      const { ek, dk } = kemKeys(core, scene);
+      const { c, k } = core.mlkem768.encaps(ek, scene.secret('coins', 32))!;
+      scene.derived('shared secret', k);
+      if (altered) c[1000] ^= 1;
+      scene.derived('secret that comes out', core.mlkem768.decaps(dk, c)!);
+    },
+  })),
+  {
+    name: 'ML-KEM-768 keys that are refused',
+    run: (core, scene) => {
+      const { ek, dk } = kemKeys(core, scene);
+      is(core.mlkem768.encaps(ek.slice().fill(0xff, 0, 3), scene.secret('coins', 32)), undefined);
+      is(core.mlkem768.decaps(dk.with(2336, dk[2336] ^ 1), new Uint8Array(1088)), undefined);
+    },
+  },
+];
+
 for (const { name, start } of coreVariants())
-  for (const operation of [...aes, ...records, ...hashes, ...curves]) {
+  for (const operation of [...aes, ...records, ...hashes, ...curves, ...kems]) {
     test(`${name}: ${operation.name} leaves no secret`, () => {
       equal(secretsLeft(start(), operation), []);
     });
