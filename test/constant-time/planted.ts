@@ -167,4 +167,15 @@ export const PLANTED_IN_CORE: Readonly<Record<string, readonly [string, string]>
     'const carry = (load<i64>(at) + (1 << 20)) >> 21;',
     'const carry = (load<i64>(at) + (1 << 20)) / (1 << 21) - i64(load<i64>(at) + (1 << 20) < 0);',
   ],
+  'assembly/mlkem.ts': [
+    'choose(differ(c, CIPHERTEXT, CIPHERTEXT_BYTES));',
+    'if (differ(c, CIPHERTEXT, CIPHERTEXT_BYTES)) choose(1); else choose(0);',
+  ],
+  'assembly/mlkem-compression.ts': [
+    'store<u8>(bytes, <u8>i16x8.bitmask(i16x8.shl(compressed(v128.load(at), 1), 15)));',
+    `for (let i: usize = 0; i < 8; i++) {
+      const x = <u32>(load<i16>(at + 2 * i) + 2 * 3329);
+      store<u8>(bytes, load<u8>(bytes) | <u8>((((2 * x + 1664) / 3329) & 1) << i));
+    }`,
+  ],
 };
