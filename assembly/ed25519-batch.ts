@@ -1,38 +1,41 @@
 /**
  * Ed25519 batch verification under the same rule (ed25519-verify.ts). What flows through here: signatures that
- * passed the checks on bytes are added with a random 128-bit z each; then any range of them is judged by
- * [8](sum(z S) B - sum(z R) - sum over keys of (sum(z k)) A) = 0, one chain of 128 doublings for all. A range with
- * a wrong signature passes with probability 2^-128; the host narrows down to the culprits. All of it is public
- * but z, and z is of no use once the range is judged.
+ * passed the checks on bytes are added with a random 128-bit z each. Then a range of them is judged by
+ * [8](sum(z S) B - sum(z R) - sum over keys of (sum(z k)) A) = 0, in four quarters at once that share their chain of
+ * 128 doublings; a quarter that fails is judged in quarters again, until the culprits stand alone. A range with a
+ * wrong signature passes with probability 2^-128. All of it is public but z, and z is of no use once the batch is
+ * judged.
  */
-import { CACHED_BYTES, pointLoad } from './edwards25519';
 import { DECODED_X, DECODED_Y } from './edwards25519-decode';
-import { sumAddCached, sumBegin, sumCompute } from './edwards25519-sum';
-import { tableOddCached } from './edwards25519-table';
-import { keysBegin } from './ed25519-keys';
-import {
-  addBaseMultiple, admittedSlot, HEADER_BYTES, HEADER_S, subtractKeyMultiple, takeChallenge, vanishesTimesEight,
-} from './ed25519-verify';
-import { inputArea } from './memory';
+import { BASE_ENTRIES, BASE_WIDTH, baseOddPacked } from './edwards25519-base-odd';
+import { PACKED_BYTES, quadPointInsert } from './edwards25519x4';
+import { sumsAdd, sumsBegin, sumsCompute, sumsVanish } from './edwards25519x4-sum';
+import { quadRowAppendOdd, quadRowBegin, quadRowPack, quadRowToAffine } from './edwards25519x4-table';
+import { keyPacked, keysBegin, PACKED_ENTRIES, PACKED_WIDTH, packKeys } from './ed25519-keys';
+import { admittedSlot, HEADER_BYTES, HEADER_S, takeChallenge } from './ed25519-verify';
+import { fieldCopy, FIELD_BYTES } from './field25519';
+import { inputArea, outputArea } from './memory';
 import { scalarMultiplyAdd } from './scalar25519';
 
 /** Most signatures of one batch. */
 export const ED25519_BATCH_ITEMS: i32 = 64;
 
+const QUARTERS: i32 = 4;
 /** Width of the digits of z: four odd multiples of each R. */
 const R_WIDTH: i32 = 4;
 const R_ENTRIES: i32 = 4;
-const R_TABLE_BYTES: i32 = R_ENTRIES * CACHED_BYTES;
+const R_TABLE_BYTES: i32 = R_ENTRIES * PACKED_BYTES;
 const COEFFICIENT_BYTES: i32 = 16;
 
-/** Of each signature: z, S and k, its key's slot and odd multiples of R. */
+/** Of each signature: z, S and k, its key's slot, R and its odd multiples. */
 const COEFFICIENTS: usize = memory.data(2048, 16);
 const S_VALUES: usize = memory.data(2048, 16);
 const CHALLENGES: usize = memory.data(2048, 16);
 const SLOTS: usize = memory.data(256, 16);
-const R_TABLES: usize = memory.data(81920, 16);
+const R_POINTS: usize = memory.data(10240, 16);
+const R_TABLES: usize = memory.data(32768, 64);
 
-/** Of the range being judged: the factor of B, and of each different key its slot and factor. */
+/** Of the quarter being collected: the factor of B, and of each different key its slot and factor. */
 const BASE_FACTOR: usize = memory.data(32, 16);
 const KEY_SLOTS: usize = memory.data(256, 16);
 const KEY_FACTORS: usize = memory.data(2048, 16);
@@ -55,33 +58,76 @@ export function ed25519BatchAdd(): i32 {
   takeChallenge(CHALLENGES + 32 * items);
   const slot = admittedSlot();
   if (slot < 0) return 0;
-  const z = COEFFICIENTS + 32 * items;
-  memory.copy(z, inputArea() + HEADER_BYTES, COEFFICIENT_BYTES);
+  memory.copy(COEFFICIENTS + 32 * items, inputArea() + HEADER_BYTES, COEFFICIENT_BYTES);
   memory.copy(S_VALUES + 32 * items, HEADER_S, 32);
   store<i32>(SLOTS + 4 * items, slot);
-  pointLoad(DECODED_X, DECODED_Y);
-  tableOddCached(R_TABLES + items * R_TABLE_BYTES, R_ENTRIES);
+  fieldCopy(R_POINTS + 2 * FIELD_BYTES * items, DECODED_X);
+  fieldCopy(R_POINTS + 2 * FIELD_BYTES * items + FIELD_BYTES, DECODED_Y);
   items++;
   return 1;
 }
 
-/** 1 when the signatures from `from` up to, not including, `to` are all good. */
-export function ed25519BatchCheck(from: i32, to: i32): i32 {
-  assert(from >= 0 && from <= to && to <= items, "range outside the batch");
-  collectFactors(from, to);
-  sumBegin();
-  for (let item = from; item < to; item++)
-    sumAddCached(COEFFICIENTS + 32 * item, R_TABLES + item * R_TABLE_BYTES, R_WIDTH, 1);
-  for (let key = 0; key < keys; key++) subtractKeyMultiple(KEY_FACTORS + 32 * key, load<i32>(KEY_SLOTS + 4 * key));
-  addBaseMultiple(BASE_FACTOR);
-  sumCompute();
-  return i32(vanishesTimesEight());
-}
-
-/** Overwrites the coefficients. */
-export function ed25519BatchWipe(): void {
+/** Judges the batch: for every signature, in the order added, a byte in the output area, 1 when it is good. */
+export function ed25519BatchFinish(): void {
+  memory.fill(outputArea(), 1, items);
+  if (items > 0) {
+    packKeys(SLOTS, items);
+    makeTables();
+    judge(0, items);
+  }
   memory.fill(COEFFICIENTS, 0, 2048);
   items = 0;
+}
+
+/** Makes the odd multiples of all R, four of them side by side, with one inversion. */
+function makeTables(): void {
+  quadRowBegin();
+  for (let first = 0; first < items; first += QUARTERS) {
+    for (let lane = 0; lane < QUARTERS; lane++) {
+      const point = R_POINTS + 2 * FIELD_BYTES * min(first + lane, items - 1);
+      quadPointInsert(lane, point, point + FIELD_BYTES);
+    }
+    quadRowAppendOdd(R_ENTRIES);
+  }
+  quadRowToAffine();
+  for (let item = 0; item < items; item++)
+    quadRowPack(R_TABLES + item * R_TABLE_BYTES, item & 3, (item >> 2) * R_ENTRIES, R_ENTRIES);
+}
+
+/** Judges the signatures from `from` up to, not including, `to`: a quarter of them in each lane. */
+function judge(from: i32, to: i32): void {
+  const length = (to - from + QUARTERS - 1) / QUARTERS;
+  sumsBegin();
+  for (let quarter = 0; quarter < QUARTERS; quarter++)
+    collect(quarter, min(from + quarter * length, to), min(from + (quarter + 1) * length, to));
+  sumsCompute();
+  const failed = sumsThatFail();
+  for (let quarter = 0; quarter < QUARTERS; quarter++) {
+    if ((failed & (1 << quarter)) == 0) continue;
+    const first = from + quarter * length;
+    if (length == 1) store<u8>(outputArea() + first, 0);
+    else judge(first, min(first + length, to));
+  }
+}
+
+/** Adds what the signatures of one quarter bring to its sum. */
+function collect(quarter: i32, from: i32, to: i32): void {
+  if (from == to) return;
+  collectFactors(from, to);
+  for (let item = from; item < to; item++)
+    sumsAdd(quarter, COEFFICIENTS + 32 * item, R_TABLES + item * R_TABLE_BYTES, 0, R_WIDTH, 1);
+  for (let key = 0; key < keys; key++) {
+    const table = keyPacked(load<i32>(KEY_SLOTS + 4 * key));
+    sumsAdd(quarter, KEY_FACTORS + 32 * key, table, PACKED_ENTRIES * PACKED_BYTES, PACKED_WIDTH, 1);
+  }
+  sumsAdd(quarter, BASE_FACTOR, baseOddPacked(), BASE_ENTRIES * PACKED_BYTES, BASE_WIDTH, 0);
+}
+
+/** One bit for each quarter whose sum, times eight, is not the identity. */
+function sumsThatFail(): i32 {
+  let failed = 0;
+  for (let quarter = 0; quarter < QUARTERS; quarter++) failed |= i32(!sumsVanish(quarter)) << quarter;
+  return failed;
 }
 
 /** Sums z S over the range, and z k over the signatures of each key. */

@@ -4,7 +4,7 @@
  * for the nonce, once for the challenge; R and S go out. Every secret lies in SECRETS or in the scratch areas that
  * `ed25519Wipe` overwrites.
  */
-import { pointEncode, pointStore, pointWipe, PROJECTIVE_BYTES } from './edwards25519';
+import { pointEncode, pointWipe, PROJECTIVE_BYTES } from './edwards25519';
 import { baseMultiply, baseWipe } from './edwards25519-base';
 import { fieldMultiply, FIELD_BYTES } from './field25519';
 import { fieldInvert } from './field25519-power';
@@ -63,12 +63,10 @@ export function ed25519SignStart(prepared: i32): void {
 export function ed25519SignCommit(): void {
   sha512StreamEnd(DIGEST);
   scalarReduce(NONCE, DIGEST);
-  baseMultiply(NONCE);
-  pointStore(NONCE_POINT);
+  baseMultiply(NONCE_POINT, NONCE);
   if (keyKnown) encodeAlone(SIGNATURE, NONCE_POINT);
   else {
-    baseMultiply(SCALAR);
-    pointStore(KEY_POINT);
+    baseMultiply(KEY_POINT, SCALAR);
     encodeBoth();
   }
   sha512StreamBegin();
@@ -103,8 +101,7 @@ function expandSeed(): void {
 }
 
 function computeKey(): void {
-  baseMultiply(SCALAR);
-  pointStore(KEY_POINT);
+  baseMultiply(KEY_POINT, SCALAR);
   encodeAlone(KEY, KEY_POINT);
 }
 

@@ -4,11 +4,15 @@
  * message follows through `sha512Update`; then one signature is judged, or it joins a batch (ed25519-batch.ts).
  * Everything here is public, so digits may choose entries and decide branches.
  */
-import { affineFromCoordinates, pointAddAffine, pointDoubleTimes, pointIsIdentity } from './edwards25519';
-import { BASE_ENTRIES, BASE_WIDTH, baseOddTable } from './edwards25519-base';
+import {
+  affineFromCoordinates, pointAddAffine, pointDoubleTimes, pointIsIdentity, pointLoad,
+} from './edwards25519';
+import { BASE_ENTRIES, BASE_WIDTH, baseOddTable } from './edwards25519-base-odd';
 import { DECODED_X, DECODED_Y, pointDecode } from './edwards25519-decode';
-import { sumAddSplit, sumBegin, sumCompute } from './edwards25519-sum';
-import { KEY_ENTRIES, KEY_WIDTH, keysBegin, keySlot, keyTable } from './ed25519-keys';
+import { sumAddCached, sumAddSplit, sumBegin, sumCompute } from './edwards25519-sum';
+import { tableOddCached } from './edwards25519-table';
+import { KEY_ENTRIES, keyPoint, KEY_WIDTH, keysBegin, keySlot, keyTable } from './ed25519-keys';
+import { FIELD_BYTES } from './field25519';
 import { inputArea } from './memory';
 import { scalarIsCanonical, scalarReduce } from './scalar25519';
 import { sha512StreamAppend, sha512StreamBegin, sha512StreamEnd } from './sha512-stream';
@@ -23,6 +27,8 @@ export const HEADER_S: usize = HEADER + 64;
 const DIGEST: usize = memory.data(64, 16);
 const CHALLENGE: usize = memory.data(32, 16);
 const R_POINT: usize = memory.data(144, 16);
+/** Odd multiples of a key that has no table. */
+const NEW_KEY: usize = memory.data(2560, 16);
 
 /** 1 when the 32 bytes at the start of the input area may be a key of the mesh; it is kept prepared. */
 export function ed25519AdmitKey(): i32 {
@@ -47,7 +53,7 @@ export function ed25519VerifyFinish(): i32 {
   affineFromCoordinates(R_POINT, DECODED_X, DECODED_Y);
   sumBegin();
   subtractKeyMultiple(CHALLENGE, slot);
-  addBaseMultiple(HEADER_S);
+  sumAddSplit(HEADER_S, baseOddTable(), BASE_ENTRIES, BASE_WIDTH, 0);
   sumCompute();
   pointAddAffine(R_POINT, 1);
   return i32(vanishesTimesEight());
@@ -68,17 +74,19 @@ export function admittedSlot(): i32 {
 }
 
 /** Takes scalar * A from the sum, for the key A in `slot`. */
-export function subtractKeyMultiple(scalar: usize, slot: i32): void {
-  sumAddSplit(scalar, keyTable(slot), KEY_ENTRIES, KEY_WIDTH, 1);
-}
-
-/** Adds scalar * B to the sum. */
-export function addBaseMultiple(scalar: usize): void {
-  sumAddSplit(scalar, baseOddTable(), BASE_ENTRIES, BASE_WIDTH, 0);
+function subtractKeyMultiple(scalar: usize, slot: i32): void {
+  const table = keyTable(slot);
+  if (table != 0) {
+    sumAddSplit(scalar, table, KEY_ENTRIES, KEY_WIDTH, 1);
+    return;
+  }
+  pointLoad(keyPoint(slot), keyPoint(slot) + FIELD_BYTES);
+  tableOddCached(NEW_KEY, KEY_ENTRIES);
+  sumAddCached(scalar, NEW_KEY, KEY_WIDTH, 1);
 }
 
 /** Whether eight times the accumulator is the identity. */
-export function vanishesTimesEight(): bool {
+function vanishesTimesEight(): bool {
   pointDoubleTimes(3);
   return pointIsIdentity();
 }

@@ -1,147 +1,145 @@
 /**
- * The base point (RFC 8032 section 5.1). What flows through here: at first use two tables are made from the
- * encoding of B, one of rows 256^i B, 2 * 256^i B, … 8 * 256^i B for multiplication by secrets, one of odd
- * multiples of B and 2^128 B for verification; then a secret scalar becomes 64 signed digits, and each digit takes
- * its entry from its row by reading the whole row, in order, under masks.
+ * Multiples of the base point by secrets (RFC 8032 section 5.1). What flows through here: at first use a table is
+ * made of 52 rows, row r holding 32^r B, 2 * 32^r B, … 16 * 32^r B, four rows side by side (edwards25519x4.ts);
+ * then a scalar becomes 52 signed digits, and in 13 steps four digits at a time take their entries from their rows
+ * by reading the whole rows, in order, under masks. The four sums are added up at the end.
  */
-import {
-  AFFINE_BYTES, pointAddAffine, pointClear, pointDoubleTimes, pointLoad, pointRestore, pointSave,
-} from './edwards25519';
 import { DECODED_X, DECODED_Y, pointDecode } from './edwards25519-decode';
-import { tableMultiplesAffine, tableOddAffine } from './edwards25519-table';
+import {
+  QUAD_AFFINE_BYTES, quadAffineNegate, QUAD_CACHED_BYTES, quadPointAddAffine, quadPointAddCached, quadPointClear,
+  quadPointDoubleTimes, quadPointExtract, quadPointInsert, quadPointRestore, quadPointRestoreLanes, quadPointSave,
+  quadPointStoreCached, quadPointWipe, QUAD_HALF,
+} from './edwards25519x4';
+import { quadRowAppendMultiples, quadRowBegin, quadRowEntry, quadRowToAffine } from './edwards25519x4-table';
+import { QUAD_BYTES } from './field25519x4';
 
-/** Width of the digits that go with the tables of odd multiples of B and 2^128 B. */
-export const BASE_WIDTH: i32 = 8;
-
-const ROWS: i32 = 32;
-const ROW_ENTRIES: i32 = 8;
-/** Odd multiples of B, followed by as many of 2^128 B. */
-export const BASE_ENTRIES: i32 = 64;
+const DIGIT_BITS: i32 = 5;
+const STEPS: i32 = 13;
+const ROW_ENTRIES: i32 = 16;
+const ROW_BYTES: i32 = ROW_ENTRIES * QUAD_AFFINE_BYTES;
 
 /** The encoding of B: y = 4/5, x even. */
-const BASE: usize = memory.data<u64>([0x6666666666666658, 0x6666666666666666, 0x6666666666666666, 0x6666666666666666]);
+export const BASE: usize = memory.data<u64>([
+  0x6666666666666658, 0x6666666666666666, 0x6666666666666666, 0x6666666666666666,
+]);
 
-const ROW_TABLE: usize = memory.data(36864, 16);
-const ODD_TABLE: usize = memory.data(18432, 16);
-const DIGITS: usize = memory.data(64, 16);
-const SELECTED: usize = memory.data(144, 16);
-const ROW_FIRST: usize = memory.data(400, 16);
+const TABLE: usize = memory.data(99840, 16);
+/** The point that a row begins with. */
+const ROW_POINT: usize = memory.data(800, 16);
 
-let tablesReady: bool = false;
+/** The scalar with zeros behind it, its 52 digits as i32, the entries selected last, and sums being added up. */
+const SECRETS_BYTES: i32 = 1376;
+const SECRETS: usize = memory.data(1376, 16);
+const SCALAR: usize = SECRETS;
+const DIGITS: usize = SECRETS + 48;
+const SELECTED: usize = DIGITS + 208;
+const OTHERS: usize = SELECTED + QUAD_AFFINE_BYTES;
 
-/** Odd multiples of B, then as many of 2^128 B; affine. The first call uses the accumulator. */
-export function baseOddTable(): usize {
-  prepareTables();
-  return ODD_TABLE;
-}
+let tableReady: bool = false;
 
-/** Makes the accumulator the product of B and the secret 32-byte scalar, which is below 2^255. */
-export function baseMultiply(scalar: usize): void {
-  prepareTables();
+/** Writes X, Y, Z (ten i64 limbs each) of the product of B and the secret 32-byte scalar. */
+export function baseMultiply(projective: usize, scalar: usize): void {
+  if (!tableReady) makeTable();
   recode(scalar);
-  pointClear();
-  for (let i = 1; i < 64; i += 2) addDigit(i);
-  pointDoubleTimes(4);
-  for (let i = 0; i < 64; i += 2) addDigit(i);
+  quadPointClear();
+  for (let step = 0; step < STEPS; step++) {
+    select(TABLE + step * ROW_BYTES, v128.load(DIGITS + 16 * step));
+    quadPointAddAffine(SELECTED);
+  }
+  addNeighbours(2);
+  addNeighbours(1);
+  quadPointExtract(projective, 0);
 }
 
-/** Overwrites digits and the entry selected last. */
+/** Overwrites all that a multiplication leaves. */
 export function baseWipe(): void {
-  memory.fill(DIGITS, 0, 64);
-  memory.fill(SELECTED, 0, AFFINE_BYTES);
+  memory.fill(SECRETS, 0, SECRETS_BYTES);
+  quadPointWipe();
 }
 
-function prepareTables(): void {
-  if (tablesReady) return;
-  loadBase();
-  for (let row = 0; row < ROWS; row++) {
-    pointSave(ROW_FIRST);
-    tableMultiplesAffine(ROW_TABLE + row * ROW_ENTRIES * AFFINE_BYTES, ROW_ENTRIES);
-    pointRestore(ROW_FIRST);
-    pointDoubleTimes(8);
-  }
-  loadBase();
-  tableOddAffine(ODD_TABLE, BASE_ENTRIES);
-  loadBase();
-  pointDoubleTimes(128);
-  tableOddAffine(ODD_TABLE + BASE_ENTRIES * AFFINE_BYTES, BASE_ENTRIES);
-  tablesReady = true;
-}
-
-function loadBase(): void {
+function makeTable(): void {
   pointDecode(BASE);
-  pointLoad(DECODED_X, DECODED_Y);
+  for (let lane = 0; lane < 4; lane++) quadPointInsert(lane, DECODED_X, DECODED_Y);
+  for (let lane = 1; lane < 4; lane++) {
+    quadPointSave(ROW_POINT);
+    quadPointDoubleTimes(DIGIT_BITS);
+    quadPointRestoreLanes(ROW_POINT, i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(lane)));
+  }
+  for (let step = 0; step < STEPS; step++) {
+    quadPointSave(ROW_POINT);
+    quadRowBegin();
+    quadRowAppendMultiples(ROW_ENTRIES);
+    quadRowToAffine();
+    memory.copy(TABLE + step * ROW_BYTES, quadRowEntry(0), ROW_BYTES);
+    quadPointRestore(ROW_POINT);
+    quadPointDoubleTimes(4 * DIGIT_BITS);
+  }
+  tableReady = true;
 }
 
-/** Sixty-four digits from -8 to 8, the scalar's base-16 digits with every excess over 7 carried on. */
+/** Digits from -16 to 15, the scalar's base-32 digits with every excess carried on; the last one is 0 or 1. */
 function recode(scalar: usize): void {
-  for (let i: usize = 0; i < 32; i++) {
-    const byte = load<u8>(scalar + i);
-    store<u8>(DIGITS + 2 * i, byte & 15);
-    store<u8>(DIGITS + 2 * i, byte >> 4, 1);
-  }
+  memory.copy(SCALAR, scalar, 32);
   let carry: i32 = 0;
-  for (let i: usize = 0; i < 63; i++) {
-    const digit = <i32>load<i8>(DIGITS + i) + carry;
-    carry = (digit + 8) >> 4;
-    store<i8>(DIGITS + i, <i8>(digit - (carry << 4)));
+  for (let i = 0; i < 4 * STEPS; i++) {
+    const at = DIGIT_BITS * i;
+    const digit = ((<i32>load<u16>(SCALAR + (at >> 3)) >> (at & 7)) & 31) + carry;
+    carry = (digit + 16) >> DIGIT_BITS;
+    store<i32>(DIGITS + 4 * i, digit - (carry << DIGIT_BITS));
   }
-  store<i8>(DIGITS, <i8>(<i32>load<i8>(DIGITS, 63) + carry), 63);
 }
 
-function addDigit(i: i32): void {
-  select(ROW_TABLE + (i >> 1) * ROW_ENTRIES * AFFINE_BYTES, <i32>load<i8>(DIGITS + i));
-  pointAddAffine(SELECTED, 0);
+/** Leaves in each lane of SELECTED its digit times the first entry of its row, reading all entries. */
+function select(row: usize, digits: v128): void {
+  const signs = i32x4.shr_s(digits, 31);
+  const magnitudes = i32x4.sub(v128.xor(digits, signs), signs);
+  selectCoordinate(0, row, magnitudes);
+  selectCoordinate(QUAD_BYTES, row, magnitudes);
+  selectCoordinate(2 * QUAD_BYTES, row, magnitudes);
+  addIdentity(i32x4.eq(magnitudes, i32x4.splat(0)));
+  quadAffineNegate(SELECTED, signs);
 }
 
-/** Leaves digit * (first entry of `row`) in SELECTED, reading all entries. */
-function select(row: usize, digit: i32): void {
-  const sign = digit >> 31;
-  const magnitude = (digit ^ sign) - sign;
-  const m0 = maskWhereEqual(magnitude, 0), m1 = maskWhereEqual(magnitude, 1), m2 = maskWhereEqual(magnitude, 2);
-  const m3 = maskWhereEqual(magnitude, 3), m4 = maskWhereEqual(magnitude, 4), m5 = maskWhereEqual(magnitude, 5);
-  const m6 = maskWhereEqual(magnitude, 6), m7 = maskWhereEqual(magnitude, 7), m8 = maskWhereEqual(magnitude, 8);
-  for (let at = 0; at < AFFINE_BYTES; at += 16) {
-    const low = v128.or(
-      v128.or(entry(row, at, 0, m1), entry(row, at, 1, m2)),
-      v128.or(entry(row, at, 2, m3), entry(row, at, 3, m4)),
-    );
-    const high = v128.or(
-      v128.or(entry(row, at, 4, m5), entry(row, at, 5, m6)),
-      v128.or(entry(row, at, 6, m7), entry(row, at, 7, m8)),
-    );
-    v128.store(SELECTED + at, v128.or(low, high));
+function selectCoordinate(coordinate: i32, row: usize, magnitudes: v128): void {
+  let s0 = i32x4.splat(0), s1 = i32x4.splat(0), s2 = i32x4.splat(0), s3 = i32x4.splat(0), s4 = i32x4.splat(0);
+  let s5 = i32x4.splat(0), s6 = i32x4.splat(0), s7 = i32x4.splat(0), s8 = i32x4.splat(0), s9 = i32x4.splat(0);
+  let entry = row + coordinate;
+  for (let number = 1; number <= ROW_ENTRIES; number++) {
+    const mask = i32x4.eq(magnitudes, i32x4.splat(number));
+    s0 = v128.or(s0, v128.and(v128.load(entry, 0), mask));
+    s1 = v128.or(s1, v128.and(v128.load(entry, 16), mask));
+    s2 = v128.or(s2, v128.and(v128.load(entry, 32), mask));
+    s3 = v128.or(s3, v128.and(v128.load(entry, 48), mask));
+    s4 = v128.or(s4, v128.and(v128.load(entry, 64), mask));
+    s5 = v128.or(s5, v128.and(v128.load(entry, 80), mask));
+    s6 = v128.or(s6, v128.and(v128.load(entry, 96), mask));
+    s7 = v128.or(s7, v128.and(v128.load(entry, 112), mask));
+    s8 = v128.or(s8, v128.and(v128.load(entry, 128), mask));
+    s9 = v128.or(s9, v128.and(v128.load(entry, 144), mask));
+    entry += QUAD_AFFINE_BYTES;
   }
-  addIdentity(m0);
-  negateWhere(i32x4.splat(sign));
+  const out = SELECTED + coordinate;
+  v128.store(out, s0, 0); v128.store(out, s1, 16); v128.store(out, s2, 32); v128.store(out, s3, 48);
+  v128.store(out, s4, 64); v128.store(out, s5, 80); v128.store(out, s6, 96); v128.store(out, s7, 112);
+  v128.store(out, s8, 128); v128.store(out, s9, 144);
 }
 
-/** All ones in every lane when a and b, both small and not negative, are the same. */
-// @ts-ignore: decorator
-@inline function maskWhereEqual(a: i32, b: i32): v128 {
-  return i32x4.splat(((a ^ b) - 1) >> 31);
-}
-
-// @ts-ignore: decorator
-@inline function entry(row: usize, at: i32, index: i32, mask: v128): v128 {
-  return v128.and(v128.load(row + at + index * AFFINE_BYTES), mask);
-}
-
-/** Puts the affine identity (1, 1, 0) where the mask is set and nothing was selected. */
-// @ts-ignore: decorator
-@inline function addIdentity(mask: v128): void {
-  const one = v128.and(mask, i32x4(1, 0, 0, 0));
-  v128.store(SELECTED, v128.or(v128.load(SELECTED), one));
-  v128.store(SELECTED, v128.or(v128.load(SELECTED, 48), one), 48);
-}
-
-/** Where the mask is set: y+x and y-x change places, 2dxy changes its sign. */
-// @ts-ignore: decorator
-@inline function negateWhere(mask: v128): void {
-  for (let at: usize = SELECTED; at < SELECTED + 48; at += 16) {
-    const plus = v128.load(at), minus = v128.load(at, 48), product = v128.load(at, 96);
-    v128.store(at, v128.bitselect(minus, plus, mask));
-    v128.store(at, v128.bitselect(plus, minus, mask), 48);
-    v128.store(at, i32x4.sub(v128.xor(product, mask), mask), 96);
+/** Puts the affine identity (1/2, 1/2, 0) where the mask is set and nothing was selected. */
+function addIdentity(mask: v128): void {
+  for (let at: usize = SELECTED; at < SELECTED + QUAD_BYTES; at += 16) {
+    const half = v128.and(v128.load(QUAD_HALF + (at - SELECTED)), mask);
+    v128.store(at, v128.or(v128.load(at), half));
+    v128.store(at, v128.or(v128.load(at, 160), half), 160);
   }
+}
+
+/** Adds to each accumulator the one `distance` (1 or 2) lanes further. */
+function addNeighbours(distance: i32): void {
+  quadPointStoreCached(OTHERS);
+  for (let at: usize = OTHERS; at < OTHERS + QUAD_CACHED_BYTES; at += 16) {
+    const lanes = v128.load(at);
+    const byOne = v128.shuffle<i32>(lanes, lanes, 1, 2, 3, 0);
+    v128.store(at, distance == 1 ? byOne : v128.shuffle<i32>(byOne, byOne, 1, 2, 3, 0));
+  }
+  quadPointAddCached(OTHERS);
 }

@@ -2,7 +2,7 @@
  * Integers modulo L = 2^252 + 27742317777372353535851937790883648493, the order of the base point. What flows
  * through here: 32 or 64 little-endian bytes become signed limbs of 21 bits, one i64 each; products add up in 24
  * limbs; high limbs are folded down by 2^252 = -c (mod L) until the value is below L. The order of steps is fixed:
- * nothing here depends on the value, except `scalarRecode` and `scalarIsCanonical`, which see public data alone.
+ * nothing here depends on the value, except `scalarDigits` and `scalarIsCanonical`, which see public data alone.
  */
 
 const LIMBS: i32 = 24;
@@ -18,6 +18,9 @@ const FOLD5: i64 = -683901;
 
 /** L itself, little-endian. */
 const ORDER: usize = memory.data<u64>([0x5812631a5cf5d3ed, 0x14def9dea2f79cd6, 0, 0x1000000000000000]);
+
+/** A public scalar with zeros behind it. */
+const PADDED: usize = memory.data(48, 16);
 
 const SUM: usize = memory.data(192, 16);
 const A: usize = memory.data(96, 16);
@@ -53,25 +56,32 @@ export function scalarMultiplyAdd(out: usize, a: usize, b: usize, c: usize): voi
   storePacked(out);
 }
 
+/** Bytes of one digit as `scalarDigits` writes it: its place, then its value, 16 bits each. */
+export const DIGIT_BYTES: i32 = 4;
+
 /**
- * Writes the signed digits of width `w` (non-adjacent form) of the 256-bit number at `scalar` to `digits`, 257
- * bytes: each digit is zero or odd and below 2^(w-1) in magnitude, and among any w neighbours at most one is not
- * zero. Public data only.
+ * Writes the signed digits of width `w`, at most 8 (non-adjacent form), of the number below 2^253 at `scalar` to
+ * `digits`, the lowest first and none that is zero, and returns how many: at most 253 / w + 1. Each is odd and below
+ * 2^(w-1) in magnitude, and their places are at least w apart. Public data only.
  */
-export function scalarRecode(digits: usize, scalar: usize, w: i32): void {
-  memory.fill(digits, 0, 257);
-  const half = 1 << (w - 1);
-  let carry = 0;
-  for (let position = 0; position < 257; ) {
-    const window = (<i32>windowAt(scalar, position, w)) + carry;
-    if ((window & 1) == 0) {
-      position++;
-      continue;
-    }
+export function scalarDigits(digits: usize, scalar: usize, w: i32): i32 {
+  memory.copy(PADDED, scalar, 32);
+  const mask: i32 = (1 << w) - 1, half = 1 << (w - 1);
+  let carry: i32 = 0, count: i32 = 0;
+  for (let place = 0; place < 256; ) {
+    // 57 bits from `place` on; the next digit begins at the lowest of them that is set.
+    const bits = (load<u64>(PADDED + (place >> 3)) >> (place & 7)) + carry;
+    const zeros = <i32>min<u64>(ctz(bits), 57);
+    place += zeros;
+    if (zeros + w > 57) continue;
+    const window = <i32>(bits >> zeros) & mask;
     carry = i32(window >= half);
-    store<i8>(digits + position, <i8>(window - (carry << w)));
-    position += w;
+    store<i16>(digits + DIGIT_BYTES * count, <i16>place);
+    store<i16>(digits + DIGIT_BYTES * count, <i16>(window - (carry << w)), 2);
+    count++;
+    place += w;
   }
+  return count;
 }
 
 /** Overwrites what is left of the last operands. */
@@ -79,15 +89,6 @@ export function scalarWipe(): void {
   memory.fill(SUM, 0, 192);
   memory.fill(A, 0, 96);
   memory.fill(B, 0, 96);
-}
-
-/** `w` bits from `position`, zeros beyond the end. A carry into an even window is kept: the window is odd then. */
-// @ts-ignore: decorator
-@inline function windowAt(scalar: usize, position: i32, w: i32): u64 {
-  const word = position >> 6, shift = position & 63;
-  let bits: u64 = word < 4 ? load<u64>(scalar + 8 * word) >> shift : 0;
-  if (shift + w > 64 && word < 3) bits |= load<u64>(scalar + 8 * word, 8) << (64 - shift);
-  return bits & ((1 << w) - 1);
 }
 
 /** At least 21 bits from bit `position` on; reads eight bytes from no further than 24 bytes before the end. */

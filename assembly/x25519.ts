@@ -3,7 +3,7 @@
  * Montgomery ladder takes the same 255 steps for every scalar and swaps under masks; the u-coordinate of the
  * product goes out. Multiples of the base point come from the Edwards table: u = (Z + Y) / (Z - Y).
  */
-import { pointStore, pointWipe } from './edwards25519';
+import { pointWipe } from './edwards25519';
 import { baseMultiply, baseWipe } from './edwards25519-base';
 import {
   fieldAdd, fieldCopy, FIELD_BYTES, fieldFromBytes, fieldMultiply, fieldMultiplySmall, fieldSet, fieldSquare,
@@ -44,8 +44,7 @@ export function x25519Multiply(): i32 {
 /** Scalar from the input area; the u-coordinate of its multiple of the base point to the output area. */
 export function x25519PublicKey(): void {
   takeScalar();
-  baseMultiply(SCALAR);
-  pointStore(X1); // X, Y, Z in X1, X2, Z2
+  baseMultiply(X1, SCALAR); // X, Y, Z in X1, X2, Z2
   fieldAdd(A, Z2, X2);
   fieldSubtract(B, Z2, X2);
   fieldInvert(B, B);

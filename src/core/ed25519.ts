@@ -1,7 +1,7 @@
 /**
  * Ed25519 in the core, under the mesh's one rule (docs/protocol.md). What flows through here: seeds and messages
  * become signatures; signatures are judged one by one, or many at once with random coefficients, and the ones
- * that made a batch fail are found by halving it.
+ * that made a batch fail are found in the core.
  */
 import { wipe } from '../base/disposal.ts';
 import { OotoError } from '../base/errors.ts';
@@ -144,7 +144,7 @@ function refusedOfBatch(
   from: number,
   coefficients: Uint8Array,
 ): number[] {
-  const { exports, input } = engine;
+  const { exports, input, output } = engine;
   const refused: number[] = [];
   const batched: number[] = [];
   exports.ed25519BatchStart();
@@ -153,21 +153,8 @@ function refusedOfBatch(
     input.set(coefficients.subarray(i * COEFFICIENT_BYTES, (i + 1) * COEFFICIENT_BYTES), HEADER_BYTES);
     (begun && exports.ed25519BatchAdd() === 1 ? batched : refused).push(i);
   }
-  if (batched.length > 0 && !exports.ed25519BatchCheck(0, batched.length))
-    for (const place of culprits(engine, 0, batched.length)) refused.push(batched[place]);
-  exports.ed25519BatchWipe();
+  exports.ed25519BatchFinish();
+  for (const [place, i] of batched.entries()) if (output[place] !== 1) refused.push(i);
   input.fill(0, HEADER_BYTES, HEADER_BYTES + COEFFICIENT_BYTES);
   return refused.sort((a, b) => a - b);
-}
-
-/**
- * The bad ones among the items of a range that failed. When the first half is good the second is known to fail:
- * both are sums of the same terms.
- */
-function culprits(engine: Engine, from: number, to: number): number[] {
-  if (to - from === 1) return [from];
-  const middle = (from + to) >>> 1;
-  const first = engine.exports.ed25519BatchCheck(from, middle) ? [] : culprits(engine, from, middle);
-  const secondFails = first.length === 0 || !engine.exports.ed25519BatchCheck(middle, to);
-  return secondFails ? [...first, ...culprits(engine, middle, to)] : first;
 }

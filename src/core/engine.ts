@@ -62,8 +62,7 @@ export interface CoreExports {
   ed25519VerifyFinish(): number;
   ed25519BatchStart(): void;
   ed25519BatchAdd(): number;
-  ed25519BatchCheck(from: number, to: number): number;
-  ed25519BatchWipe(): void;
+  ed25519BatchFinish(): void;
   // x25519
   x25519Multiply(): number;
   x25519PublicKey(): void;
