@@ -18,6 +18,7 @@ export class NodeProcess {
   readonly folder: string;
   readonly program: string;
   #child: ChildProcess | undefined;
+  #ended = true;
 
   /** `program` is the path of the built command line. */
   constructor(program: string, folder: string) {
@@ -29,8 +30,9 @@ export class NodeProcess {
     return this.#child?.pid ?? 0;
   }
 
+  /** Whether it has not ended, or not all that it wrote has been read. */
   get running(): boolean {
-    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+    return !this.#ended;
   }
 
   /** The code it ended with; null while it runs, and after a signal. */
@@ -38,10 +40,20 @@ export class NodeProcess {
     return this.#child?.exitCode ?? null;
   }
 
+  /** How it is, for error messages: what it ended with, and the end of what it wrote to stderr. */
+  get report(): string {
+    const end = this.#child?.signalCode ?? this.#child?.exitCode;
+    return [`${this.folder} ${end == null ? 'runs' : `ended with ${end}`}`, this.lastWords].join('\n').trim();
+  }
+
   start(): void {
     rmSync(join(this.folder, 'status.json'), { force: true });
     const args = [this.program, 'node', 'run', '--folder', this.folder, '--attached'];
     this.#child = spawn(process.execPath, args, { stdio: ['pipe', 'ignore', 'pipe'] });
+    this.#ended = false;
+    this.#child.once('close', () => {
+      this.#ended = true;
+    });
     this.#child.stdin?.on('error', () => {});
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.lastWords = (this.lastWords + text).slice(-4_000);
@@ -98,7 +110,7 @@ export class NodeProcess {
 
   async #end(signal: NodeJS.Signals): Promise<void> {
     if (!this.running || !this.#child) return;
-    const ended = once(this.#child, 'exit');
+    const ended = once(this.#child, 'close');
     this.#child.kill(signal);
     await ended;
   }
@@ -107,7 +119,7 @@ export class NodeProcess {
     return new OotoError(
       'OOTO_CLI_NODE',
       'environment',
-      `the node in ${this.folder} ${what}\n${this.lastWords}`.trim(),
+      `the node in ${this.folder} ${what}\n${this.report}`,
       {
         hint: `its log is ${join(this.folder, 'node.log')}`,
       },

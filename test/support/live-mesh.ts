@@ -28,6 +28,7 @@ import { coreFolder } from '../../src/platform/node/core-file.ts';
 import { makePrivateFolder, writeFileAtomically } from '../../src/platform/node/files.ts';
 import { temporaryFolder } from './folder.ts';
 import { ORIGINATOR_KEY_NAME } from './originator.ts';
+import { onFailure } from './suite.ts';
 
 export const FOUNDERS = ['authority-1', 'authority-2', 'authority-3'] as const;
 /** The folder of the originator whose key the policy lists. */
@@ -53,6 +54,7 @@ export class LiveMesh {
   }: { folder?: string } & Partial<NodeConfiguration> = {}) {
     this.folder = folder;
     this.#settings = settings;
+    onFailure(() => [...this.processes.values()].map(({ report }) => report).join('\n'));
   }
 
   /** Folders, keys and the signed draft of three founders; nothing runs yet. */

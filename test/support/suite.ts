@@ -4,6 +4,13 @@
  */
 import { suite as uvuSuite } from 'uvu';
 
+const witnesses = new Set<() => string>();
+
+/** What `witness` says is added to the message of whatever fails from now on. */
+export function onFailure(witness: () => string): void {
+  witnesses.add(witness);
+}
+
 export interface SuiteOptions {
   /** Limit of one test in milliseconds. */
   timeout?: number;
@@ -87,7 +94,10 @@ async function limited(label: string, ms: number, body: () => Promise<void>): Pr
   try {
     await Promise.race([body(), expiry]);
   } catch (error) {
-    throw error instanceof Error ? error : new Error(`${label}: threw a non-Error: ${String(error)}`);
+    const failure =
+      error instanceof Error ? error : new Error(`${label}: threw a non-Error: ${String(error)}`);
+    failure.message = [failure.message, ...[...witnesses].map((witness) => witness())].join('\n').trim();
+    throw failure;
   } finally {
     clearTimeout(timer);
   }

@@ -2,11 +2,13 @@
  * The log of a node: one JSON object a line, `{time, level, message, …fields}`. What flows through here: an
  * event passes the level filter, its fields are made printable (bytes in hexadecimal, errors as code, fault and
  * message), and the line is appended at once, so that a killed process has logged what it did. Nothing is
- * awaited and nothing thrown: lines that cannot be written are counted, and the count goes into the next line.
+ * awaited and nothing thrown: lines that cannot be written whole are taken back and counted, and the count goes
+ * into the next line.
  * A file that reaches its limit is moved to `<file>.1`, replacing the one before.
  */
-import { closeSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, openSync, renameSync, writeSync } from 'node:fs';
 import { debuglog } from 'node:util';
+import { utf8 } from '../../base/bytes.ts';
 import { OotoError } from '../../base/errors.ts';
 import { hex } from '../../base/hex.ts';
 import type { Logger, LogLevel } from '../../ports.ts';
@@ -93,7 +95,13 @@ class FileSink implements Sink {
 
   write(line: string): void {
     if (this.#size > 0 && this.#size + line.length > this.#most) this.#rotate();
-    this.#size += writeSync(this.#file, line);
+    const bytes = utf8(line);
+    const written = writeSync(this.#file, bytes);
+    if (written < bytes.length) {
+      ftruncateSync(this.#file, this.#size);
+      throw new OotoError('OOTO_LOGGER_WRITE', 'environment', `${this.#path} took half a line`);
+    }
+    this.#size += written;
   }
 
   close(): void {

@@ -1,9 +1,9 @@
 /**
  * The embedded store: one lmdb environment per node folder. What flows through here: a commit's keys are
- * checked, its values copied, all of it is handed to one write transaction on lmdb's thread, and the promise
- * resolves after the transaction's pages and then its meta page have been flushed (`overlappingSync` is off:
- * lmdb would otherwise resolve before the flush). Reads see every resolved commit. Batches are ours alone:
- * lmdb's own batching of an event turn leaves promises that nobody handles when a disk is full.
+ * checked, its values copied, room on the disk is made sure of, all of it is handed to one write transaction on
+ * lmdb's thread, and the promise resolves after the transaction's pages and then its meta page have been flushed
+ * (`overlappingSync` is off: lmdb would otherwise resolve before the flush). Reads see every resolved commit.
+ * Batches are ours alone: lmdb's own batching of an event turn leaves promises that nobody handles when one fails.
  */
 import { chmod, open as openFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,12 +14,12 @@ import { hex } from '../../base/hex.ts';
 import type { Store, StoreChange, StoreEntry } from '../../ports.ts';
 import { flushFolder, makePrivateFolder, PRIVATE_FILE } from './files.ts';
 import { nodeRandom } from './random.ts';
+import { makeLockFile, PAGE_BYTES, StoreRoom, type StoreSize } from './store-room.ts';
 import { errorCode, systemError } from './system-error.ts';
 
 export const KEY_BYTES_MOST = 500;
 const FILE = 'store.lmdb';
 /** lmdb's data format: two meta pages, each with this number behind the page header. */
-const PAGE_BYTES = 4096;
 const META_AT = 24;
 const MAGIC = 0xbeefc0de;
 /** What must be free when a store is opened. */
@@ -36,6 +36,7 @@ export async function openStore(folder: string): Promise<Store> {
   await requireRoom(folder);
   await requireEnvironment(path);
   try {
+    await makeLockFile(`${path}-lock`);
     const database = open<Uint8Array, Uint8Array>({
       path,
       noSubdir: true,
@@ -49,11 +50,12 @@ export async function openStore(folder: string): Promise<Store> {
     await flushFolder(folder);
     return new LmdbStore(database, path);
   } catch (cause) {
+    if (cause instanceof OotoError) throw cause;
     throw systemError('OOTO_STORE_OPEN', `cannot open the store ${path}`, cause);
   }
 }
 
-/** lmdb writes its lock file through a mapping: on a full disk that would end the process. */
+/** Enough that opening meets no full disk. */
 async function requireRoom(folder: string): Promise<void> {
   const probe = join(folder, `room-${hex(nodeRandom().bytes(8))}.tmp`);
   try {
@@ -94,11 +96,13 @@ async function readHead(path: string): Promise<Uint8Array> {
 class LmdbStore implements Store {
   readonly #database: RootDatabase<Uint8Array, Uint8Array>;
   readonly #path: string;
+  readonly #room: StoreRoom;
   #closed: Promise<void> | undefined;
 
   constructor(database: RootDatabase<Uint8Array, Uint8Array>, path: string) {
     this.#database = database;
     this.#path = path;
+    this.#room = new StoreRoom(path);
   }
 
   get(key: string): Uint8Array | undefined {
@@ -131,6 +135,10 @@ class LmdbStore implements Store {
     );
     if (prepared.length === 0) return;
     const database = this.#database;
+    const release = this.#room.reserve(
+      this.#size(),
+      prepared.map(({ key, value }) => ({ key: key.length, value: value?.length })),
+    );
     try {
       await database.batch(() => {
         for (const { key, value } of prepared)
@@ -138,12 +146,20 @@ class LmdbStore implements Store {
       });
     } catch (failure) {
       throw systemError('OOTO_STORE_WRITE', `cannot write to ${this.#path}`, await reasonOf(failure));
+    } finally {
+      release();
     }
   }
 
   close(): Promise<void> {
-    this.#closed ??= this.#database.close();
+    this.#closed ??= this.#database.close().then(() => this.#room.close());
     return this.#closed;
+  }
+
+  #size(): StoreSize {
+    const stats = this.#database.getStats() as unknown as Record<string, number>;
+    const { lastPageNumber = 0, treeBranchPageCount = 0, treeLeafPageCount = 0, treeDepth = 0 } = stats;
+    return { lastPage: lastPageNumber, treePages: treeBranchPageCount + treeLeafPageCount, treeDepth };
   }
 
   #requireOpen(): void {

@@ -1,11 +1,11 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { compare, utf8 } from '../../../src/base/bytes.ts';
 import { openStore } from '../../../src/platform/node/store.ts';
 import type { Store, StoreChange } from '../../../src/ports.ts';
-import { bytes, equal, is, ok, rejectsCode, throwsCode } from '../../support/assert.ts';
+import { bytes, equal, is, ok, rejectsCode, throws, throwsCode } from '../../support/assert.ts';
 import { temporaryFolder } from '../../support/folder.ts';
 import { suite } from '../../support/suite.ts';
 
@@ -176,7 +176,68 @@ test('kill -9: every acknowledged commit is there, and every commit is whole', a
   }
 });
 
-if (canMount())
+test('every page lmdb takes was made sure of before, whatever is committed', () => {
+  const folder = temporaryFolder();
+  const size = () => statSync(join(folder, 'store.lmdb')).size;
+  const length = fc.oneof(fc.nat(200), fc.nat(5_000), fc.constantFrom(2_000, 4_080, 300_000));
+  const change = fc.tuple(fc.nat(300), fc.option(length, { freq: 4 }));
+  const commits = fc.array(fc.array(change, { minLength: 1, maxLength: 60 }), { minLength: 1, maxLength: 4 });
+  return withStore(
+    (store) =>
+      fc.assert(
+        fc.asyncProperty(commits, async (batches) => {
+          const pending = batches.map((changes) =>
+            store.commit(
+              changes.map(([key, bytes]) =>
+                bytes === null
+                  ? { delete: `k${key}` }
+                  : { put: `k${key}`.padEnd(key, '-'), value: new Uint8Array(bytes) },
+              ),
+            ),
+          );
+          const made = size();
+          await Promise.all(pending);
+          is(size(), made, 'lmdb has not made the file longer');
+        }),
+        { numRuns: 150 },
+      ),
+    folder,
+  );
+});
+
+if (canMount()) {
+  test('full disk: commits fail, lmdb says nothing of it, and the store goes on when there is room', async () => {
+    const folder = temporaryFolder();
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', folder]);
+    const complaints: unknown[] = [];
+    const complain = console.error;
+    console.error = (...words: unknown[]) => complaints.push(words);
+    try {
+      await withStore(
+        async (store) => {
+          const value = new Uint8Array(9_000);
+          for (let round = 0; round < 5; round++) {
+            await store.commit([{ put: `r${round}`, value }]);
+            const filler = join(folder, 'filler');
+            throws(() => writeFileSync(filler, new Uint8Array(4 * 1024 * 1024)), /ENOSPC/);
+            const tries = Array.from({ length: 200 }, (_, n) =>
+              store.commit([{ put: `n${round}.${n}`, value }]),
+            );
+            const refused = (await Promise.allSettled(tries)).filter(({ status }) => status === 'rejected');
+            ok(refused.length > 100, 'most found no room');
+            rmSync(filler);
+          }
+          is(store.range('r', 's').length, 5);
+        },
+        join(folder, 'node'),
+      );
+    } finally {
+      console.error = complain;
+      execFileSync('umount', [folder]);
+    }
+    equal(complaints, []);
+  });
+
   test('full disk: the commit fails as a whole, later ones work', async () => {
     const folder = temporaryFolder();
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder]);
@@ -203,7 +264,7 @@ if (canMount())
       execFileSync('umount', [folder]);
     }
   });
-else console.error('skipped: store: full disk: mounting a small file system needs root');
+} else console.error('skipped: store: full disk: mounting a small file system needs root');
 
 function canMount(): boolean {
   try {
