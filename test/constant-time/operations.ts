@@ -342,6 +342,5 @@ export const PUBLIC_EXPORTS: Readonly<Record<string, string>> = {
   ed25519VerifyFinish: 'public keys, signatures and their messages',
   ed25519BatchStart: 'no input',
   ed25519BatchAdd: 'as for one signature; the coefficients are of no use to anybody once the batch is judged',
-  ed25519BatchCheck: 'numbers',
-  ed25519BatchWipe: 'no input',
+  ed25519BatchFinish: 'what was added',
 };
