@@ -1,26 +1,19 @@
-// Runs benchmark suites: each bench/<suite>.ts is bundled to build/bench/ and run as a process of its own, one after
-// the other. Without a name it lists what there is.
-//   npm run bench -- [suite …]
-import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+// Runs the benchmark: bundles bench/main.ts (or the script of that name, as `crossover`) to build/bench/ and starts it.
+//   npm run bench -- [suite …] [--json FILE] [--browser] [--targets FILE] …   (all options: --help)
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { nodeOptions } from './build.mjs';
 
-const suites = readdirSync('bench')
-  .filter((file) => file.endsWith('.ts'))
-  .map((file) => file.slice(0, -3));
-const wanted = process.argv.slice(2);
-const unknown = wanted.filter((name) => !suites.includes(name));
-
-if (wanted.length === 0 || unknown.length > 0) {
-  if (unknown.length > 0) console.error(`no suite is called ${unknown.join(', ')}`);
-  console.error(`suites: ${suites.join(', ')}`);
-  process.exit(wanted.length === 0 ? 0 : 2);
-}
-for (const name of wanted) {
-  const outfile = join('build', 'bench', `${name}.js`);
-  await build({ ...nodeOptions, entryPoints: [join('bench', `${name}.ts`)], outfile, splitting: false });
-  const { status } = spawnSync(process.execPath, ['--enable-source-maps', outfile], { stdio: 'inherit' });
-  if (status !== 0) process.exit(status ?? 1);
-}
+const words = process.argv.slice(2);
+const script =
+  words.length === 1 && /^[a-z-]+$/.test(words[0]) && existsSync(join('bench', `${words[0]}.ts`));
+const name = script ? words[0] : 'main';
+const outfile = join('build', 'bench', `${name}.js`);
+await build({ ...nodeOptions, entryPoints: [join('bench', `${name}.ts`)], outfile, splitting: false });
+const started = spawn(process.execPath, ['--enable-source-maps', outfile, ...(script ? [] : words)], {
+  stdio: 'inherit',
+});
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => started.kill(signal));
+started.on('exit', (code) => process.exit(code ?? 1));

@@ -24,11 +24,16 @@ const RELAXED_SIMD_PROBE = Uint8Array.of(
  * @throws OOTO_CORE_MISSING (environment) when the server does not have it.
  */
 export async function fetchCore({ plain, relaxed }: CoreAddresses): Promise<Uint8Array> {
-  const address = WebAssembly.validate(RELAXED_SIMD_PROBE) ? relaxed : plain;
+  const address = runsRelaxedSimd() ? relaxed : plain;
   const response = await fetch(address);
   if (!response.ok)
     throw new OotoError('OOTO_CORE_MISSING', 'environment', `${address}: ${response.status}`, {
       hint: 'Serve core.wasm and core-relaxed.wasm beside the program, or name their addresses.',
     });
   return new Uint8Array(await response.arrayBuffer());
+}
+
+/** Whether this platform has the instructions of the relaxed variant. */
+export function runsRelaxedSimd(): boolean {
+  return WebAssembly.validate(RELAXED_SIMD_PROBE);
 }

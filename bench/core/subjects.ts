@@ -1,0 +1,116 @@
+/**
+ * The subjects: the core alone (`wasm`), and `Crypto` with its choice of engine (`auto`). Each has a core of its
+ * own, so that neither finds what the other left in caches or slots.
+ */
+import { wipe } from '../../src/base/disposal.ts';
+import type { Core } from '../../src/core/index.ts';
+import { type Crypto, createCrypto } from '../../src/crypto/index.ts';
+import type { Engine } from '../engine.ts';
+import type { Platform } from '../platform.ts';
+
+const DIGEST_BYTES = 32;
+
+export async function createSubjects(platform: Platform): Promise<Engine[]> {
+  const { hardware, random } = platform;
+  const core = await platform.startCore();
+  const alone = createCrypto({ core, hardware: {}, random });
+  const choosing = createCrypto({ core: await platform.startCore(), hardware, random });
+  return [
+    { ...subject('wasm', alone), ...coreGcm(core) },
+    { ...subject('auto', choosing), ...autoGcm(choosing) },
+  ];
+}
+
+function coreGcm(core: Core): Pick<Engine, 'gcm' | 'records'> {
+  return {
+    gcm(bytes) {
+      const key = core.keys.prepare(bytes);
+      return {
+        seal: (iv, aad, plaintext, sealed) => sealed.set(core.aes256gcm.seal(key, iv, aad, plaintext)),
+        open(iv, aad, sealed, plaintext) {
+          const opened = core.aes256gcm.open(key, iv, aad, sealed);
+          if (opened === undefined) throw new Error('not authentic');
+          plaintext.set(opened);
+        },
+      };
+    },
+    records(bytes) {
+      const key = core.keys.prepare(bytes);
+      return {
+        seal: (records, frames) => void core.record.seal(key, records, frames, 0),
+        open(frames, plaintexts) {
+          const records = core.record.open(key, frames);
+          if (records === undefined) throw new Error('not authentic');
+          let at = 0;
+          for (const { plaintext } of records) {
+            plaintexts.set(plaintext, at);
+            at += plaintext.length;
+          }
+        },
+      };
+    },
+  };
+}
+
+function autoGcm({ aes256gcm }: Crypto): Pick<Engine, 'gcm'> {
+  return {
+    gcm: (key) => ({
+      seal: (iv, aad, plaintext, sealed) => sealed.set(aes256gcm.seal(key, iv, aad, plaintext)),
+      open: (iv, aad, sealed, plaintext) => plaintext.set(aes256gcm.open(key, iv, aad, sealed)),
+    }),
+  };
+}
+
+function subject(name: string, crypto: Crypto): Engine {
+  const { chain, ed25519, merkle, mlkem768, x25519 } = crypto;
+  return {
+    name,
+    sha256: (message, digest) => digest.set(crypto.sha256(message)),
+    sha256Many: (messages, digests) => lay(crypto.sha256Many(messages), digests),
+    chain: (head, records, heads) => lay(chain.append(head, records), heads),
+    chainBatched: (head, records, next) => next.set(chain.appendBatch(head, records)),
+    merkleRoot: (leaves, root) => root.set(merkle.root(leaves)),
+    ed25519Sign(seed) {
+      const key = ed25519.signingKey(seed);
+      return (message, signature) => signature.set(key.sign(message));
+    },
+    ed25519Verify: (publicKey) => (message, signature) => accepts(crypto, publicKey, message, signature),
+    ed25519VerifyBatch: (publicKeys) => (messages, signatures, verdicts) => {
+      const items = publicKeys.map((publicKey, i) => ({
+        publicKey,
+        message: messages[i],
+        signature: signatures[i],
+      }));
+      verdicts.fill(1);
+      for (const refused of ed25519.verifyBatch(items)) verdicts[refused] = 0;
+    },
+    x25519: (scalar) => (point, secret) => secret.set(x25519.sharedSecret(scalar, point)),
+    mlkem768: {
+      keygen(seed, ek, dk) {
+        const made = mlkem768.keygen(seed);
+        ek.set(made.ek);
+        dk.set(made.dk);
+        wipe(made.dk);
+      },
+      encaps(ek, coins, ciphertext, secret) {
+        const made = mlkem768.encaps(ek, coins);
+        ciphertext.set(made.c);
+        secret.set(made.k);
+      },
+      decaps: (dk, ciphertext, secret) => secret.set(mlkem768.decaps(dk, ciphertext)),
+    },
+  };
+}
+
+function accepts({ ed25519 }: Crypto, ...signed: [Uint8Array, Uint8Array, Uint8Array]): boolean {
+  try {
+    ed25519.verify(...signed);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function lay(digests: readonly Uint8Array[], to: Uint8Array): void {
+  for (let i = 0; i < digests.length; i++) to.set(digests[i], i * DIGEST_BYTES);
+}

@@ -1,0 +1,125 @@
+/**
+ * WebCrypto, which answers later: once as a program uses it that awaits each result, and once with 32 operations
+ * under way, where it works on several cores at once. Keys are CryptoKeys made before the clock runs.
+ */
+import type { Engine } from '../engine.ts';
+
+const IN_FLIGHT = 32;
+const GCM_TAG_BITS = 128;
+const DIGEST_BYTES = 32;
+const ED25519_PKCS8 = prefix('302e020100300506032b657004220420');
+const X25519_PKCS8 = prefix('302e020100300506032b656e04220420');
+
+type Bytes = Uint8Array<ArrayBuffer>;
+const { subtle } = globalThis.crypto;
+
+const operations: Omit<Engine, 'name'> = {
+  async gcm(raw) {
+    const key = await subtle.importKey('raw', raw as Bytes, 'AES-GCM', false, ['encrypt', 'decrypt']);
+    const parameters = (iv: Uint8Array, aad: Uint8Array): AesGcmParams => ({
+      name: 'AES-GCM',
+      iv: iv as Bytes,
+      additionalData: aad as Bytes,
+      tagLength: GCM_TAG_BITS,
+    });
+    return {
+      async seal(iv, aad, plaintext, sealed) {
+        sealed.set(new Uint8Array(await subtle.encrypt(parameters(iv, aad), key, plaintext as Bytes)));
+      },
+      async open(iv, aad, sealed, plaintext) {
+        plaintext.set(new Uint8Array(await subtle.decrypt(parameters(iv, aad), key, sealed as Bytes)));
+      },
+    };
+  },
+  async sha256(message, digest) {
+    digest.set(new Uint8Array(await subtle.digest('SHA-256', message as Bytes)));
+  },
+  async ed25519Sign(seed) {
+    const key = await subtle.importKey('pkcs8', behind(ED25519_PKCS8, seed), 'Ed25519', false, ['sign']);
+    return async (message, signature) =>
+      signature.set(new Uint8Array(await subtle.sign('Ed25519', key, message as Bytes)));
+  },
+  async ed25519Verify(publicKey) {
+    const key = await verificationKey(publicKey);
+    return (message, signature) => subtle.verify('Ed25519', key, signature as Bytes, message as Bytes);
+  },
+  async x25519(scalar) {
+    const own = await subtle.importKey('pkcs8', behind(X25519_PKCS8, scalar), 'X25519', false, [
+      'deriveBits',
+    ]);
+    return async (point, secret) => {
+      const peer = await subtle.importKey('raw', point as Bytes, 'X25519', false, []);
+      secret.set(new Uint8Array(await subtle.deriveBits({ name: 'X25519', public: peer }, own, 256)));
+    };
+  },
+};
+
+/** Each result is awaited before the next operation begins. */
+export const webCrypto: Engine = {
+  name: 'webcrypto',
+  ...operations,
+  async sha256Many(messages, digests) {
+    for (const [i, message] of messages.entries()) await digestInto(message, digests, i);
+  },
+  async ed25519VerifyBatch(publicKeys) {
+    const keys = await verificationKeys(publicKeys);
+    return async (messages, signatures, verdicts) => {
+      for (const [i, key] of keys.entries())
+        verdicts[i] = Number(
+          await subtle.verify('Ed25519', key, signatures[i] as Bytes, messages[i] as Bytes),
+        );
+    };
+  },
+};
+
+/** Always 32 operations under way. */
+export const webCryptoInFlight: Engine = {
+  name: 'webcrypto-32',
+  inFlight: IN_FLIGHT,
+  ...operations,
+  sha256Many: (messages, digests) => inFlight(messages.length, (i) => digestInto(messages[i], digests, i)),
+  async ed25519VerifyBatch(publicKeys) {
+    const keys = await verificationKeys(publicKeys);
+    return (messages, signatures, verdicts) => {
+      const one = async (i: number) => {
+        const good = await subtle.verify('Ed25519', keys[i], signatures[i] as Bytes, messages[i] as Bytes);
+        verdicts[i] = Number(good);
+      };
+      return inFlight(keys.length, one);
+    };
+  },
+};
+
+/** Runs `one` for 0 to `count`, always as many at once as may be under way. */
+async function inFlight(count: number, one: (i: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  const lane = async () => {
+    while (next < count) await one(next++);
+  };
+  await Promise.all(Array.from({ length: Math.min(count, IN_FLIGHT) }, lane));
+}
+
+async function digestInto(message: Uint8Array, digests: Uint8Array, i: number): Promise<void> {
+  digests.set(new Uint8Array(await subtle.digest('SHA-256', message as Bytes)), i * DIGEST_BYTES);
+}
+
+async function verificationKeys(publicKeys: readonly Uint8Array[]): Promise<CryptoKey[]> {
+  const distinct = new Map<Uint8Array, CryptoKey>();
+  for (const bytes of new Set(publicKeys)) distinct.set(bytes, await verificationKey(bytes));
+  return publicKeys.map((bytes) => distinct.get(bytes)!);
+}
+
+function verificationKey(publicKey: Uint8Array): Promise<CryptoKey> {
+  return subtle.importKey('raw', publicKey as Bytes, 'Ed25519', false, ['verify']);
+}
+
+function behind(before: Uint8Array, bytes: Uint8Array): Bytes {
+  const joined = new Uint8Array(before.length + bytes.length);
+  joined.set(before);
+  joined.set(bytes, before.length);
+  return joined;
+}
+
+function prefix(hex: string): Uint8Array {
+  return Uint8Array.from(hex.match(/../g)!, (pair) => Number.parseInt(pair, 16));
+}
