@@ -11,18 +11,18 @@
 
 /** Row r is turned left by r bytes (FIPS 197 section 5.1.2). */
 // @ts-ignore: decorator
-@inline export function shiftRows(slice: v128): v128 {
-  return i8x16.swizzle(slice, i8x16(0, 1, 2, 3, 5, 6, 7, 4, 10, 11, 8, 9, 15, 12, 13, 14));
+@inline export function shiftRows(block: v128): v128 {
+  return i8x16.swizzle(block, i8x16(0, 1, 2, 3, 5, 6, 7, 4, 10, 11, 8, 9, 15, 12, 13, 14));
 }
 
 /** Each row's place taken by the row below it. */
 // @ts-ignore: decorator
-@inline export function nextRow(slice: v128): v128 {
-  return v128.shuffle<u32>(slice, slice, 1, 2, 3, 0);
+@inline export function nextRow(block: v128): v128 {
+  return v128.shuffle<u32>(block, block, 1, 2, 3, 0);
 }
 
-/** Each row's place taken by the second row below it. */
+/** Each row's place taken by the row above it. */
 // @ts-ignore: decorator
-@inline export function secondNextRow(slice: v128): v128 {
-  return v128.shuffle<u32>(slice, slice, 2, 3, 0, 1);
+@inline export function previousRow(block: v128): v128 {
+  return v128.shuffle<u32>(block, block, 3, 0, 1, 2);
 }

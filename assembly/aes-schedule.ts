@@ -1,76 +1,45 @@
 /**
  * The AES-256 key schedule (FIPS 197 section 5.2) in constant time. What flows through here: a key becomes fifteen
- * round keys; each is put in the order that the rounds of aes.ts work in, and spread over eight vectors, one per
- * bit, for eight blocks at once.
+ * round keys; each is put in the order and the basis that the rounds of aes.ts work in.
  */
+import { inverseTable, quotientTable, substituteLast, toBasis } from './aes-nibbles';
 import { turn } from './aes-order';
 
-/** Bytes of an expanded key: fifteen round keys of eight vectors. */
-export const SCHEDULE_BYTES: i32 = 15 * 128;
+/** Bytes of an expanded key: fifteen round keys. */
+export const SCHEDULE_BYTES: i32 = 15 * 16;
 
-/** What the circuit in aes.ts leaves to add to each substituted byte: it is added to the round keys instead. */
+/** What the lookups leave to add to each substituted byte: it is added to the round keys instead. */
 const SBOX_CONSTANT: i8 = 0x63;
-
-const ROUND_KEYS: usize = memory.data(15 * 16, 16);
-
-/** FIPS 197 section 5.1.1, table 4. */
-const SBOX: usize = memory.data<u8>([
-  0x63, 0x7c, 0x77, 0x7b, 0xf2, 0x6b, 0x6f, 0xc5, 0x30, 0x01, 0x67, 0x2b, 0xfe, 0xd7, 0xab, 0x76,
-  0xca, 0x82, 0xc9, 0x7d, 0xfa, 0x59, 0x47, 0xf0, 0xad, 0xd4, 0xa2, 0xaf, 0x9c, 0xa4, 0x72, 0xc0,
-  0xb7, 0xfd, 0x93, 0x26, 0x36, 0x3f, 0xf7, 0xcc, 0x34, 0xa5, 0xe5, 0xf1, 0x71, 0xd8, 0x31, 0x15,
-  0x04, 0xc7, 0x23, 0xc3, 0x18, 0x96, 0x05, 0x9a, 0x07, 0x12, 0x80, 0xe2, 0xeb, 0x27, 0xb2, 0x75,
-  0x09, 0x83, 0x2c, 0x1a, 0x1b, 0x6e, 0x5a, 0xa0, 0x52, 0x3b, 0xd6, 0xb3, 0x29, 0xe3, 0x2f, 0x84,
-  0x53, 0xd1, 0x00, 0xed, 0x20, 0xfc, 0xb1, 0x5b, 0x6a, 0xcb, 0xbe, 0x39, 0x4a, 0x4c, 0x58, 0xcf,
-  0xd0, 0xef, 0xaa, 0xfb, 0x43, 0x4d, 0x33, 0x85, 0x45, 0xf9, 0x02, 0x7f, 0x50, 0x3c, 0x9f, 0xa8,
-  0x51, 0xa3, 0x40, 0x8f, 0x92, 0x9d, 0x38, 0xf5, 0xbc, 0xb6, 0xda, 0x21, 0x10, 0xff, 0xf3, 0xd2,
-  0xcd, 0x0c, 0x13, 0xec, 0x5f, 0x97, 0x44, 0x17, 0xc4, 0xa7, 0x7e, 0x3d, 0x64, 0x5d, 0x19, 0x73,
-  0x60, 0x81, 0x4f, 0xdc, 0x22, 0x2a, 0x90, 0x88, 0x46, 0xee, 0xb8, 0x14, 0xde, 0x5e, 0x0b, 0xdb,
-  0xe0, 0x32, 0x3a, 0x0a, 0x49, 0x06, 0x24, 0x5c, 0xc2, 0xd3, 0xac, 0x62, 0x91, 0x95, 0xe4, 0x79,
-  0xe7, 0xc8, 0x37, 0x6d, 0x8d, 0xd5, 0x4e, 0xa9, 0x6c, 0x56, 0xf4, 0xea, 0x65, 0x7a, 0xae, 0x08,
-  0xba, 0x78, 0x25, 0x2e, 0x1c, 0xa6, 0xb4, 0xc6, 0xe8, 0xdd, 0x74, 0x1f, 0x4b, 0xbd, 0x8b, 0x8a,
-  0x70, 0x3e, 0xb5, 0x66, 0x48, 0x03, 0xf6, 0x0e, 0x61, 0x35, 0x57, 0xb9, 0x86, 0xc1, 0x1d, 0x9e,
-  0xe1, 0xf8, 0x98, 0x11, 0x69, 0xd9, 0x8e, 0x94, 0x9b, 0x1e, 0x87, 0xe9, 0xce, 0x55, 0x28, 0xdf,
-  0x8c, 0xa1, 0x89, 0x0d, 0xbf, 0xe6, 0x42, 0x68, 0x41, 0x99, 0x2d, 0x0f, 0xb0, 0x54, 0xbb, 0x16,
-], 16);
 
 /** Expands the 32 bytes at `key` to {@link SCHEDULE_BYTES} at `schedule`. */
 export function expandKey(key: usize, schedule: usize): void {
-  memory.copy(ROUND_KEYS, key, 32);
+  memory.copy(schedule, key, 32);
   let rcon: u32 = 1;
-  for (let i: usize = 8; i < 60; i++) {
-    let word = load<u32>(ROUND_KEYS + 4 * (i - 1));
-    if ((i & 7) == 0) {
-      word = substituteWord(rotr(word, 8)) ^ rcon;
-      rcon <<= 1;
-    } else if ((i & 7) == 4) {
-      word = substituteWord(word);
-    }
-    store<u32>(ROUND_KEYS + 4 * i, load<u32>(ROUND_KEYS + 4 * (i - 8)) ^ word);
+  for (let at = schedule + 32; at < schedule + SCHEDULE_BYTES; at += 32, rcon <<= 1) {
+    expandFour(at, substituteWord(rotr(load<u32>(at - 4), 8)) ^ rcon);
+    if (at < schedule + SCHEDULE_BYTES - 16) expandFour(at + 16, substituteWord(load<u32>(at + 12)));
   }
-  for (let round: usize = 0; round < 15; round++) spreadRoundKey(round, schedule + 128 * round);
-  memory.fill(ROUND_KEYS, 0, 15 * 16);
+  const last = schedule + SCHEDULE_BYTES - 16;
+  const constant = i8x16.splat(SBOX_CONSTANT);
+  v128.store(schedule, toBasis(turn(v128.load(schedule))));
+  for (let at = schedule + 16; at < last; at += 16) {
+    v128.store(at, toBasis(v128.xor(turn(v128.load(at)), constant)));
+  }
+  v128.store(last, v128.xor(turn(v128.load(last)), constant));
 }
 
-/**
- * The S-box on the four bytes of a word. All sixteen rows of the table are read, in order; a swizzle picks nothing
- * from a row in which the byte does not lie, since its index is then above 15.
- */
-function substituteWord(word: u32): u32 {
-  let index = i32x4.splat(word);
-  let substituted = i8x16.splat(0);
-  for (let row = SBOX; row < SBOX + 256; row += 16) {
-    substituted = v128.or(substituted, i8x16.swizzle(v128.load(row), index));
-    index = i8x16.sub(index, i8x16.splat(16));
-  }
-  return i32x4.extract_lane(substituted, 0);
+/** The next four words: each adds the one before it, the first `first`, to the word eight before. */
+// @ts-ignore: decorator
+@inline function expandFour(at: usize, first: u32): void {
+  let words = v128.load(at - 32);
+  const zero = i8x16.splat(0);
+  words = v128.xor(words, v128.shuffle<u32>(zero, words, 0, 4, 5, 6));
+  words = v128.xor(words, v128.shuffle<u32>(zero, words, 0, 0, 4, 5));
+  v128.store(at, v128.xor(words, i32x4.splat(first)));
 }
 
-/** Bit i of every byte of a round key fills the byte of vector i: the same key for all eight blocks. */
-function spreadRoundKey(round: usize, to: usize): void {
-  let key = turn(v128.load(ROUND_KEYS + 16 * round));
-  if (round > 0) key = v128.xor(key, i8x16.splat(SBOX_CONSTANT));
-  for (let bit: i32 = 0; bit < 8; bit++) {
-    const lone = v128.and(key, i8x16.splat(((1 as i32) << bit) as i8));
-    v128.store(to + 16 * bit, i8x16.ne(lone, i8x16.splat(0)));
-  }
+// @ts-ignore: decorator
+@inline function substituteWord(word: u32): u32 {
+  const substituted = substituteLast(toBasis(i32x4.splat(word)), inverseTable(), quotientTable());
+  return i32x4.extract_lane(v128.xor(substituted, i8x16.splat(SBOX_CONSTANT)), 0);
 }

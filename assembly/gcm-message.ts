@@ -16,7 +16,7 @@ export const TAG_BYTES: i32 = 16;
   return 1 + ((length + 15) >>> 4);
 }
 
-/** Seals with the keystream at `stream`; the tag follows the ciphertext. */
+/** Seals with the keystream at `stream`; the tag follows the ciphertext. `from` and `to` must not overlap. */
 export function sealShort(
   tables: usize, stream: usize, aad: usize, aadLength: i32, from: usize, to: usize, length: i32,
 ): void {
@@ -102,7 +102,7 @@ export function finishMessage(): v128 {
   assert(schedule != 0, "no message in progress");
   absorbLengths(tables, aadBytes, textBytes);
   const tag = v128.xor(finishHash(tables), v128.load(MASK));
-  memory.fill(MASK, 0, 16);
+  v128.store(MASK, i8x16.splat(0));
   wipeWindow();
   schedule = 0;
   return tag;

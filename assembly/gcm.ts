@@ -8,7 +8,7 @@ import {
 } from './gcm-message';
 import { fillSlot, slotSchedule, slotTables, wipeSlot } from './key-slots';
 import { encryptWindow, ivBlock, layCounters, windowBlock, wipeWindow, WINDOW_BLOCKS } from './keystream';
-import { AREA_BYTES, inputArea, outputArea } from './memory';
+import { AREA_BYTES, inputArea, outputArea, wipeArea } from './memory';
 
 const IV_BYTES: i32 = 12;
 const KEY_BYTES: i32 = 32;
@@ -24,7 +24,7 @@ export function gcmWipeKey(slot: i32): void {
   wipeSlot(slot);
 }
 
-/** Seals `iv ‖ aad ‖ plaintext`; output: `ciphertext ‖ tag`. */
+/** Seals `iv ‖ aad ‖ plaintext`, and wipes them; output: `ciphertext ‖ tag`. */
 export function gcmSeal(slot: i32, aadLength: i32, length: i32): void {
   requireFit(aadLength, length);
   const aad = inputArea() + IV_BYTES;
@@ -35,11 +35,12 @@ export function gcmSeal(slot: i32, aadLength: i32, length: i32): void {
     addAad(aad, aadLength);
     addText(from, to, length, true);
     v128.store(to + length, finishMessage());
-    return;
+  } else {
+    prepareWindow(slot, length);
+    sealShort(slotTables(slot), windowBlock(0), aad, aadLength, from, to, length);
+    wipeWindow();
   }
-  prepareWindow(slot, length);
-  sealShort(slotTables(slot), windowBlock(0), aad, aadLength, from, to, length);
-  wipeWindow();
+  wipeArea(inputArea(), IV_BYTES + aadLength + length);
 }
 
 /** Opens `iv ‖ aad ‖ ciphertext ‖ tag`; `length` is the ciphertext's. Output: the plaintext, only if this returns true. */

@@ -4,14 +4,16 @@
  */
 import { encryptBlocks } from './aes';
 import { expandKey, SCHEDULE_BYTES } from './aes-schedule';
-import { makeTables, TABLES_BYTES } from './ghash';
+import { makeTables, TABLES_BYTES } from './ghash-tables';
+import { clear } from './memory';
 
 /** Keys that can stand ready at once. */
 export const KEY_SLOTS: i32 = 64;
 
 const SLOT_BYTES: i32 = SCHEDULE_BYTES + TABLES_BYTES;
 const SLOTS: usize = memory.data(KEY_SLOTS * SLOT_BYTES, 16);
-const HASH_KEY: usize = memory.data(8 * 16, 16);
+/** The cipher may write three blocks more than it is given. */
+const HASH_KEY: usize = memory.data(4 * 16, 16);
 
 /** Address of the AES round keys of a slot. */
 export function slotSchedule(slot: i32): usize {
@@ -27,10 +29,10 @@ export function slotTables(slot: i32): usize {
 /** Fills a slot from the 32 bytes at `key`. The hash key is the block of zeros, encrypted. */
 export function fillSlot(slot: i32, key: usize): void {
   expandKey(key, slotSchedule(slot));
-  memory.fill(HASH_KEY, 0, 16);
+  clear(HASH_KEY, 16);
   encryptBlocks(slotSchedule(slot), HASH_KEY, 1);
-  makeTables(HASH_KEY, slotTables(slot));
-  memory.fill(HASH_KEY, 0, 128);
+  makeTables(v128.load(HASH_KEY), slotTables(slot));
+  clear(HASH_KEY, 64);
 }
 
 export function wipeSlot(slot: i32): void {

@@ -4,6 +4,7 @@
  * cipher runs empty, and combined with the texts; at the end the part that was used is wiped.
  */
 import { encryptBlocks } from './aes';
+import { firstBytes, wipeArea } from './memory';
 
 /** Blocks that the window holds. */
 export const WINDOW_BLOCKS: i32 = 256;
@@ -39,18 +40,16 @@ export function encryptWindow(schedule: usize, count: i32): void {
   used = max(used, (count + 7) & ~7);
 }
 
-/** `to` = `from` combined with `stream`, `length` bytes; `from` and `to` may be the same. */
+/** `to` = `from` combined with `stream`, `length` bytes; what is left of the last 16 bytes at `to` becomes zero. */
 export function combine(stream: usize, from: usize, to: usize, length: i32): void {
   for (; length >= 16; length -= 16, from += 16, to += 16, stream += 16) {
     v128.store(to, v128.xor(v128.load(from), v128.load(stream)));
   }
-  for (let i: usize = 0; i < (length as usize); i++) {
-    store<u8>(to + i, load<u8>(from + i) ^ load<u8>(stream + i));
-  }
+  if (length > 0) v128.store(to, firstBytes(v128.xor(v128.load(from), v128.load(stream)), length));
 }
 
 /** Forgets the keystream. */
 export function wipeWindow(): void {
-  memory.fill(WINDOW, 0, 16 * used);
+  wipeArea(WINDOW, 16 * used);
   used = 0;
 }

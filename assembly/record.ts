@@ -9,10 +9,10 @@ import {
   addAad, addText, beginMessage, blocksOf, finishMessage, finishMessageWith, openShort, sealShort, TAG_BYTES,
 } from './gcm-message';
 import { slotSchedule, slotTables } from './key-slots';
-import { encryptWindow, layCounters, windowBlock, wipeWindow, WINDOW_BLOCKS } from './keystream';
-import { AREA_BYTES, inputArea, outputArea } from './memory';
+import { encryptWindow, layCounters, windowBlock, wipeWindow } from './keystream';
+import { AREA_BYTES, inputArea, outputArea, wipeArea } from './memory';
+import { DESCRIPTOR_BYTES, descriptor, endOfGroup, lengthOf } from './message-group';
 
-const DESCRIPTOR_BYTES: i32 = 24;
 const PREFIX_BYTES: i32 = 4;
 const HEADER_BYTES: i32 = 13;
 const COUNTER_AT: i32 = 9;
@@ -41,7 +41,7 @@ export function recordUnframe(bytes: i32): bool {
   return true;
 }
 
-/** Input: `count` descriptors, then their plaintexts. Output: the frames; returns their bytes. */
+/** Input: `count` descriptors, then their plaintexts; they are wiped. Output: the frames; returns their bytes. */
 export function recordSeal(slot: i32, count: i32): i32 {
   requireCount(count);
   requireRoom(count);
@@ -69,6 +69,7 @@ export function recordSeal(slot: i32, count: i32): i32 {
     }
   }
   wipeWindow();
+  wipeArea(inputArea(), (from - inputArea()) as i32);
   return (to - outputArea()) as i32;
 }
 
@@ -83,7 +84,7 @@ export function recordOpen(slot: i32, count: i32, bytes: i32): i32 {
   let bad = readHeaders(count, bytes);
   if (bad < 0) bad = openAll(slot, count);
   wipeWindow();
-  if (bad >= 0) memory.fill(outputArea(), 0, bytes);
+  if (bad >= 0) wipeArea(outputArea(), bytes);
   return bad;
 }
 
@@ -116,31 +117,11 @@ function openAll(slot: i32, count: i32): i32 {
   return -1;
 }
 
-// @ts-ignore: decorator
-@inline function descriptor(table: usize, record: i32): usize {
-  return table + record * DESCRIPTOR_BYTES;
-}
-
-// @ts-ignore: decorator
-@inline function lengthOf(table: usize, record: i32): i32 {
-  return load<i32>(descriptor(table, record));
-}
-
 /** The iv of a record: its first counter block, the block's counter 0. */
 // @ts-ignore: decorator
-@inline function ivOf(descriptor: usize): v128 {
-  const counter = bswap(load<u64>(descriptor, 16));
+@inline function ivOf(record: usize): v128 {
+  const counter = bswap(load<u64>(record, 16));
   return i32x4(0, (counter as u32) as i32, ((counter >> 32) as u32) as i32, 0);
-}
-
-/** One past the last of the records from `first` on whose blocks fit the window; `first` when it alone does not. */
-function endOfGroup(table: usize, first: i32, count: i32): i32 {
-  let blocks: i32 = 0;
-  for (let record = first; record < count; record++) {
-    blocks += blocksOf(lengthOf(table, record));
-    if (blocks > WINDOW_BLOCKS) return record;
-  }
-  return count;
 }
 
 /** The keystream of records `first` to `end`, one after the other in the window. */
@@ -154,31 +135,31 @@ function layGroup(slot: i32, table: usize, first: i32, end: i32): void {
   encryptWindow(slotSchedule(slot), block);
 }
 
-function sealLong(slot: i32, descriptor: usize, from: usize, to: usize): void {
-  const length = load<i32>(descriptor);
+function sealLong(slot: i32, record: usize, from: usize, to: usize): void {
+  const length = load<i32>(record);
   const text = to + PREFIX_BYTES + HEADER_BYTES;
-  writeHeader(descriptor, to);
-  beginMessage(slot, ivOf(descriptor));
+  writeHeader(record, to);
+  beginMessage(slot, ivOf(record));
   addAad(to + PREFIX_BYTES, HEADER_BYTES);
   addText(from, text, length, true);
   v128.store(text + length, finishMessage());
 }
 
-function openLong(slot: i32, descriptor: usize, from: usize, to: usize): bool {
-  const length = load<i32>(descriptor);
+function openLong(slot: i32, record: usize, from: usize, to: usize): bool {
+  const length = load<i32>(record);
   const text = from + PREFIX_BYTES + HEADER_BYTES;
-  beginMessage(slot, ivOf(descriptor));
+  beginMessage(slot, ivOf(record));
   addAad(from + PREFIX_BYTES, HEADER_BYTES);
   addText(text, to, length, false);
   return finishMessageWith(text + length);
 }
 
 /** `u32be length ‖ type ‖ u32be epoch ‖ u64be counter`. */
-function writeHeader(descriptor: usize, to: usize): void {
-  store<u32>(to, bswap(load<u32>(descriptor) + HEADER_BYTES + TAG_BYTES));
-  store<u8>(to, load<u8>(descriptor, 4), 4);
-  store<u32>(to, bswap(load<u32>(descriptor, 8)), 5);
-  store<u64>(to, bswap(load<u64>(descriptor, 16)), COUNTER_AT);
+function writeHeader(record: usize, to: usize): void {
+  store<u32>(to, bswap(load<u32>(record) + HEADER_BYTES + TAG_BYTES));
+  store<u8>(to, load<u8>(record, 4), 4);
+  store<u32>(to, bswap(load<u32>(record, 8)), 5);
+  store<u64>(to, bswap(load<u64>(record, 16)), COUNTER_AT);
 }
 
 /** Reads the headers of all frames to descriptors; returns -1, or the number of the first that is no whole frame. */

@@ -1,7 +1,8 @@
 /**
  * AES-256-GCM in the core (NIST SP 800-38D; 96-bit iv, 128-bit tag). What flows through here: a prepared key
- * and a message; what fits the areas is one call, what is longer goes through in pieces. Areas are wiped where
- * plaintext stood.
+ * and a message; what fits the areas is one call, what is longer goes through in pieces. Results go to the array
+ * `into`, of exactly their length. Areas are wiped where plaintext stood; the core itself does so after sealing.
+ * Copies are the larger part of what JavaScript does here: none is made that need not be.
  */
 import type { Engine } from './engine.ts';
 import type { KeySlots, PreparedKey } from './key-slots.ts';
@@ -11,68 +12,66 @@ export const TAG_BYTES = 16;
 const PIECE_BYTES = 1 << 20;
 
 export interface CoreAes256Gcm {
-  /** Ciphertext, then the tag. */
-  seal(key: PreparedKey, iv: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Uint8Array;
-  /** The plaintext, or undefined when the tag does not match. */
-  open(key: PreparedKey, iv: Uint8Array, aad: Uint8Array, sealed: Uint8Array): Uint8Array | undefined;
+  /** Ciphertext, then the tag. `into` must not overlap the other arrays, but for being the plaintext's buffer. */
+  seal(
+    key: PreparedKey,
+    iv: Uint8Array,
+    aad: Uint8Array,
+    plaintext: Uint8Array,
+    into?: Uint8Array,
+  ): Uint8Array;
+  /** The plaintext, or undefined when the tag does not match; `into` is not touched then, or wiped. */
+  open(
+    key: PreparedKey,
+    iv: Uint8Array,
+    aad: Uint8Array,
+    sealed: Uint8Array,
+    into?: Uint8Array,
+  ): Uint8Array | undefined;
 }
 
 export function createCoreAes256Gcm(engine: Engine, slots: KeySlots): CoreAes256Gcm {
+  const { exports, input, output } = engine;
+  let seen = output.subarray(0, 0);
+
+  /** The first `length` bytes of the output; messages of one size in a row share the view. */
+  const outputOf = (length: number): Uint8Array => {
+    if (seen.length !== length) seen = output.subarray(0, length);
+    return seen;
+  };
+
   return {
-    seal(key, iv, aad, plaintext) {
+    seal(key, iv, aad, plaintext, into = new Uint8Array(plaintext.length + TAG_BYTES)) {
       const slot = slots.slotOf(key);
-      return fits(engine, aad, plaintext.length)
-        ? sealWhole(engine, slot, iv, aad, plaintext)
-        : sealPieces(engine, slot, iv, aad, plaintext);
+      const { length } = plaintext;
+      if (IV_BYTES + aad.length + length + TAG_BYTES > input.length)
+        return sealPieces(engine, slot, iv, aad, plaintext, into);
+      layMessage(input, iv, aad, plaintext);
+      exports.gcmSeal(slot, aad.length, length);
+      into.set(outputOf(length + TAG_BYTES));
+      return into;
     },
-    open(key, iv, aad, sealed) {
-      if (sealed.length < TAG_BYTES) return undefined;
+    open(key, iv, aad, sealed, into) {
+      const length = sealed.length - TAG_BYTES;
+      if (length < 0) return undefined;
       const slot = slots.slotOf(key);
-      return fits(engine, aad, sealed.length - TAG_BYTES)
-        ? openWhole(engine, slot, iv, aad, sealed)
-        : openPieces(engine, slot, iv, aad, sealed);
+      const opened = into ?? new Uint8Array(length);
+      if (IV_BYTES + aad.length + length + TAG_BYTES > input.length)
+        return openPieces(engine, slot, iv, aad, sealed, opened);
+      layMessage(input, iv, aad, sealed);
+      if (!exports.gcmOpen(slot, aad.length, length)) return undefined;
+      opened.set(outputOf(length));
+      exports.wipeOutput(length);
+      return opened;
     },
   };
 }
 
-function fits({ input }: Engine, aad: Uint8Array, length: number): boolean {
-  return IV_BYTES + aad.length + length + TAG_BYTES <= input.length;
-}
-
-/** Lays `iv ‖ aad ‖ text` into the input area; returns where it ends. */
-function layMessage({ input }: Engine, iv: Uint8Array, aad: Uint8Array, text: Uint8Array): number {
+/** Lays `iv ‖ aad ‖ text` into the input area. */
+function layMessage(input: Uint8Array, iv: Uint8Array, aad: Uint8Array, text: Uint8Array): void {
   input.set(iv);
   input.set(aad, IV_BYTES);
   input.set(text, IV_BYTES + aad.length);
-  return IV_BYTES + aad.length + text.length;
-}
-
-function sealWhole(
-  engine: Engine,
-  slot: number,
-  iv: Uint8Array,
-  aad: Uint8Array,
-  plaintext: Uint8Array,
-): Uint8Array {
-  const end = layMessage(engine, iv, aad, plaintext);
-  engine.exports.gcmSeal(slot, aad.length, plaintext.length);
-  engine.exports.wipeInput(end);
-  return engine.output.slice(0, plaintext.length + TAG_BYTES);
-}
-
-function openWhole(
-  engine: Engine,
-  slot: number,
-  iv: Uint8Array,
-  aad: Uint8Array,
-  sealed: Uint8Array,
-): Uint8Array | undefined {
-  const length = sealed.length - TAG_BYTES;
-  layMessage(engine, iv, aad, sealed);
-  if (!engine.exports.gcmOpen(slot, aad.length, length)) return undefined;
-  const plaintext = engine.output.slice(0, length);
-  engine.exports.wipeOutput(length);
-  return plaintext;
 }
 
 function sealPieces(
@@ -81,16 +80,16 @@ function sealPieces(
   iv: Uint8Array,
   aad: Uint8Array,
   plaintext: Uint8Array,
+  into: Uint8Array,
 ): Uint8Array {
-  const sealed = new Uint8Array(plaintext.length + TAG_BYTES);
   begin(engine, slot, iv, aad);
   eachPiece(engine, plaintext, (length, at) => {
     engine.exports.gcmSealPiece(length);
-    sealed.set(engine.output.subarray(0, length), at);
+    into.set(engine.output.subarray(0, length), at);
   });
   engine.exports.gcmFinishSeal();
-  sealed.set(engine.output.subarray(0, TAG_BYTES), plaintext.length);
-  return sealed;
+  into.set(engine.output.subarray(0, TAG_BYTES), plaintext.length);
+  return into;
 }
 
 function openPieces(
@@ -99,18 +98,18 @@ function openPieces(
   iv: Uint8Array,
   aad: Uint8Array,
   sealed: Uint8Array,
+  into: Uint8Array,
 ): Uint8Array | undefined {
   const end = sealed.length - TAG_BYTES;
-  const plaintext = new Uint8Array(end);
   begin(engine, slot, iv, aad);
   eachPiece(engine, sealed.subarray(0, end), (length, at) => {
     engine.exports.gcmOpenPiece(length);
-    plaintext.set(engine.output.subarray(0, length), at);
+    into.set(engine.output.subarray(0, length), at);
     engine.exports.wipeOutput(length);
   });
   engine.input.set(sealed.subarray(end));
-  if (engine.exports.gcmFinishOpen()) return plaintext;
-  plaintext.fill(0);
+  if (engine.exports.gcmFinishOpen()) return into;
+  into.fill(0);
   return undefined;
 }
 

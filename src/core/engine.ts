@@ -25,6 +25,9 @@ export interface CoreExports {
   gcmOpenPiece(length: number): void;
   gcmFinishSeal(): void;
   gcmFinishOpen(): number;
+  // gcm-many
+  gcmSealMany(slot: number, count: number): void;
+  gcmOpenMany(slot: number, count: number): number;
   // record
   recordFrame(): void;
   recordUnframe(bytes: number): number;

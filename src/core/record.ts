@@ -61,7 +61,6 @@ export function createCoreRecord(engine: Engine, slots: KeySlots): CoreRecord {
       end += records[i].plaintext.length;
     }
     const written = exports.recordSeal(slot, records.length);
-    exports.wipeInput(end);
     frames.set(output.subarray(0, written), at);
     return written;
   };

@@ -19,7 +19,7 @@ export interface Operation {
 const TAG = 16;
 const IV = 12;
 const SLOT = 3;
-const SCHEDULE_AND_TABLES = 15 * 128 + 4 * 17 * 16;
+const SCHEDULE_AND_TABLES = 15 * 16 + 8 * 256;
 
 /** Whether two tags are the same is what opening tells; all sixteen bytes go into one question. */
 const tagComparison = ({ kind, made }: Leak): boolean =>
@@ -29,7 +29,7 @@ const tagComparison = ({ kind, made }: Leak): boolean =>
 const zeroSharedSecret = ({ kind }: Leak): boolean => kind === 'result';
 
 /** Around the borders of blocks, of groups of blocks and of the keystream window. */
-const TEXT_LENGTHS = [0, 1, 15, 16, 17, 33, 64, 65, 130, 300, 4079, 4080, 4081, 4200];
+const TEXT_LENGTHS = [0, 1, 15, 16, 17, 33, 64, 65, 96, 130, 300, 4079, 4080, 4081, 4200];
 const HASH_LENGTHS = [0, 1, 23, 55, 56, 63, 64, 65, 111, 112, 127, 128, 129, 300];
 
 function setKey(scene: Scene): void {
@@ -84,13 +84,73 @@ function gcmPieces(scene: Scene): void {
   scene.call('gcmWipeKey', [SLOT]);
 }
 
+/** Of each length, with its additional data: few, and enough for two groups of the keystream window. */
+const MANY: readonly (readonly [length: number, aad: number])[][] = [
+  [
+    [64, 13],
+    [3, 0],
+  ],
+  [
+    [0, 13],
+    [64, 13],
+    [2000, 0],
+    [49, 40],
+    [4080, 16],
+    [96, 5],
+  ],
+];
+
+function gcmMany(scene: Scene): void {
+  setKey(scene);
+  for (const messages of MANY) gcmManyOf(scene, messages);
+  scene.call('gcmWipeKey', [SLOT]);
+}
+
+function gcmManyOf(scene: Scene, messages: (typeof MANY)[number]): void {
+  const u32 = (value: number): number[] => [value & 255, value >> 8, 0, 0];
+  const descriptors = Uint8Array.from(
+    messages.flatMap(([length, aad], i) => [...u32(length), ...u32(aad), ...scene.random(IV), i, 0, 0, 0]),
+  );
+  const lay = (write: (at: number, length: number) => number): void => {
+    scene.public(0, descriptors);
+    let at = descriptors.length;
+    for (const [length, aad] of messages) {
+      scene.public(at, new Uint8Array(aad).fill(9));
+      at += aad + write(at + aad, length);
+    }
+  };
+  lay((at, length) => {
+    scene.secret('plaintext', at, length);
+    return length;
+  });
+  scene.call('gcmSealMany', [SLOT, messages.length]);
+  const sealed = scene.read(messages.reduce((sum, [length]) => sum + length + TAG, 0));
+  for (const message of [sealed, altered(sealed, 20), altered(sealed, sealed.length - 1)]) {
+    let from = 0;
+    lay((at, length) => {
+      scene.public(at, message.subarray(from, from + length + TAG));
+      from += length + TAG;
+      return length + TAG;
+    });
+    scene.call('gcmOpenMany', [SLOT, messages.length], tagComparison);
+  }
+}
+
 function descriptor(length: number, counter: number): number[] {
   return [length & 255, length >> 8, 0, 0, 23, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, counter, 1, 0, 0, 0, 0, 0, 0];
 }
 
 function records(scene: Scene): void {
   setKey(scene);
-  const lengths = [0, 40, 3, 2000, 2000, 64, 4300, 16];
+  for (const lengths of [
+    [64, 3],
+    [0, 4300, 40, 3, 2000, 2000, 64, 16],
+  ])
+    recordsOf(scene, lengths);
+  scene.call('gcmWipeKey', [SLOT]);
+}
+
+function recordsOf(scene: Scene, lengths: readonly number[]): void {
   scene.public(0, Uint8Array.from(lengths.flatMap((length, i) => descriptor(length, i))));
   const total = lengths.reduce((sum, length) => sum + length, 0);
   scene.secret('plaintext', 24 * lengths.length, total);
@@ -100,7 +160,7 @@ function records(scene: Scene): void {
     frames,
     altered(frames, 18),
     altered(frames, bytes - 1),
-    altered(frames, 4400),
+    altered(frames, bytes >> 1),
     altered(frames, 2),
   ];
   for (const message of broken) {
@@ -111,7 +171,6 @@ function records(scene: Scene): void {
   scene.call('recordOpen', [SLOT, lengths.length, bytes - 1], tagComparison);
   scene.call('recordOpen', [SLOT, lengths.length + 1, bytes], tagComparison);
   scene.call('recordOpen', [SLOT, lengths.length - 1, bytes], tagComparison);
-  scene.call('gcmWipeKey', [SLOT]);
 }
 
 function framing(scene: Scene): void {
@@ -305,14 +364,17 @@ function mlkemDecaps(scene: Scene): void {
 
 function areas(scene: Scene): void {
   scene.secret('anything', 0, 100);
-  scene.call('wipeInput', [100]);
-  scene.call('wipeOutput', [100]);
+  for (const length of [100, 5000]) {
+    scene.call('wipeInput', [length]);
+    scene.call('wipeOutput', [length]);
+  }
 }
 
 export const OPERATIONS: readonly Operation[] = [
   { name: 'areas', run: areas },
   { name: 'AES-256-GCM key', run: setKey, keeps: SCHEDULE_AND_TABLES },
   { name: 'AES-256-GCM', run: gcm },
+  { name: 'AES-256-GCM of many', run: gcmMany },
   { name: 'AES-256-GCM in pieces', run: gcmPieces },
   { name: 'records', run: records },
   { name: 'framing', run: framing },

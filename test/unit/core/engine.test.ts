@@ -21,6 +21,8 @@ const DECLARED: { [Name in keyof CoreExports]: Parameters<CoreExports[Name]>['le
   gcmOpenPiece: 1,
   gcmFinishSeal: 0,
   gcmFinishOpen: 0,
+  gcmSealMany: 2,
+  gcmOpenMany: 2,
   recordFrame: 0,
   recordUnframe: 1,
   recordSeal: 2,
