@@ -1,14 +1,14 @@
 /**
- * A sum of a few multiples of public points (Straus): one chain of doublings for all, for a signature judged alone.
- * What flows through here: each multiple is recoded, and every digit that is not zero becomes a step, filed under
+ * A sum of a few multiples of public points (Straus), as for a signature judged alone: one chain of doublings for
+ * all. What flows through here: each multiple is recoded, and every digit that is not zero becomes a step, filed under
  * the doubling after which it is due: the address of the table entry, with two low bits for its kind and sign. Then
  * the steps are taken from the highest place to the lowest. All of it is public.
  */
 import { AFFINE_BYTES, CACHED_BYTES, pointAddAffine, pointAddCached, pointClear, pointDouble } from './edwards25519';
 import { DIGIT_BYTES, scalarDigits } from './scalar25519';
 
-/** Most steps of one place: two multiples, of which the split ones count twice. */
-const STEPS: i32 = 4;
+/** Most steps of one place: one for each multiple, two for a split one. */
+const STEPS: i32 = 32;
 const PLACES: i32 = 257;
 const SPLIT: i32 = 128;
 
@@ -19,7 +19,7 @@ const STEP_BYTES: i32 = 4;
 const LIST_BYTES: i32 = STEPS * STEP_BYTES;
 
 const DIGITS: usize = memory.data(256, 16);
-const LISTS: usize = memory.data(4112, 16);
+const LISTS: usize = memory.data(32896, 16);
 const LENGTHS: usize = memory.data(1028, 16);
 
 let highest: i32 = -1;

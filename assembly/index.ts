@@ -4,6 +4,7 @@ export * from './chain';
 export * from './ed25519';
 export * from './gcm';
 export * from './gcm-many';
+export * from './group25519';
 export { AREA_BYTES, inputAddress, outputAddress, wipeInput, wipeOutput } from './memory';
 export * from './merkle';
 export * from './mlkem';

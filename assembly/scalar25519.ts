@@ -19,12 +19,19 @@ const FOLD5: i64 = -683901;
 /** L itself, little-endian. */
 const ORDER: usize = memory.data<u64>([0x5812631a5cf5d3ed, 0x14def9dea2f79cd6, 0, 0x1000000000000000]);
 
+const ORDER_LESS_TWO: usize = memory.data<u64>([0x5812631a5cf5d3eb, 0x14def9dea2f79cd6, 0, 0x1000000000000000]);
+const ZERO: usize = memory.data(32, 16);
+const ONE: usize = memory.data<u64>([1, 0, 0, 0]);
+
 /** A public scalar with zeros behind it. */
 const PADDED: usize = memory.data(48, 16);
 
 const SUM: usize = memory.data(192, 16);
 const A: usize = memory.data(96, 16);
 const B: usize = memory.data(96, 16);
+/** Of an inversion: the scalar and its power. */
+const BASE: usize = memory.data(32, 16);
+const POWER: usize = memory.data(32, 16);
 
 /** Whether the 32 bytes at `scalar` are below L; public data only. */
 export function scalarIsCanonical(scalar: usize): bool {
@@ -41,6 +48,28 @@ export function scalarReduce(out: usize, wide: usize): void {
   store<i64>(SUM + 8 * 23, load<u64>(wide + 56) >> 35);
   reduceSum();
   storePacked(out);
+}
+
+/** L itself, as a scalar. */
+export function scalarOrder(): usize {
+  return ORDER;
+}
+
+/** out = the 32 bytes at `scalar` modulo L. */
+export function scalarNormalise(out: usize, scalar: usize): void {
+  scalarMultiplyAdd(out, ONE, scalar, ZERO);
+}
+
+/** out = 1 / f modulo L, and 0 for 0: f^(L-2) by squaring and multiplying, in steps that L alone decides. */
+export function scalarInvert(out: usize, f: usize): void {
+  scalarNormalise(BASE, f);
+  memory.copy(POWER, ONE, 32);
+  for (let i = 252; i >= 0; i--) {
+    scalarMultiplyAdd(POWER, POWER, POWER, ZERO);
+    if (((load<u8>(ORDER_LESS_TWO + (i >> 3)) >> <u8>(i & 7)) & 1) != 0)
+      scalarMultiplyAdd(POWER, POWER, BASE, ZERO);
+  }
+  memory.copy(out, POWER, 32);
 }
 
 /** out = a * b + c modulo L; a, b and c are any 32 bytes. */
@@ -89,6 +118,8 @@ export function scalarWipe(): void {
   memory.fill(SUM, 0, 192);
   memory.fill(A, 0, 96);
   memory.fill(B, 0, 96);
+  memory.fill(BASE, 0, 32);
+  memory.fill(POWER, 0, 32);
 }
 
 /** At least 21 bits from bit `position` on; reads eight bytes from no further than 24 bytes before the end. */

@@ -66,6 +66,16 @@ export interface CoreExports {
   ed25519BatchStart(): void;
   ed25519BatchAdd(): number;
   ed25519BatchFinish(): void;
+  // group25519
+  groupScalarMultiplyAdd(): void;
+  groupScalarInvert(): void;
+  groupScalarReduce(): void;
+  groupScalarAdmit(): number;
+  groupBaseMultiply(): void;
+  groupMultiply(): number;
+  groupAdd(): number;
+  groupSum(count: number): number;
+  groupAdmit(): number;
   // x25519
   x25519Multiply(): number;
   x25519PublicKey(): void;

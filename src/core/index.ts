@@ -3,6 +3,7 @@ import { type CoreAes256Gcm, createCoreAes256Gcm } from './aes256gcm.ts';
 import { type CoreChain, createCoreChain } from './chain.ts';
 import { type CoreEd25519, createCoreEd25519 } from './ed25519.ts';
 import { type Engine, startEngine } from './engine.ts';
+import { type CoreGroup25519, createCoreGroup25519 } from './group25519.ts';
 import { KeySlots } from './key-slots.ts';
 import { type CoreMerkle, createCoreMerkle } from './merkle.ts';
 import { type CoreMlKem768, createCoreMlKem768 } from './mlkem768.ts';
@@ -21,6 +22,7 @@ export interface Core {
   readonly chain: CoreChain;
   readonly sha512: CoreSha512;
   readonly ed25519: CoreEd25519;
+  readonly group25519: CoreGroup25519;
   readonly x25519: CoreX25519;
   readonly mlkem768: CoreMlKem768;
 }
@@ -39,7 +41,9 @@ export function instantiateCore(wasm: Uint8Array): Core {
   const chain = createCoreChain(engine, sha256, merkle);
   const sha512 = createCoreSha512(engine);
   const ed25519 = createCoreEd25519(engine);
+  const group25519 = createCoreGroup25519(engine);
   const x25519 = createCoreX25519(engine);
   const mlkem768 = createCoreMlKem768(engine);
-  return { engine, keys, aes256gcm, record, sha256, merkle, chain, sha512, ed25519, x25519, mlkem768 };
+  const hashes = { sha256, merkle, chain, sha512 };
+  return { engine, keys, aes256gcm, record, ...hashes, ed25519, group25519, x25519, mlkem768 };
 }

@@ -77,6 +77,35 @@ export interface Ed25519 {
   admitKey(publicKey: Uint8Array): void;
 }
 
+/**
+ * The prime-order group of edwards25519 for threshold signatures (RFC 9591 section 6.1). Scalars are 32 little-endian
+ * bytes and are taken modulo the order L; points are encoded as RFC 8032 section 5.1.2 has it. All but
+ * `sumOfPublicMultiples` and what admits take the same time for every scalar. Points from outside are admitted first:
+ * with a point that is not of prime order, results depend on the scalar beyond L.
+ * @throws OOTO_CRYPTO_KEY (caller) for a scalar of another length, (peer) for what is no encoding of a point.
+ */
+export interface Edwards25519 {
+  scalarAdd(a: Uint8Array, b: Uint8Array): Uint8Array;
+  scalarSubtract(a: Uint8Array, b: Uint8Array): Uint8Array;
+  scalarMultiply(a: Uint8Array, b: Uint8Array): Uint8Array;
+  /** a b + c. */
+  scalarMultiplyAdd(a: Uint8Array, b: Uint8Array, c: Uint8Array): Uint8Array;
+  /** @throws OOTO_CRYPTO_KEY (caller) for zero. */
+  scalarInvert(scalar: Uint8Array): Uint8Array;
+  /** 64 bytes, such as a hash, modulo L. */
+  scalarReduce(wide: Uint8Array): Uint8Array;
+  /** The product with the base point. */
+  multiplyBase(scalar: Uint8Array): Uint8Array;
+  multiply(scalar: Uint8Array, point: Uint8Array): Uint8Array;
+  add(a: Uint8Array, b: Uint8Array): Uint8Array;
+  /** The sum of all products; its time tells about scalars and points. Of no terms, the identity. */
+  sumOfPublicMultiples(terms: readonly { scalar: Uint8Array; point: Uint8Array }[]): Uint8Array;
+  /** @throws OOTO_CRYPTO_KEY (peer) unless canonical, of prime order and not the identity (section 3.1). */
+  admitElement(bytes: Uint8Array): void;
+  /** @throws OOTO_CRYPTO_KEY (peer) unless 32 bytes of a number below L. The bytes are public. */
+  admitScalar(bytes: Uint8Array): void;
+}
+
 export interface X25519 {
   publicKey(scalar: Uint8Array): Uint8Array;
   /** @throws OOTO_CRYPTO_KEY (peer) when the result is all zero (RFC 7748 section 6.1). */
@@ -134,6 +163,7 @@ export interface Crypto {
   /** RFC 5869, expand alone. */
   hkdf256Expand(prk: Uint8Array, info: Uint8Array, length: number): Uint8Array;
   readonly ed25519: Ed25519;
+  readonly edwards25519: Edwards25519;
   readonly x25519: X25519;
   readonly mlkem768: MlKem768;
   readonly p256: P256;

@@ -8,6 +8,7 @@ import { createAes256Gcm } from './aes256gcm.ts';
 import { createHashChain } from './chain.ts';
 import type { Crypto, EngineName } from './crypto.ts';
 import { createEd25519 } from './ed25519.ts';
+import { createEdwards25519 } from './edwards25519.ts';
 import { createHkdf256 } from './hkdf.ts';
 import { createHmac256 } from './hmac.ts';
 import { createMerkle } from './merkle.ts';
@@ -41,6 +42,7 @@ export function createCrypto(parts: CryptoParts): Crypto {
     hmac256: (key, message) => hmac256(key, message),
     ...createHkdf256(hmac256),
     ed25519: createEd25519(parts),
+    edwards25519: createEdwards25519(parts),
     x25519: createX25519(parts),
     mlkem768: createMlKem768(parts),
     p256: createP256(parts),

@@ -299,6 +299,24 @@ function ed25519AdmitKey(scene: Scene): void {
   }
 }
 
+/** A point that is none, then the base point. */
+function group25519(scene: Scene): void {
+  scene.secret('scalars', 0, 96);
+  scene.call('groupScalarMultiplyAdd');
+  scene.secret('scalar', 0, 32);
+  scene.call('groupScalarInvert');
+  scene.secret('digest', 0, 64);
+  scene.call('groupScalarReduce');
+  scene.secret('scalar', 0, 32);
+  scene.call('groupBaseMultiply');
+  const base = Uint8Array.from({ length: 32 }, (_, i) => (i === 0 ? 0x58 : 0x66));
+  for (const point of [base.with(0, 2).fill(0, 1), base]) {
+    scene.secret('scalar', 0, 32);
+    scene.public(32, point);
+    scene.call('groupMultiply');
+  }
+}
+
 function x25519(scene: Scene): void {
   for (const point of [scene.random(32), new Uint8Array(32), new Uint8Array(32).fill(255)]) {
     scene.secret('scalar', 0, 32);
@@ -386,6 +404,7 @@ export const OPERATIONS: readonly Operation[] = [
   { name: 'Ed25519 keys', run: ed25519Keys, keeps: 32 },
   { name: 'Ed25519 signing', run: ed25519Sign, keeps: 32 + 64 },
   { name: 'Ed25519 keys of others', run: ed25519AdmitKey },
+  { name: 'the group of Ed25519', run: group25519 },
   { name: 'X25519', run: x25519 },
   { name: 'ML-KEM-768 key generation', run: mlkemKeygen },
   { name: 'ML-KEM-768 encapsulation', run: mlkemEncaps },
@@ -405,4 +424,8 @@ export const PUBLIC_EXPORTS: Readonly<Record<string, string>> = {
   ed25519BatchStart: 'no input',
   ed25519BatchAdd: 'as for one signature; the coefficients are of no use to anybody once the batch is judged',
   ed25519BatchFinish: 'what was added',
+  groupScalarAdmit: 'scalars that are published, such as those of a signature',
+  groupAdd: 'elements, which are published',
+  groupSum: 'published scalars and elements',
+  groupAdmit: 'elements, which are published',
 };

@@ -11,6 +11,7 @@ import { sha256, sha512 } from '@noble/hashes/sha2.js';
 import { ml_kem768 } from '@noble/post-quantum/ml-kem.js';
 import { concat, readU32be, readU64be, u32be, u64be } from '../../src/base/bytes.ts';
 import { OotoError } from '../../src/base/errors.ts';
+import { hex } from '../../src/base/hex.ts';
 import type { Crypto, Ed25519Item } from '../../src/crypto/crypto.ts';
 import type { Random } from '../../src/ports.ts';
 
@@ -74,6 +75,36 @@ function chained(head: Uint8Array, leafHashes: readonly Uint8Array[]): Uint8Arra
 const chainedBatch = (head: Uint8Array, leafHashes: readonly Uint8Array[]) =>
   sha256(concat(Uint8Array.of(3), head, u32be(leafHashes.length), rootOfHashes(leafHashes)));
 
+type Guarded = <T>(code: string, body: () => T) => T;
+
+function nobleGroup(guarded: Guarded): Crypto['edwards25519'] {
+  const { Point } = ed25519;
+  const { Fn } = Point;
+  const number = (bytes: Uint8Array) => Fn.create(BigInt(`0x${hex(bytes.slice().reverse())}`));
+  const point = (bytes: Uint8Array) => guarded('OOTO_CRYPTO_KEY', () => Point.fromBytes(bytes));
+  return {
+    scalarAdd: (a, b) => Fn.toBytes(Fn.add(number(a), number(b))),
+    scalarSubtract: (a, b) => Fn.toBytes(Fn.sub(number(a), number(b))),
+    scalarMultiply: (a, b) => Fn.toBytes(Fn.mul(number(a), number(b))),
+    scalarMultiplyAdd: (a, b, c) => Fn.toBytes(Fn.add(Fn.mul(number(a), number(b)), number(c))),
+    scalarInvert: (a) => Fn.toBytes(guarded('OOTO_CRYPTO_KEY', () => Fn.inv(number(a)))),
+    scalarReduce: (wide) => Fn.toBytes(number(wide)),
+    multiplyBase: (a) => Point.BASE.multiplyUnsafe(number(a)).toBytes(),
+    multiply: (a, P) => point(P).multiplyUnsafe(number(a)).toBytes(),
+    add: (a, b) => point(a).add(point(b)).toBytes(),
+    sumOfPublicMultiples: (terms) =>
+      terms
+        .map((term) => point(term.point).multiplyUnsafe(number(term.scalar)))
+        .reduce((sum, product) => sum.add(product), Point.ZERO)
+        .toBytes(),
+    admitElement: (bytes) =>
+      guarded('OOTO_CRYPTO_KEY', () => {
+        if (point(bytes).is0() || !point(bytes).isTorsionFree()) throw new Error('not of prime order');
+      }),
+    admitScalar: (bytes) => guarded('OOTO_CRYPTO_KEY', () => void Fn.fromBytes(bytes)),
+  };
+}
+
 export function nobleCrypto(random: Random = { bytes: (n) => new Uint8Array(randomBytes(n)) }): Crypto {
   const guarded = <T>(code: string, body: () => T): T => {
     try {
@@ -131,6 +162,7 @@ export function nobleCrypto(random: Random = { bytes: (n) => new Uint8Array(rand
         });
       },
     },
+    edwards25519: nobleGroup(guarded),
     x25519: {
       publicKey: (scalar) => x25519.getPublicKey(scalar),
       sharedSecret: (scalar, point) =>

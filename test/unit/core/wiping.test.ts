@@ -3,11 +3,12 @@
  * searched for it, and compared with that of the same operation on other secrets.
  */
 import { createCipheriv, createHash } from 'node:crypto';
+import { SCALAR_ONE, SCALAR_ZERO } from '../../../src/core/group25519.ts';
 import type { Core } from '../../../src/core/index.ts';
 import { createHkdf256 } from '../../../src/crypto/hkdf.ts';
 import { createHmac256 } from '../../../src/crypto/hmac.ts';
 import { aes256RoundKeys } from '../../support/aes-schedule.ts';
-import { equal, is, not } from '../../support/assert.ts';
+import { bytes, equal, is, not } from '../../support/assert.ts';
 import { coreVariants, testCore } from '../../support/core.ts';
 import { firstDifference, type Operation, type Scene, secretsLeft } from '../../support/residue.ts';
 import { suite } from '../../support/suite.ts';
@@ -232,6 +233,25 @@ const curves: Operation[] = [
       });
       for (const item of items) is(core.ed25519.accepts(item), true);
       equal(core.ed25519.findRefused(items, new Uint8Array(16 * items.length).fill(1)), []);
+    },
+  },
+  {
+    name: 'scalars of edwards25519',
+    run: ({ group25519 }, { secret, derived }) => {
+      const [a, b, c] = ['a', 'b', 'c'].map((label) => secret(label, 32));
+      derived('sum', group25519.scalarMultiplyAdd(a, b, c));
+      derived('inverse', group25519.scalarInvert(a));
+      derived('reduced', group25519.scalarReduce(secret('digest', 64)));
+    },
+  },
+  {
+    name: 'multiples on edwards25519',
+    run: ({ group25519 }, { secret, derived }) => {
+      const scalar = secret('scalar', 32);
+      derived('normalised', group25519.scalarMultiplyAdd(scalar, SCALAR_ONE, SCALAR_ZERO));
+      const product = group25519.multiply(scalar, group25519.multiplyBase(SCALAR_ONE))!;
+      bytes(product, group25519.multiplyBase(scalar));
+      derived('product', product);
     },
   },
   {

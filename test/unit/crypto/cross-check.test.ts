@@ -5,12 +5,13 @@
 import { p256 } from '@noble/curves/nist.js';
 import fc from 'fast-check';
 import { isOotoError } from '../../../src/base/errors.ts';
-import { hex } from '../../../src/base/hex.ts';
+import { hex, unhex } from '../../../src/base/hex.ts';
 import { type Crypto, createCrypto, type EngineName } from '../../../src/crypto/index.ts';
 import { nodeHardware } from '../../../src/platform/node/hardware.ts';
 import { nodeRandom } from '../../../src/platform/node/random.ts';
 import { equal, is } from '../../support/assert.ts';
 import { testCores } from '../../support/core.ts';
+import { OTHER_SPELLINGS, SMALL_ORDER } from '../../support/ed25519-cases.ts';
 import { nobleCrypto } from '../../support/noble-crypto.ts';
 import { suite } from '../../support/suite.ts';
 
@@ -27,6 +28,34 @@ const text = fc.oneof(
 );
 const texts = fc.array(text, { maxLength: 12 });
 const key = exactly(32);
+const number = (value: bigint) => unhex(value.toString(16).padStart(64, '0')).reverse();
+const ORDER = 2n ** 252n + 27742317777372353535851937790883648493n;
+/** Mostly any 32 bytes; at times 0, 1 and what lies around L, its multiples and the limit. */
+const scalar = fc.oneof(
+  { weight: 4, arbitrary: exactly(32) },
+  { weight: 4, arbitrary: fc.bigInt({ min: 0n, max: ORDER - 1n }).map(number) },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom(
+      ...[0n, 1n, 2n, ORDER - 1n, ORDER, ORDER + 1n, 8n * ORDER, 2n ** 253n - 1n, 2n ** 256n - 1n].map(
+        number,
+      ),
+    ),
+  },
+);
+/** Mostly elements; at times of small or mixed order, in another spelling, or no point at all. */
+const element = key.map((seed) => judge.ed25519.publicKey(seed));
+const point = fc.oneof(
+  { weight: 6, arbitrary: element },
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(element, fc.constantFrom(...SMALL_ORDER))
+      .map(([P, T]) => judge.edwards25519.add(P, T)),
+  },
+  { weight: 1, arbitrary: fc.constantFrom(...SMALL_ORDER, ...OTHER_SPELLINGS) },
+  { weight: 1, arbitrary: key },
+);
 /** Where and how to alter something: in half of the cases not at all. */
 const alteration = fc.record({
   at: fc.nat(),
@@ -166,6 +195,61 @@ const calls: Record<string, fc.Arbitrary<Call>> = {
     ([bytes, real]): Call =>
       (crypto) =>
         crypto.ed25519.admitKey(real ? judge.ed25519.publicKey(bytes) : bytes),
+  ),
+  ...Object.fromEntries(
+    (['scalarAdd', 'scalarSubtract', 'scalarMultiply'] as const).map((operation) => [
+      `edwards25519.${operation}`,
+      fc.tuple(scalar, scalar).map(
+        ([a, b]): Call =>
+          (crypto) =>
+            crypto.edwards25519[operation](a, b),
+      ),
+    ]),
+  ),
+  'edwards25519.scalarMultiplyAdd': fc.tuple(scalar, scalar, scalar).map(
+    ([a, b, c]): Call =>
+      (crypto) =>
+        crypto.edwards25519.scalarMultiplyAdd(a, b, c),
+  ),
+  'edwards25519.scalarInvert': scalar.map(
+    (a): Call =>
+      (crypto) =>
+        crypto.edwards25519.scalarInvert(a),
+  ),
+  'edwards25519.scalarReduce': exactly(64).map(
+    (wide): Call =>
+      (crypto) =>
+        crypto.edwards25519.scalarReduce(wide),
+  ),
+  'edwards25519.multiplyBase': scalar.map(
+    (a): Call =>
+      (crypto) =>
+        crypto.edwards25519.multiplyBase(a),
+  ),
+  'edwards25519.multiply': fc.tuple(scalar, point).map(
+    ([a, P]): Call =>
+      (crypto) =>
+        crypto.edwards25519.multiply(a, P),
+  ),
+  'edwards25519.add': fc.tuple(point, point).map(
+    ([P, Q]): Call =>
+      (crypto) =>
+        crypto.edwards25519.add(P, Q),
+  ),
+  'edwards25519.sumOfPublicMultiples': fc.array(fc.record({ scalar, point }), { maxLength: 5 }).map(
+    (terms): Call =>
+      (crypto) =>
+        crypto.edwards25519.sumOfPublicMultiples(terms),
+  ),
+  'edwards25519.admitElement': point.map(
+    (P): Call =>
+      (crypto) =>
+        crypto.edwards25519.admitElement(P),
+  ),
+  'edwards25519.admitScalar': fc.oneof(scalar, exactly(31), exactly(33)).map(
+    (a): Call =>
+      (crypto) =>
+        crypto.edwards25519.admitScalar(a),
   ),
   'x25519.publicKey': key.map(
     (scalar): Call =>
