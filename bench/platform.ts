@@ -10,6 +10,8 @@ export interface Platform {
   startCore(): Promise<Core>;
   /** How often the system has taken the processor from this program; always 0 where nobody tells. */
   interruptions(): number;
+  /** Seconds that the processor has worked for this program so far; undefined where nobody tells. */
+  processorSeconds(): number | undefined;
   /** The rivals that are installed and run here. */
   readonly rivals: readonly Engine[];
 }

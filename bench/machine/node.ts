@@ -20,6 +20,10 @@ export async function nodePlatform(say: (text: string) => void): Promise<Platfor
     random: nodeRandom(),
     startCore: async () => instantiateCore(wasm),
     interruptions: () => process.resourceUsage().involuntaryContextSwitches,
+    processorSeconds() {
+      const { user, system } = process.cpuUsage();
+      return (user + system) / 1e6;
+    },
     rivals: present,
   };
 }

@@ -35,12 +35,14 @@ const MOST_RETRIED_MS = 30;
 /** The untimed calls at the beginning of a round, as a part of it: the one before has emptied the caches. */
 const LEAD_IN = 0.1;
 
-/** What the stop-watch needs of its surroundings. */
+/** What the stop-watch needs of its surroundings. The last two are asked outside of what is timed. */
 export interface Surroundings {
   /** From 0 to below 1. */
   random(): number;
   /** How often the system has taken the processor away so far; always 0 where nobody tells. */
   interruptions(): number;
+  /** Seconds that the processor has worked for this program so far; undefined where nobody tells. */
+  processorSeconds(): number | undefined;
 }
 
 export async function measure(
@@ -78,9 +80,14 @@ async function enter(contestant: Contestant, plan: Plan): Promise<Entry> {
   return {
     contestant,
     calls: Math.max(1, Math.round(1 / rounds)),
-    every: Math.max(1, Math.min(Math.round(rounds), Math.floor(plan.laps / SLOW_ROUNDS))),
+    every: powerBelow(Math.max(1, Math.min(Math.round(rounds), plan.laps / SLOW_ROUNDS))),
     retries: milliseconds > MOST_RETRIED_MS ? 0 : RETRIES,
   };
+}
+
+/** Powers of two, so that whoever runs seldom meets in its laps all who run more often. */
+function powerBelow(number: number): number {
+  return 2 ** Math.floor(Math.log2(number));
 }
 
 /** Runs for `warmMs`, again until two stretches agree, and returns the milliseconds of one call. */
@@ -100,14 +107,18 @@ async function stretch(contestant: Contestant, ms: number): Promise<number> {
   const times: number[] = [];
   let calls = 1;
   do {
-    const seconds = await timeCalls(contestant, calls);
+    const { seconds } = await timeCalls(contestant, calls);
     times.push((seconds * 1000) / calls);
     if (seconds < 1e-4) calls *= 2;
   } while (performance.now() - start < ms);
   return median(times.slice(-9));
 }
 
-/** Seconds of one operation, in a round that nobody interrupted if there is one soon. */
+/**
+ * Seconds of one operation, in a round that nobody interrupted if there is one soon. If there is none, the
+ * processor's own time is taken, which stands still while others have it; but not of who answers later, since
+ * other threads work for it.
+ */
 async function timeRound(
   { contestant, calls, retries: most }: Entry,
   surroundings: Surroundings,
@@ -115,22 +126,32 @@ async function timeRound(
   const leadIn = Math.floor(calls * LEAD_IN);
   if (leadIn > 0) await timeCalls(contestant, leadIn);
   for (let retries = most; ; retries--) {
-    const before = surroundings.interruptions();
-    const seconds = await timeCalls(contestant, calls);
-    if (retries <= 0 || surroundings.interruptions() === before)
-      return seconds / (calls * contestant.operations);
+    const [interruptions, worked] = [surroundings.interruptions(), surroundings.processorSeconds()];
+    const { seconds, later } = await timeCalls(contestant, calls);
+    const operations = calls * contestant.operations;
+    if (surroundings.interruptions() === interruptions) return seconds / operations;
+    if (retries > 0) continue;
+    const own = later || worked === undefined ? seconds : surroundings.processorSeconds()! - worked;
+    return Math.min(own, seconds) / operations;
   }
 }
 
-/** Seconds of `calls` calls. Awaits only what must be awaited: a turn of the event loop is no engine's work. */
-async function timeCalls(contestant: Contestant, calls: number): Promise<number> {
+interface Timed {
+  seconds: number;
+  /** Whether the contestant answers later. */
+  later: boolean;
+}
+
+/** Times `calls` calls. Awaits only what must be awaited: a turn of the event loop is no engine's work. */
+async function timeCalls(contestant: Contestant, calls: number): Promise<Timed> {
   const start = performance.now();
   const first = contestant.call();
-  if (first instanceof Promise) {
+  const later = first instanceof Promise;
+  if (later) {
     await first;
     for (let i = 1; i < calls; i++) await contestant.call();
   } else for (let i = 1; i < calls; i++) contestant.call();
-  return (performance.now() - start) / 1000;
+  return { seconds: (performance.now() - start) / 1000, later };
 }
 
 /** The numbers below `length` in random order (Fisher and Yates). */

@@ -44,11 +44,15 @@ async function runContest(
   suite: string,
   contest: Contest,
   plan: Plan,
-  { interruptions }: Platform,
+  { interruptions, processorSeconds }: Platform,
 ): Promise<Row[]> {
   await check(contest);
   (globalThis as { gc?: () => void }).gc?.();
-  const times = await measure(contest.contestants, plan, { random: Math.random, interruptions });
+  const times = await measure(contest.contestants, plan, {
+    random: Math.random,
+    interruptions,
+    processorSeconds,
+  });
   await check(contest);
   return rowsOf(suite, contest, times);
 }

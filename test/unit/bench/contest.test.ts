@@ -14,7 +14,7 @@ import { suite } from '../../support/suite.ts';
 
 const test = suite('bench contest');
 const half = () => 0.5;
-const calm: Surroundings = { random: half, interruptions: () => 0 };
+const calm: Surroundings = { random: half, interruptions: () => 0, processorSeconds: () => undefined };
 
 function pretender(name: string, change: Partial<Contestant> = {}): Contestant & { calls: number } {
   const contestant = {
@@ -93,6 +93,27 @@ test('a round that was interrupted is repeated, but not for ever', async () => {
   ];
   assert.ok(calmly >= 4 && calmly < 10, `${calmly} calls`);
   assert.ok(wildly >= 16 && wildly < 22, `${wildly} calls`);
+});
+
+test('where every round is interrupted, the time of the processor counts, unless other threads work', async () => {
+  const plan: Plan = { warmMs: 0, roundMs: 0, laps: 1, budgetMs: 0 };
+  let [interruptions, worked] = [0, 0];
+  const wild: Surroundings = {
+    ...calm,
+    interruptions: () => ++interruptions,
+    processorSeconds: () => worked,
+  };
+  const spin = () => {
+    worked += 0.001;
+    for (const end = performance.now() + 3; performance.now() < end; );
+  };
+  const [[own], [wall]] = await measure(
+    [pretender('at once', { call: spin }), pretender('later', { call: async () => spin() })],
+    plan,
+    wild,
+  );
+  assert.ok(Math.abs(own! - 0.001) < 1e-9, `${own}`);
+  assert.ok(wall! >= 0.003, `${wall}`);
 });
 
 test('every order is a permutation', () => {
