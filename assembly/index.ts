@@ -9,6 +9,7 @@ export { AREA_BYTES, inputAddress, outputAddress, wipeInput, wipeOutput } from '
 export * from './merkle';
 export * from './mlkem';
 export * from './record';
+export { SALTED_ITEM_BYTES, saltedLeaves } from './salted-leaves';
 export * from './sha256';
 export * from './sha512';
 export * from './x25519';

@@ -61,6 +61,31 @@ const subjects: Record<Name, { sizes: number[]; subject: Subject }> = {
       return engine === 'wasm' ? () => core.sha256.many(messages) : () => messages.map(hardware.sha256);
     },
   },
+  saltedLeaf: {
+    sizes: SIZES.filter((size) => size <= 1024),
+    subject: (engine, size) => {
+      const count = 32;
+      const items = random.bytes(count * (4 + size));
+      for (let i = 0; i < count; i++) new DataView(items.buffer).setUint32(i * (4 + size), size);
+      const [salts, row] = [random.bytes(16 * count), new Uint8Array(32 * count)];
+      const leaf = random.bytes(17 + size);
+      return engine === 'wasm'
+        ? () => core.saltedLeaves.hash(items, count, salts, size, row, 0)
+        : () => {
+            for (let i = 0; i < count; i++) hardware.sha256Into(leaf.subarray(), row, 32 * i);
+          };
+    },
+  },
+  keystream: {
+    sizes: SIZES,
+    subject: (engine, size) => {
+      const zeros = new Uint8Array(size);
+      const counterBlock = new Uint8Array(16);
+      return engine === 'wasm'
+        ? () => core.aes256gcm.seal(prepared, iv, new Uint8Array(), zeros)
+        : () => hardware.aes256ctr(key, counterBlock, zeros);
+    },
+  },
   sha512: {
     sizes: SIZES,
     subject: (engine, size) => {

@@ -27,8 +27,11 @@ export interface Connection {
   readonly localAddress?: string | undefined;
   /** Chunks as they arrive; ends when the peer ends or the connection breaks. */
   readonly incoming: AsyncIterable<Uint8Array>;
-  /** Resolves when more may be written without growing the queue. Rejects when the connection is gone. */
-  write(bytes: Uint8Array): Promise<void>;
+  /**
+   * Resolves when more may be written without growing the queue. Rejects when the connection is gone. The bytes are
+   * the connection's until it calls `onTaken`, which it need not do.
+   */
+  write(bytes: Uint8Array, onTaken?: () => void): Promise<void>;
   /** Closes both directions; idempotent. */
   close(): void;
 }
@@ -92,7 +95,20 @@ export interface Hardware {
     aad: Uint8Array,
     sealed: Uint8Array,
   ): Uint8Array | undefined;
+  /** `ciphertext ‖ tag` to `to` from `at` on. */
+  aes256gcmSealInto?(
+    key: Uint8Array,
+    iv: Uint8Array,
+    aad: Uint8Array,
+    plaintext: Uint8Array,
+    to: Uint8Array,
+    at: number,
+  ): void;
+  /** `text` with the key stream that begins at the 16-byte `counterBlock`, in a new array. */
+  aes256ctr?(key: Uint8Array, counterBlock: Uint8Array, text: Uint8Array): Uint8Array;
   sha256?(message: Uint8Array): Uint8Array;
+  /** The digest to `to` from `at` on: without an array of its own it costs a third where messages are short. */
+  sha256Into?(message: Uint8Array, to: Uint8Array, at: number): void;
   sha512?(message: Uint8Array): Uint8Array;
   /** Whether the platform's own rule accepts; the mesh's rule is applied by the caller. */
   ed25519Verify?(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;

@@ -7,12 +7,14 @@
 import { concat } from '../base/bytes.ts';
 import { isOotoError, OotoError } from '../base/errors.ts';
 import type { LabelKind } from '../envelope/labels.ts';
+import { eachItem } from './batch.ts';
 import type { OwnCredential, Peer } from './credential.ts';
 import { type Authenticated, createHandshake, HANDSHAKE_PROTOCOL, type Handshake } from './handshake.ts';
+import type { SignatureJob } from './incoming.ts';
 import { type ChannelLimits, DEFAULT_LIMITS, type Moment } from './limits.ts';
 import { badOptions, type ChannelOptions, DEFAULT_EXPORTS, requireSoundOptions } from './options.ts';
 import { Session, type SessionEvent } from './session.ts';
-import type { SignedItem } from './signed-batch.ts';
+import { eachSignedItem, type SignedBatch, type SignedItem } from './signed-batch.ts';
 import { type Frame, FrameReader, MAX_HANDSHAKE_BYTES, MAX_RECORD_BYTES } from './wire.ts';
 
 export type { ChannelOptions } from './options.ts';
@@ -26,6 +28,16 @@ export type ChannelEvent =
   | { readonly type: 'renewed'; readonly peer: Peer }
   /** Last event. Without `error` the end was agreed: by this side, or by the peer's last record. */
   | { readonly type: 'closed'; readonly error?: OotoError };
+
+/** Takes what happened, in order. */
+export interface ChannelListener {
+  /**
+   * One message: a view into the plain text of its record, which lives as long as any message of it is held.
+   * @param vouch gives what proves the message to others; see proof.ts
+   */
+  message(message: Uint8Array, vouch: () => readonly SignedItem[]): void;
+  event(event: Exclude<ChannelEvent, { type: 'message' }>): void;
+}
 
 export type ChannelState = 'new' | 'handshake' | 'established' | 'closed';
 
@@ -50,7 +62,7 @@ export class Channel implements Disposable {
   #handshake: Handshake | undefined;
   #session: Session | undefined;
   #output: Uint8Array[] = [];
-  #events: ChannelEvent[] = [];
+  #events: (ChannelEvent | { readonly type: 'batch'; readonly batch: SignedBatch })[] = [];
   #handshakeDeadline = Number.POSITIVE_INFINITY;
 
   /** @throws OOTO_CHANNEL_OPTIONS (caller) for options that do not fit together. */
@@ -113,7 +125,7 @@ export class Channel implements Disposable {
       this.#checkTime(now);
       this.#frames.push(bytes);
       for (let frame = this.#nextFrame(); frame; frame = this.#nextFrame()) this.#receiveFrame(frame, now);
-      this.#session?.incoming.deliver();
+      this.#session?.finishTurn();
       this.#checkTime(now);
     });
   }
@@ -121,6 +133,7 @@ export class Channel implements Disposable {
   /** The connection ended. Without the peer's last record before, that is a failure. */
   receiveEnd(): void {
     this.#guarded(() => {
+      this.#session?.incoming.check();
       throw new OotoError('OOTO_CHANNEL_TRUNCATED', 'peer', 'the connection ended before the channel did', {
         hint: 'the peer stopped, or someone cut the connection',
       });
@@ -128,7 +141,7 @@ export class Channel implements Disposable {
   }
 
   /**
-   * Queues a message (at most `limits.messageBytes`) for the next flush. The bytes must not be changed before.
+   * Queues a message (at most `limits.messageBytes`) for the next flush; the bytes are copied.
    * @throws OOTO_CHANNEL_STATE (caller) unless established; OOTO_CHANNEL_SIZE (caller) for a message too long;
    *   OOTO_CHANNEL_QUEUE (caller) when too much waits already.
    */
@@ -147,13 +160,39 @@ export class Channel implements Disposable {
 
   /** The bytes for the wire since the last flush; empty when there are none. Call it once a turn. */
   flush(now: Moment): Uint8Array {
+    const output = this.flushParts(now);
+    return output.length === 1 ? output[0] : concat(...output);
+  }
+
+  /** {@link flush} without joining what is to be written in order. */
+  flushParts(now: Moment): Uint8Array[] {
     this.#guarded(() => {
       this.#checkTime(now);
-      if (this.#session) this.#output.push(this.#session.outgoing.flush());
+      if (this.#session) this.#output.push(...this.#session.outgoing.flush());
     });
     const output = this.#output;
     this.#output = [];
-    return output.length === 1 ? output[0] : concat(...output);
+    return output;
+  }
+
+  /** The owner has no more use for bytes that a flush gave: their memory serves other records. Need not be called. */
+  release(bytes: Uint8Array): void {
+    this.#session?.outgoing.release(bytes);
+  }
+
+  /** Signatures to be checked; none unless the options say that the owner takes them. */
+  takeJob(): SignatureJob | undefined {
+    return this.#options.defersSignatures && this.#state === 'established'
+      ? this.#session?.incoming.takeJob()
+      : undefined;
+  }
+
+  /**
+   * The answer to a job.
+   * @param refused places of the signatures that are not good; whatever else is wrong must close the channel
+   */
+  settle(job: SignatureJob, refused: readonly number[]): void {
+    this.#guarded(() => this.#session?.settle(job.id, refused));
   }
 
   /** Does what is due by now. */
@@ -169,9 +208,24 @@ export class Channel implements Disposable {
 
   /** What happened since the last call, in order. */
   takeEvents(): ChannelEvent[] {
-    const events = this.#events;
-    this.#events = [];
+    const events: ChannelEvent[] = [];
+    for (const event of this.#takeQueue()) {
+      if (event.type !== 'batch') events.push(event);
+      else
+        eachSignedItem(event.batch, (item) =>
+          events.push({ type: 'message', message: item.item.bytes, items: [item] }),
+        );
+    }
     return events;
+  }
+
+  /** {@link takeEvents} without an object for each message. */
+  drain(listener: ChannelListener): void {
+    for (const event of this.#takeQueue()) {
+      if (event.type === 'batch') drainBatch(event.batch, listener);
+      else if (event.type === 'message') listener.message(event.message, () => event.items);
+      else listener.event(event);
+    }
   }
 
   /**
@@ -208,7 +262,7 @@ export class Channel implements Disposable {
     this.#guarded(() => {
       if (this.#state === 'established') {
         this.#session!.finish();
-        this.#output.push(this.#session!.outgoing.flush());
+        this.#output.push(...this.#session!.outgoing.flush());
       }
       this.#end();
     });
@@ -223,6 +277,12 @@ export class Channel implements Disposable {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  #takeQueue() {
+    const events = this.#events;
+    this.#events = [];
+    return events;
   }
 
   #nextFrame(): Frame | undefined {
@@ -250,7 +310,10 @@ export class Channel implements Disposable {
   #onSessionEvent(event: SessionEvent): void {
     if (event.type === 'established') this.#establish();
     else if (event.type === 'ended') this.#end();
-    else if (event.type === 'renewed') this.#events.push({ ...event, peer: this.#session!.peer });
+    else if (event.type === 'epoch') {
+      this.#frames.rest();
+      this.#events.push(event);
+    } else if (event.type === 'renewed') this.#events.push({ ...event, peer: this.#session!.peer });
     else this.#events.push(event);
   }
 
@@ -295,6 +358,13 @@ export class Channel implements Disposable {
     this.#session?.[Symbol.dispose]();
     this.#events.push(error ? { type: 'closed', error } : { type: 'closed' });
   }
+}
+
+function drainBatch(batch: SignedBatch, listener: ChannelListener): void {
+  const { bytes } = batch.items;
+  eachItem(bytes, (message, index) =>
+    listener.message(message, () => [{ item: { bytes: message }, batch, index }]),
+  );
 }
 
 function wrongState(state: ChannelState): OotoError {

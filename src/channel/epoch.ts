@@ -6,7 +6,7 @@
 import { wipe } from '../base/disposal.ts';
 import { OotoError } from '../base/errors.ts';
 import { hex } from '../base/hex.ts';
-import type { Crypto, RecordCipher, RecordFrame } from '../crypto/crypto.ts';
+import type { Crypto, Keystream, RecordCipher, RecordFrame } from '../crypto/crypto.ts';
 import type { Role, SplitResult } from '../noise/handshake-state.ts';
 import { deriveExport, ExportedValues, type ExportRequest } from './exporter.ts';
 import type { ChannelLimits } from './limits.ts';
@@ -77,7 +77,7 @@ export class Epoch {
 
 interface DirectionOptions {
   readonly crypto: Crypto;
-  /** Both keys become the direction's own. */
+  /** Both keys are copied and wiped. */
   readonly key: Uint8Array;
   readonly saltKey: Uint8Array;
   readonly epoch: number;
@@ -89,10 +89,8 @@ const SALT_BYTES = 16;
 
 /** One key and its counter. */
 export class Direction implements Disposable {
-  readonly #crypto: Crypto;
   readonly #cipher: RecordCipher;
-  readonly #key: Uint8Array;
-  readonly #saltKey: Uint8Array;
+  readonly #salts: Keystream;
   readonly #epoch: number;
   readonly #limits: ChannelLimits;
   readonly #audit: (counter: number) => void;
@@ -101,14 +99,13 @@ export class Direction implements Disposable {
   #disposed = false;
 
   constructor({ crypto, key, saltKey, epoch, limits, onNonce }: DirectionOptions) {
-    this.#crypto = crypto;
     this.#cipher = crypto.recordCipher(key);
-    this.#key = key;
-    this.#saltKey = saltKey;
+    this.#salts = crypto.keystream(saltKey);
     this.#epoch = epoch;
     this.#limits = limits;
     const keyId = onNonce ? hex(crypto.sha256(key)) : '';
     this.#audit = (counter) => onNonce?.(keyId, BigInt(counter));
+    wipe(key, saltKey);
   }
 
   /** The counter of the next record. */
@@ -122,34 +119,31 @@ export class Direction implements Disposable {
   }
 
   /**
-   * Frames of the next records, one after the other.
+   * Frames of the next records, one after the other; in `into` where they fit.
    * @throws OOTO_CHANNEL_KEY_SPENT (local) when the key has sealed all it may.
    */
-  seal(records: readonly { type: number; plaintext: Uint8Array }[]): Uint8Array {
+  seal(records: readonly { type: number; plaintext: Uint8Array }[], into?: Uint8Array): Uint8Array {
     this.#requireRoom(records.length);
     const first = this.#counter;
     const framed = records.map(({ type, plaintext }, i): RecordFrame => {
       this.#audit(first + i);
       return { type, epoch: this.#epoch, counter: BigInt(first + i), plaintext };
     });
-    const sealed = this.#cipher.seal(framed);
+    const sealed = this.#cipher.seal(framed, into);
     this.#advance(records.length, sealed.length);
     return sealed;
   }
 
   /**
-   * Opens the next records, whose headers the caller has found to be in order. When any of them is not
-   * authentic the counter stays where it is.
+   * The plain text of the next record, whose header the caller has found to be in order. When it is not authentic the
+   * counter stays where it is.
    * @throws OOTO_CRYPTO_AUTHENTICATION (peer); OOTO_CHANNEL_KEY_SPENT (peer).
    */
-  open(frames: readonly Uint8Array[]): RecordFrame[] {
-    this.#requireRoom(frames.length);
-    const opened = this.#cipher.open(frames);
-    this.#advance(
-      frames.length,
-      frames.reduce((sum, frame) => sum + frame.length - LENGTH_BYTES, 0),
-    );
-    return opened;
+  open(frame: Uint8Array): Uint8Array {
+    this.#requireRoom(1);
+    const [{ plaintext }] = this.#cipher.open([frame]);
+    this.#advance(1, frame.length - LENGTH_BYTES);
+    return plaintext;
   }
 
   /**
@@ -157,18 +151,14 @@ export class Direction implements Disposable {
    * salt key under that counter, so that each is unique and tells nothing of the others.
    */
   salts(counter: number, count: number): Uint8Array {
-    const iv = new Uint8Array(12);
-    new DataView(iv.buffer).setUint32(8, counter);
-    const zeros = new Uint8Array(count * SALT_BYTES);
-    const sealed = this.#crypto.aes256gcm.seal(this.#saltKey, iv, new Uint8Array(), zeros);
-    return sealed.subarray(0, zeros.length);
+    return this.#salts.bytes(counter, count * SALT_BYTES);
   }
 
   [Symbol.dispose](): void {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#cipher[Symbol.dispose]();
-    wipe(this.#key, this.#saltKey);
+    this.#salts[Symbol.dispose]();
   }
 
   #requireRoom(records: number): void {

@@ -1,31 +1,71 @@
 /**
  * What a session receives. What flows through here: the header of each record must follow the one before exactly;
- * batches wait until no more are at hand, are opened together, their signatures checked together, and only then
- * are their messages delivered, in order. Nothing of a record that is not authentic leaves a trace.
+ * batches are opened as they come and wait until their signatures are checked, as many at once as are at hand, here or
+ * by a verifier that serves many channels; then their messages are delivered, in order. Where only authenticated
+ * delivery was asked for they are delivered at once and checked afterwards. Nothing of a record that is not authentic
+ * leaves a trace.
  */
-import { isOotoError, OotoError } from '../base/errors.ts';
-import type { RecordFrame } from '../crypto/crypto.ts';
+import { OotoError } from '../base/errors.ts';
+import type { Ed25519Item } from '../crypto/crypto.ts';
+import { BatchMessages } from './batch.ts';
 import type { Epoch } from './epoch.ts';
 import { FragmentOrder } from './fragments.ts';
 import { receivingPlace, type SessionContext } from './session-context.ts';
-import { MessageAssembler, type SignedItem, verifyBatches } from './signed-batch.ts';
+import {
+  badSignature,
+  eachSignedItem,
+  MessageAssembler,
+  receiveBatch,
+  refusedBatches,
+  type SignedBatch,
+  type SignedItem,
+  type UncheckedBatch,
+} from './signed-batch.ts';
 import { type Frame, readRecordHeader } from './wire.ts';
 
-/** Takes a message and the items that vouch for it. */
-export type MessageSink = (message: Uint8Array, items: readonly SignedItem[]) => void;
+/**
+ * When messages are delivered: `verified`, after their signature was checked; `authenticated`, as soon as the record
+ * is opened: it surely comes from the peer, but whether it can be proven to others is known a moment later, and if it
+ * cannot the channel closes.
+ */
+export type Delivery = 'verified' | 'authenticated';
+
+/** Takes what was delivered. */
+export interface MessageSink {
+  /** All of whose items are whole messages. */
+  batch(batch: SignedBatch): void;
+  /** A message and the items that vouch for it. */
+  message(message: Uint8Array, items: readonly SignedItem[]): void;
+}
+
+/** Signatures to be checked for a channel; the answer goes to {@link Channel.settle} under the same id. */
+export interface SignatureJob {
+  readonly id: number;
+  readonly checks: readonly Ed25519Item[];
+}
+
+/** So much may wait for its check; beyond that it is checked here and now. */
+const MOST_UNCHECKED_BYTES = 4 * 2 ** 20;
+const MOST_UNCHECKED = 256;
 
 export class Incoming {
   readonly #context: SessionContext;
+  readonly #delivery: Delivery;
   readonly #sink: MessageSink;
   readonly #order: FragmentOrder;
   readonly #assembler = new MessageAssembler();
-  /** Batches whose headers are in order, still sealed. */
-  #held: Uint8Array[] = [];
+  #unchecked: UncheckedBatch[] = [];
+  #uncheckedBytes = 0;
+  #job: SignatureJob | undefined;
+  #jobs = 0;
   #records = 0;
   #messages = 0;
+  #batchMessages: BatchMessages | undefined;
+  #epoch: Epoch | undefined;
 
-  constructor(context: SessionContext, sink: MessageSink) {
+  constructor(context: SessionContext, delivery: Delivery, sink: MessageSink) {
     this.#context = context;
+    this.#delivery = delivery;
     this.#sink = sink;
     this.#order = new FragmentOrder(context.limits.messageBytes);
   }
@@ -40,6 +80,11 @@ export class Incoming {
     return this.#messages;
   }
 
+  /** Whether signatures of opened batches are not checked yet. */
+  get hasUnchecked(): boolean {
+    return this.#unchecked.length > 0;
+  }
+
   /**
    * The epoch of a record, whose header must be the next one of it.
    * @throws OOTO_CHANNEL_COUNTER, OOTO_CHANNEL_EPOCH, OOTO_CHANNEL_FRAME (peer).
@@ -48,8 +93,8 @@ export class Incoming {
     const { epochs } = this.#context;
     const header = readRecordHeader(frame);
     const epoch = epochs.epochOf(header.epoch, frame.type);
-    const expected = epoch.receiving.counter + (epoch === epochs.receiving ? this.#held.length : 0);
-    if (header.counter !== BigInt(expected))
+    const expected = epoch.receiving.counter;
+    if (header.counter !== expected)
       throw new OotoError(
         'OOTO_CHANNEL_COUNTER',
         'peer',
@@ -59,72 +104,107 @@ export class Incoming {
     return epoch;
   }
 
-  /** Holds a batch of the running epoch until {@link deliver}. */
-  hold(batch: Frame): void {
-    this.#held.push(batch.whole);
+  /**
+   * Opens a batch of the running epoch, which waits for its check.
+   * @throws OOTO_CRYPTO_AUTHENTICATION, OOTO_CHANNEL_FRAME, OOTO_CHANNEL_SIZE (peer).
+   */
+  take(epoch: Epoch, frame: Frame): void {
+    const { crypto, parties } = this.#context;
+    const { receiving } = epoch;
+    const { counter } = receiving;
+    const plaintext = receiving.open(frame.whole);
+    this.#records++;
+    const unchecked = receiveBatch(
+      {
+        crypto,
+        messages: this.#batchMessagesOf(epoch),
+        senderKey: parties.peerMessageKey,
+        ...parties.shown,
+        direction: receiving,
+        order: this.#order,
+      },
+      counter,
+      plaintext,
+    );
+    if (this.#delivery === 'authenticated') this.#deliver(unchecked.batch);
+    this.#unchecked.push(unchecked);
+    this.#uncheckedBytes += plaintext.length;
+    if (this.#unchecked.length > MOST_UNCHECKED || this.#uncheckedBytes > MOST_UNCHECKED_BYTES) this.check();
   }
 
   /** Opens one control record. @throws OOTO_CRYPTO_AUTHENTICATION (peer). */
   openControl(epoch: Epoch, frame: Frame): Uint8Array {
-    const [{ plaintext }] = epoch.receiving.open([frame.whole]);
+    const plaintext = epoch.receiving.open(frame.whole);
     this.#records++;
     return plaintext;
   }
 
+  /** What is to be checked; undefined while there is nothing, or an answer is awaited. */
+  takeJob(): SignatureJob | undefined {
+    if (this.#job || this.#unchecked.length === 0) return undefined;
+    this.#job = { id: this.#jobs++, checks: this.#unchecked.map(({ check }) => check) };
+    return this.#job;
+  }
+
   /**
-   * Opens and verifies the batches held, and hands out their messages.
-   * @throws the reason why a batch is bad, after the messages before it were handed out.
+   * The answer to a job, as places among its checks; a job that was overtaken is over already.
+   * @throws OOTO_CHANNEL_SIGNATURE (peer), after the messages before the first bad batch were delivered.
    */
-  deliver(): void {
-    if (this.#held.length === 0) return;
-    const frames = this.#held;
-    this.#held = [];
-    const { crypto, epochs, parties } = this.#context;
-    const { opened, failure } = openAll(epochs.receiving, frames);
-    this.#records += opened.length;
-    const verified = verifyBatches(
-      {
-        crypto,
-        place: receivingPlace(this.#context, epochs.receiving),
-        senderKey: parties.peerMessageKey,
-        ...parties.shown,
-        direction: epochs.receiving.receiving,
-        order: this.#order,
-      },
-      opened.map(({ counter, plaintext }) => ({ counter: Number(counter), plaintext })),
-    );
-    for (const item of verified.items) this.#deliverItem(item);
-    if (verified.failure) throw verified.failure;
-    if (failure) throw failure;
+  settle(id: number, refused: readonly number[]): void {
+    if (this.#job?.id !== id) return;
+    const count = this.#job.checks.length;
+    this.#job = undefined;
+    this.#settle(count, refused);
+  }
+
+  /** Checks all that waits, at once. @throws OOTO_CHANNEL_SIGNATURE (peer), as {@link settle}. */
+  check(): void {
+    if (this.#unchecked.length === 0) return;
+    this.#job = undefined;
+    const checks = this.#unchecked.map(({ check }) => check);
+    this.#settle(checks.length, refusedBatches(this.#context.crypto, checks));
   }
 
   clear(): void {
-    this.#held = [];
+    this.#unchecked = [];
+    this.#job = undefined;
   }
 
-  #deliverItem(item: SignedItem): void {
-    const complete = this.#assembler.add(item);
-    if (!complete) return;
-    this.#messages++;
-    this.#sink(complete.message, complete.items);
+  #settle(count: number, refused: readonly number[]): void {
+    const settled = this.#unchecked.slice(0, count);
+    this.#unchecked = this.#unchecked.slice(count);
+    this.#uncheckedBytes = this.#unchecked.reduce((sum, { batch }) => sum + batch.items.bytes.length, 0);
+    const good = refused.length === 0 ? count : Math.min(...refused);
+    if (this.#delivery === 'verified') for (const { batch } of settled.slice(0, good)) this.#deliver(batch);
+    if (good < count) throw badSignature(settled[good].batch);
   }
-}
 
-/** Opens frames together; when one of them is not authentic, those before it are opened all the same. */
-function openAll(epoch: Epoch, frames: readonly Uint8Array[]): { opened: RecordFrame[]; failure?: unknown } {
-  try {
-    return { opened: epoch.receiving.open(frames) };
-  } catch (failure) {
-    if (!isOotoError(failure, 'OOTO_CRYPTO_AUTHENTICATION') || frames.length === 1)
-      return { opened: [], failure };
-  }
-  const opened: RecordFrame[] = [];
-  for (const frame of frames) {
-    try {
-      opened.push(...epoch.receiving.open([frame]));
-    } catch (failure) {
-      return { opened, failure };
+  #deliver(batch: SignedBatch): void {
+    if (batch.fragments) eachSignedItem(batch, (signed) => this.#deliverItem(signed));
+    else {
+      this.#messages += batch.items.count;
+      this.#sink.batch(batch);
     }
   }
-  return { opened };
+
+  #deliverItem(signed: SignedItem): void {
+    const { fragment, bytes } = signed.item;
+    const complete = fragment ? this.#assembler.add(signed) : { message: bytes, items: [signed] };
+    if (!complete) return;
+    this.#messages++;
+    this.#sink.message(complete.message, complete.items);
+  }
+
+  /** Made anew when epoch or keys have changed. */
+  #batchMessagesOf(epoch: Epoch): BatchMessages {
+    const { senderKeyHash, receiverKeyHash } = this.#context.parties.receiving;
+    const place = this.#batchMessages?.place;
+    const isCurrent =
+      this.#epoch === epoch &&
+      place?.senderKeyHash === senderKeyHash &&
+      place.receiverKeyHash === receiverKeyHash;
+    if (!isCurrent) this.#batchMessages = new BatchMessages(receivingPlace(this.#context, epoch));
+    this.#epoch = epoch;
+    return this.#batchMessages!;
+  }
 }

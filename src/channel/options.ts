@@ -6,6 +6,7 @@ import type { CookieGuard } from './cookie.ts';
 import type { CredentialKind, CredentialVerifier, OwnCredential } from './credential.ts';
 import type { NonceAudit } from './epoch.ts';
 import type { ExportRequest } from './exporter.ts';
+import type { Delivery } from './incoming.ts';
 import type { ChannelLimits } from './limits.ts';
 import { MESH_ID_BYTES } from './preamble.ts';
 
@@ -25,6 +26,13 @@ export interface ChannelOptions {
   readonly limits?: Partial<ChannelLimits>;
   /** Values that `export` will be asked for; `attestation-exporter` unless said. */
   readonly exports?: readonly ExportRequest[];
+  /** `verified` unless said. */
+  readonly delivery?: Delivery;
+  /**
+   * Whether the owner takes signature jobs and settles them, so that those of many channels are checked together.
+   * Without, a channel checks signatures itself.
+   */
+  readonly defersSignatures?: boolean;
   /** Told of every use of a key, for audits. */
   readonly onNonce?: NonceAudit;
 }

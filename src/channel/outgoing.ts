@@ -1,24 +1,32 @@
 /**
- * What a session sends. What flows through here: messages wait in a queue, control records are sealed at once; a
- * flush packs all that waits into as few records as hold it, signs each record once and seals them together.
- * Counters follow the order in which records were sealed, which is the order on the wire.
+ * What a session sends. What flows through here: messages wait laid out as records, control records are sealed at
+ * once; a flush signs each record once and seals it. Counters follow the order in which records were sealed, which
+ * is the order on the wire.
  */
-import { concat } from '../base/bytes.ts';
+import { BatchMessages } from './batch.ts';
+import type { Epoch } from './epoch.ts';
 import type { ControlRecord } from './epoch-keeper.ts';
-import { MessageQueue } from './message-queue.ts';
+import { RecordBuilder } from './record-builder.ts';
 import { type SessionContext, sendingPlace } from './session-context.ts';
 import { signBatch } from './signed-batch.ts';
-import { FRAME } from './wire.ts';
+import { FRAME, LENGTH_BYTES, RECORD_HEADER_BYTES, TAG_BYTES } from './wire.ts';
+import { WireBuffers } from './wire-buffers.ts';
+
+const RECORD_OVERHEAD_BYTES = LENGTH_BYTES + RECORD_HEADER_BYTES + TAG_BYTES;
 
 export class Outgoing {
   readonly #context: SessionContext;
-  readonly #queue = new MessageQueue();
+  readonly #builder: RecordBuilder;
+  readonly #wire = new WireBuffers();
   #sealed: Uint8Array[] = [];
   #records = 0;
   #messages = 0;
+  #batchMessages: BatchMessages | undefined;
+  #epoch: Epoch | undefined;
 
   constructor(context: SessionContext) {
     this.#context = context;
+    this.#builder = new RecordBuilder(context.crypto.saltedTree.longFrom);
   }
 
   /** Records sealed so far. */
@@ -33,12 +41,12 @@ export class Outgoing {
 
   /** Bytes of messages that wait. */
   get queuedBytes(): number {
-    return this.#queue.bytes;
+    return this.#builder.bytes;
   }
 
-  /** Queues a message until the next flush; it must not be changed before. */
+  /** Copies a message, which waits for the next flush. */
   push(message: Uint8Array): void {
-    this.#queue.push(message);
+    this.#builder.push(message);
     this.#messages++;
   }
 
@@ -50,29 +58,56 @@ export class Outgoing {
 
   /** Signs and seals the messages that wait. */
   sealMessages(): void {
-    if (this.#queue.bytes === 0) return;
+    if (this.#builder.bytes === 0) return;
     const { crypto, epochs, parties } = this.#context;
     const { sending } = epochs.sending;
-    const place = sendingPlace(this.#context, epochs.sending);
-    const first = sending.counter;
-    const records = this.#queue.take().map((items, i) => ({
-      type: FRAME.batch,
-      plaintext: signBatch(crypto, parties.messageKey, place, sending, first + i, items),
-    }));
-    this.#sealed.push(sending.seal(records));
-    this.#records += records.length;
+    const messages = this.#batchMessagesOf(epochs.sending);
+    const taken = this.#builder.take();
+    for (const batch of taken) {
+      signBatch(crypto, parties.messageKey, messages, sending, sending.counter, batch);
+      const frame = { type: FRAME.batch, plaintext: batch.plaintext };
+      this.#sealed.push(
+        sending.seal([frame], this.#wire.take(RECORD_OVERHEAD_BYTES + batch.plaintext.length)),
+      );
+      this.#records++;
+    }
+    this.#builder.reuse(taken);
   }
 
   /** Everything for the wire, in order. */
-  flush(): Uint8Array {
+  flush(): Uint8Array[] {
     this.sealMessages();
     const sealed = this.#sealed;
     this.#sealed = [];
-    return sealed.length === 1 ? sealed[0] : concat(...sealed);
+    return sealed;
+  }
+
+  /** The bytes of a flush are the channel's again. */
+  release(bytes: Uint8Array): void {
+    this.#wire.release(bytes);
+  }
+
+  /** Gives up buffers that only a busy channel needs. */
+  rest(): void {
+    this.#builder.shrink();
+    this.#wire.clear();
   }
 
   clear(): void {
-    this.#queue.clear();
+    this.#builder.clear();
     this.#sealed = [];
+  }
+
+  /** Made anew when epoch or keys have changed. */
+  #batchMessagesOf(epoch: Epoch): BatchMessages {
+    const { senderKeyHash, receiverKeyHash } = this.#context.parties.sending;
+    const place = this.#batchMessages?.place;
+    const isCurrent =
+      this.#epoch === epoch &&
+      place?.senderKeyHash === senderKeyHash &&
+      place.receiverKeyHash === receiverKeyHash;
+    if (!isCurrent) this.#batchMessages = new BatchMessages(sendingPlace(this.#context, epoch));
+    this.#epoch = epoch;
+    return this.#batchMessages!;
   }
 }

@@ -21,8 +21,8 @@ import {
   text,
   uint,
 } from '../envelope/fields.ts';
-import { inclusionRanges, MAX_PROOF_HASHES, verifyInclusion } from '../log/proof.ts';
-import { type BatchPlace, batchMessage, leafHash } from './batch.ts';
+import { BatchMessages, type BatchPlace } from './batch.ts';
+import { leafHash, MAX_PATH_HASHES, pathOf, rootOfPath } from './batch-tree.ts';
 import {
   type CredentialVerifier,
   judgeCredential,
@@ -33,7 +33,7 @@ import {
 } from './credential.ts';
 import { MAX_DELEGATION_BYTES, readDelegation, verifyDelegation } from './delegation.ts';
 import type { Moment } from './limits.ts';
-import type { SignedBatch, SignedItem } from './signed-batch.ts';
+import type { SignedItem } from './signed-batch.ts';
 import { ROLE_BYTE } from './transcript.ts';
 
 export interface ProvenMessage {
@@ -71,8 +71,7 @@ const PART = {
   leafCount: uint(MAX_COUNT),
   leafIndex: uint(MAX_COUNT),
   salt: bytes(16),
-  path: list(bytes(32), { max: MAX_PROOF_HASHES }),
-  root: bytes(32),
+  path: list(bytes(32), { max: MAX_PATH_HASHES }),
   signature: bytes(64),
   fragment: nullable(object(FRAGMENT)),
   bytes: bytesBetween(0, MAX_PROOF_BYTES),
@@ -119,7 +118,7 @@ export function exportMessageProof(crypto: Crypto, items: readonly SignedItem[])
 /**
  * What a proof proves.
  * @throws OOTO_CHANNEL_PROOF (peer) for a proof whose parts do not make one message of one place;
- *   OOTO_CHANNEL_SIGNATURE, OOTO_LOG_INCLUSION, OOTO_CHANNEL_DELEGATION, OOTO_CHANNEL_CREDENTIAL and what the
+ *   OOTO_CHANNEL_SIGNATURE, OOTO_CHANNEL_DELEGATION, OOTO_CHANNEL_CREDENTIAL and what the
  *   decoders and the verifier throw (peer).
  */
 export function verifyMessageProof(
@@ -142,7 +141,8 @@ export function verifyMessageProof(
     receiverKeyHash: crypto.sha256(receiver.messageKey),
   };
   requireOneMessage(proof.parts);
-  for (const part of proof.parts) verifyPart(crypto, place, sender.messageKey, part);
+  const messages = new BatchMessages(place);
+  for (const part of proof.parts) verifyPart(crypto, messages, sender.messageKey, part);
   return {
     message: concat(...proof.parts.map((part) => part.bytes)),
     sender: sender.identity,
@@ -159,27 +159,22 @@ function partyOf({ kind, id, credential, delegation }: ShownCredential) {
 
 function partOf(crypto: Crypto, { item, batch, index }: SignedItem) {
   const { message = 0, index: part = 0, last = true } = item.fragment ?? {};
+  const { count, salts } = batch.items;
+  const leaves = rowsOf(crypto.saltedTree.leaves(batch.items));
   return {
     counter: batch.counter,
-    leafCount: batch.leaves.length,
+    leafCount: count,
     leafIndex: index,
-    salt: saltOf(batch, index),
-    path: pathOf(crypto, batch, index),
-    root: crypto.merkle.rootOfHashes(batch.leaves),
+    salt: salts.slice(16 * index, 16 * (index + 1)),
+    path: pathOf(crypto, leaves, index),
     signature: batch.signature,
     fragment: item.fragment ? { message, index: part, last } : null,
     bytes: item.bytes,
   };
 }
 
-function saltOf({ salts }: SignedBatch, index: number): Uint8Array {
-  return salts.slice(16 * index, 16 * (index + 1));
-}
-
-function pathOf(crypto: Crypto, { leaves }: SignedBatch, index: number): Uint8Array[] {
-  return inclusionRanges(index, leaves.length).map(({ from, to }) =>
-    crypto.merkle.rootOfHashes(leaves.slice(from, to)),
-  );
+function rowsOf(digests: Uint8Array): Uint8Array[] {
+  return Array.from({ length: digests.length / 32 }, (_, i) => digests.subarray(32 * i, 32 * (i + 1)));
 }
 
 /** One whole message in one part, or all parts of one message in their order. */
@@ -213,20 +208,18 @@ function verifyParty(
   return { identity, messageKey };
 }
 
-function verifyPart(crypto: Crypto, place: BatchPlace, senderKey: Uint8Array, part: Part): void {
-  const { counter, leafCount, leafIndex, salt, path, root, signature, fragment } = part;
+function verifyPart(crypto: Crypto, messages: BatchMessages, senderKey: Uint8Array, part: Part): void {
+  const { counter, leafCount, leafIndex, salt, path, signature, fragment } = part;
   const leaf = leafHash(crypto, { bytes: part.bytes, fragment: fragment ?? undefined }, salt);
-  verifyInclusion(crypto, { index: leafIndex, size: leafCount, leafHash: leaf, root, proof: path });
+  const root = rootOfPath(crypto, leaf, leafIndex, leafCount, path);
   try {
-    crypto.ed25519.verify(senderKey, batchMessage(place, counter, leafCount, root), signature);
+    crypto.ed25519.verify(senderKey, messages.of(counter, leafCount, root), signature);
   } catch (cause) {
     throw new OotoError(
       'OOTO_CHANNEL_SIGNATURE',
       'peer',
       'the signature over the message is not the sender’s',
-      {
-        cause,
-      },
+      { cause },
     );
   }
 }

@@ -1,6 +1,6 @@
 /**
  * An authenticated session. What flows through here: the responder's confirmation comes first; batches pass to
- * {@link Incoming}, every other record is opened on its own and changes the session: its epoch, the peer's
+ * {@link Incoming}, every other record changes the session: its epoch, the peer's
  * credential, its end. What is due by time or wear is asked for in {@link Session.maintain}.
  */
 import { OotoError } from '../base/errors.ts';
@@ -14,11 +14,11 @@ import {
 } from './credential.ts';
 import type { Epoch } from './epoch.ts';
 import { type ControlRecord, EpochKeeper, type EpochKeeperOptions } from './epoch-keeper.ts';
-import { Incoming } from './incoming.ts';
+import { type Delivery, Incoming } from './incoming.ts';
 import type { Moment } from './limits.ts';
 import { Outgoing } from './outgoing.ts';
 import { Parties } from './parties.ts';
-import type { SignedItem } from './signed-batch.ts';
+import type { SignedBatch, SignedItem } from './signed-batch.ts';
 import { confirmationMessage, otherRole, renewalMessage } from './transcript.ts';
 import { badFrame, FRAME, type Frame } from './wire.ts';
 
@@ -27,16 +27,21 @@ export interface SessionOptions extends Omit<EpochKeeperOptions, 'context'> {
   readonly own: OwnCredential;
   readonly peer: Peer;
   readonly verifier: CredentialVerifier;
+  readonly delivery?: Delivery;
+  readonly defersSignatures?: boolean;
 }
 
 export type SessionEvent =
   | { readonly type: 'established' }
+  | { readonly type: 'batch'; readonly batch: SignedBatch }
   | { readonly type: 'message'; readonly message: Uint8Array; readonly items: readonly SignedItem[] }
   | { readonly type: 'epoch'; readonly epoch: number }
   | { readonly type: 'renewed' }
   | { readonly type: 'ended' };
 
 const NOTHING = new Uint8Array();
+/** Messages that were delivered unchecked wait so long for company: checking many signatures costs little more than one. */
+const CHECK_DELAY_MS = 2;
 
 export class Session implements Disposable {
   /** The final `h` of the handshake. */
@@ -48,6 +53,8 @@ export class Session implements Disposable {
   readonly #emit: (event: SessionEvent) => void;
   readonly #parties: Parties;
   #established: boolean;
+  /** When signatures of messages that were delivered already are checked. */
+  #checkAt = Number.POSITIVE_INFINITY;
 
   constructor(options: SessionOptions, split: SplitResult, now: Moment, emit: (event: SessionEvent) => void) {
     const { crypto, role, own, peer } = options;
@@ -59,7 +66,10 @@ export class Session implements Disposable {
     const { sessionId, epochs } = this;
     const context = { ...options, sessionId, epochs, parties: this.#parties };
     this.outgoing = new Outgoing(context);
-    this.incoming = new Incoming(context, (message, items) => emit({ type: 'message', message, items }));
+    this.incoming = new Incoming(context, options.delivery ?? 'verified', {
+      batch: (batch) => emit({ type: 'batch', batch }),
+      message: (message, items) => emit({ type: 'message', message, items }),
+    });
     this.#established = role === 'responder';
     if (this.#established) this.#confirm();
   }
@@ -73,22 +83,38 @@ export class Session implements Disposable {
     return this.#parties.peer;
   }
 
-  /** Takes one record frame. Batches wait for {@link Incoming.deliver} or for a record of another type. */
+  /** Takes one record frame. What is wrong with it is thrown after the messages before it were delivered. */
   receive(frame: Frame, now: Moment): void {
-    const epoch = this.incoming.epochOf(frame);
-    if (frame.type === FRAME.batch && this.#established) this.incoming.hold(frame);
-    else this.#receiveControl(epoch, frame, now);
+    try {
+      const epoch = this.incoming.epochOf(frame);
+      if (frame.type === FRAME.batch && this.#established) this.#receiveBatch(epoch, frame, now);
+      else this.#receiveControl(epoch, frame, now);
+    } catch (error) {
+      this.incoming.check();
+      throw error;
+    }
+  }
+
+  /** All that arrived together was taken. */
+  finishTurn(): void {
+    if (!this.#options.defersSignatures && this.#options.delivery !== 'authenticated') this.incoming.check();
   }
 
   /** Monotonic milliseconds at which {@link maintain} is next needed. */
   get deadline(): number {
-    return Math.min(this.epochs.deadline, this.#parties.lapsesAt);
+    return Math.min(this.epochs.deadline, this.#parties.lapsesAt, this.#checkAt);
   }
 
   /** What time or wear demands. @throws OOTO_CHANNEL_LAPSED, OOTO_CHANNEL_EPOCH_OVERDUE (peer). */
   maintain(now: Moment): void {
+    if (now.monotonic >= this.#checkAt) this.#checkNow();
     this.#parties.requireValidPeer(now);
     this.#sendControl(this.epochs.maintain(now.monotonic));
+  }
+
+  /** The answer to a signature job. @throws OOTO_CHANNEL_SIGNATURE (peer). */
+  settle(id: number, refused: readonly number[]): void {
+    this.incoming.settle(id, refused);
   }
 
   /** Begins a change of epoch now. */
@@ -129,8 +155,19 @@ export class Session implements Disposable {
     this.#sendControl({ type: FRAME.confirmation, plaintext: this.#parties.messageKey.sign(message) });
   }
 
+  #receiveBatch(epoch: Epoch, frame: Frame, now: Moment): void {
+    this.incoming.take(epoch, frame);
+    if (this.#options.delivery === 'authenticated' && !this.#options.defersSignatures)
+      this.#checkAt = Math.min(this.#checkAt, now.monotonic + CHECK_DELAY_MS);
+  }
+
+  #checkNow(): void {
+    this.#checkAt = Number.POSITIVE_INFINITY;
+    this.incoming.check();
+  }
+
   #receiveControl(epoch: Epoch, frame: Frame, now: Moment): void {
-    this.incoming.deliver();
+    this.#checkNow();
     if (this.#established === (frame.type === FRAME.confirmation))
       throw new OotoError(
         'OOTO_CHANNEL_ORDER',
@@ -157,10 +194,12 @@ export class Session implements Disposable {
         break;
       case FRAME.epochConfirmation:
         this.#sendControl(epochs.receiveConfirmation(plaintext));
+        this.outgoing.rest();
         this.#emit({ type: 'epoch', epoch: epochs.number });
         break;
       case FRAME.epochSwitched:
         epochs.receiveSwitched(plaintext);
+        this.outgoing.rest();
         this.#emit({ type: 'epoch', epoch: epochs.number });
         break;
       case FRAME.credential:

@@ -1,16 +1,26 @@
 /**
- * Batches that are signed or were verified. What flows through here: sending, items get salts, leaves, a root
- * and a signature; receiving, the waiting batches are taken apart, their signatures are checked together, and
+ * Batches that are signed or were received. What flows through here: sending, the items that wait get salts, a root
+ * and a signature; receiving, a batch is read, and what its signature must cover is computed; once that is checked
  * every message comes out with the batch that vouches for it.
  */
 import { concat } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
-import type { Crypto, Ed25519Item } from '../crypto/crypto.ts';
+import type { Crypto, Ed25519Item, SaltedItems } from '../crypto/crypto.ts';
 import type { SigningKey } from '../envelope/keys.ts';
-import { type BatchPlace, batchMessage, decodeBatch, encodeBatch, type Item, leafHashes } from './batch.ts';
+import {
+  BATCH_HEADER_BYTES,
+  type BatchMessages,
+  type BatchPlace,
+  eachItem,
+  type Fragment,
+  type Item,
+  readBatch,
+  SIGNATURE_BYTES,
+} from './batch.ts';
 import type { ShownCredential } from './credential.ts';
 import type { Direction } from './epoch.ts';
 import type { FragmentOrder } from './fragments.ts';
+import type { UnsignedBatch } from './record-builder.ts';
 
 /** What is kept of a batch as long as a message of it is held: enough to prove the message to others. */
 export interface SignedBatch {
@@ -19,8 +29,9 @@ export interface SignedBatch {
   readonly sender: ShownCredential;
   readonly receiver: ShownCredential;
   readonly signature: Uint8Array;
-  readonly leaves: readonly Uint8Array[];
-  readonly salts: Uint8Array;
+  /** Items, their salts, and which of them are long: what the tree is made of. */
+  readonly items: SaltedItems;
+  readonly fragments: ReadonlyMap<number, Fragment> | undefined;
 }
 
 /** An item and where it stands. */
@@ -30,36 +41,23 @@ export interface SignedItem {
   readonly index: number;
 }
 
-/** The plain text of the next batch record of `direction`. */
+/** Signs the next batch record of `direction`: its plain text is then complete. */
 export function signBatch(
   crypto: Crypto,
   key: SigningKey,
-  place: BatchPlace,
+  messages: BatchMessages,
   direction: Direction,
   counter: number,
-  items: readonly Item[],
-): Uint8Array {
-  const salts = direction.salts(counter, items.length);
-  const root = crypto.merkle.rootOfHashes(leafHashes(crypto, items, salts));
-  return encodeBatch(items, key.sign(batchMessage(place, counter, items.length, root)));
-}
-
-/** The plain text of one received batch record. */
-export interface ReceivedBatch {
-  readonly counter: number;
-  readonly plaintext: Uint8Array;
-}
-
-export interface VerifiedBatches {
-  /** The items of all batches before the first bad one, in order. */
-  readonly items: readonly SignedItem[];
-  /** Why the first bad one is bad. */
-  readonly failure?: unknown;
+  { plaintext, count, long }: UnsignedBatch,
+): void {
+  const salts = direction.salts(counter, count);
+  const root = crypto.saltedTree.root({ bytes: plaintext, start: BATCH_HEADER_BYTES, count, salts, long });
+  plaintext.set(key.sign(messages.of(counter, count, root)));
 }
 
 export interface BatchReceiver {
   readonly crypto: Crypto;
-  readonly place: BatchPlace;
+  readonly messages: BatchMessages;
   readonly senderKey: Uint8Array;
   readonly sender: ShownCredential;
   readonly receiver: ShownCredential;
@@ -67,54 +65,51 @@ export interface BatchReceiver {
   readonly order: FragmentOrder;
 }
 
-/** Takes batches apart and checks their signatures as one. Nothing of a bad batch or of one after it comes out. */
-export function verifyBatches(receiver: BatchReceiver, received: readonly ReceivedBatch[]): VerifiedBatches {
-  const checks: Ed25519Item[] = [];
-  const items: SignedItem[][] = [];
-  let failure: unknown;
-  for (const batch of received) {
-    try {
-      const read = readBatch(receiver, batch);
-      checks.push(read.check);
-      items.push(read.items);
-    } catch (error) {
-      failure = error;
-      break;
-    }
-  }
-  const firstBad = firstBadSignature(receiver.crypto, checks);
-  if (firstBad === undefined) return { items: items.flat(), failure };
-  return { items: items.slice(0, firstBad).flat(), failure: badSignature(received[firstBad].counter) };
+/** A batch whose signature is still to be checked. */
+export interface UncheckedBatch {
+  readonly batch: SignedBatch;
+  readonly check: Ed25519Item;
 }
 
-function readBatch(
-  { crypto, place, senderKey, sender, receiver, direction, order }: BatchReceiver,
-  { counter, plaintext }: ReceivedBatch,
-): { check: Ed25519Item; items: SignedItem[] } {
-  const { signature, items: read } = decodeBatch(plaintext);
-  const items = read.map((item) => order.place(item));
-  const salts = direction.salts(counter, items.length);
-  const leaves = leafHashes(crypto, items, salts);
-  const message = batchMessage(place, counter, items.length, crypto.merkle.rootOfHashes(leaves));
-  const batch = { place, counter, sender, receiver, signature, leaves, salts };
-  return {
-    check: { publicKey: senderKey, message, signature },
-    items: items.map((item, index) => ({ item, batch, index })),
-  };
+/**
+ * Takes one received batch record apart.
+ * @throws OOTO_CHANNEL_FRAME, OOTO_CHANNEL_SIZE (peer).
+ */
+export function receiveBatch(
+  { crypto, messages, senderKey, sender, receiver, direction, order }: BatchReceiver,
+  counter: number,
+  plaintext: Uint8Array,
+): UncheckedBatch {
+  const { saltedTree } = crypto;
+  const { count, long, fragments } = readBatch(plaintext, order, saltedTree.longFrom);
+  const salts = direction.salts(counter, count);
+  const items = { bytes: plaintext, start: BATCH_HEADER_BYTES, count, salts, long };
+  const message = messages.of(counter, count, saltedTree.root(items));
+  const signature = plaintext.subarray(0, SIGNATURE_BYTES);
+  const batch = { place: messages.place, counter, sender, receiver, signature, items, fragments };
+  return { batch, check: { publicKey: senderKey, message, signature } };
 }
 
-function firstBadSignature(crypto: Crypto, checks: readonly Ed25519Item[]): number | undefined {
-  if (checks.length === 0) return undefined;
-  if (checks.length > 1) return crypto.ed25519.verifyBatch(checks).sort((a, b) => a - b)[0];
+/** Calls `take` with each item of a batch, in order. */
+export function eachSignedItem(batch: SignedBatch, take: (item: SignedItem) => void): void {
+  eachItem(batch.items.bytes, (bytes, index) =>
+    take({ item: { bytes, fragment: batch.fragments?.get(index) }, batch, index }),
+  );
+}
+
+/** Places of the batches that are refused, in order. */
+export function refusedBatches(crypto: Crypto, checks: readonly Ed25519Item[]): number[] {
+  if (checks.length > 1) return crypto.ed25519.verifyBatch(checks);
   try {
-    crypto.ed25519.verify(checks[0].publicKey, checks[0].message, checks[0].signature);
-    return undefined;
+    for (const { publicKey, message, signature } of checks)
+      crypto.ed25519.verify(publicKey, message, signature);
+    return [];
   } catch {
-    return 0;
+    return [0];
   }
 }
 
-function badSignature(counter: number): OotoError {
+export function badSignature({ counter }: SignedBatch): OotoError {
   return new OotoError(
     'OOTO_CHANNEL_SIGNATURE',
     'peer',
@@ -126,12 +121,10 @@ function badSignature(counter: number): OotoError {
 export class MessageAssembler {
   #parts: SignedItem[] = [];
 
-  /** The message that this item ends, with all its items; undefined while parts are missing. */
+  /** The message that this part ends, with all its items; undefined while parts are missing. */
   add(signed: SignedItem): { message: Uint8Array; items: readonly SignedItem[] } | undefined {
-    const { fragment, bytes } = signed.item;
-    if (!fragment) return { message: bytes, items: [signed] };
     this.#parts.push(signed);
-    if (!fragment.last) return undefined;
+    if (!signed.item.fragment!.last) return undefined;
     const items = this.#parts;
     this.#parts = [];
     return { message: concat(...items.map(({ item }) => item.bytes)), items };

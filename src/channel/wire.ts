@@ -3,7 +3,7 @@
  * the handshake carry a Noise message or a cookie; all others are records, whose rest is
  * `u32be epoch ‖ u64be counter ‖ ciphertext ‖ tag`, with type, epoch and counter as additional data.
  */
-import { concat, readU32be, readU64be, u32be } from '../base/bytes.ts';
+import { concat, readU32be, u32be } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import { MAX_MESSAGE_BYTES } from '../noise/handshake-state.ts';
 import { PREAMBLE_BYTES } from './preamble.ts';
@@ -61,7 +61,8 @@ export interface Frame {
 
 export interface RecordHeader {
   epoch: number;
-  counter: bigint;
+  /** Beyond 2^53 not exact: no record of ours is. */
+  counter: number;
 }
 
 export function encodeFrame(type: number, ...rest: readonly Uint8Array[]): Uint8Array {
@@ -76,14 +77,25 @@ export function encodeFrame(type: number, ...rest: readonly Uint8Array[]): Uint8
 export function readRecordHeader(frame: Frame): RecordHeader {
   if (frame.whole.length < LENGTH_BYTES + RECORD_HEADER_BYTES + TAG_BYTES)
     throw badFrame('a record shorter than its header and tag');
-  return { epoch: readU32be(frame.rest), counter: readU64be(frame.rest, 4) };
+  return {
+    epoch: readU32be(frame.rest),
+    counter: readU32be(frame.rest, 4) * 2 ** 32 + readU32be(frame.rest, 8),
+  };
 }
 
-/** Cuts a byte stream into frames. A chunk that holds whole frames is not copied. */
+/** Buffers larger than this are given up when nothing needs them. */
+const SPARE_BYTES = 4096;
+
+/**
+ * Cuts a byte stream into frames. A chunk that holds whole frames is not copied; a frame that came in pieces is put
+ * together in a buffer that serves the next one too. So a frame is good until the next call.
+ */
 export class FrameReader {
   #chunk: Uint8Array = new Uint8Array();
-  #partial: Uint8Array = new Uint8Array();
+  #buffer: Uint8Array = new Uint8Array();
   #filled = 0;
+  /** Bytes of the frame being put together, as far as they are known; 0 while there is none. */
+  #expected = 0;
 
   /** Bytes are kept as they are: the caller must not change them before the frames in them are used. */
   push(chunk: Uint8Array): void {
@@ -95,8 +107,13 @@ export class FrameReader {
    * @throws OOTO_CHANNEL_FRAME (peer) for a length of 0 or above `maxBytes`, before anything is allocated.
    */
   next(maxBytes: number): Frame | undefined {
-    if (this.#partial.length === 0 && this.#wholeInChunk(maxBytes)) return this.#cut();
-    return this.#gather(maxBytes);
+    if (this.#expected === 0 && this.#wholeInChunk(maxBytes)) return this.#cut();
+    return this.#chunk.length > 0 ? this.#gather(maxBytes) : undefined;
+  }
+
+  /** Gives up the buffer if it is large and no frame is being put together. */
+  rest(): void {
+    if (this.#expected === 0 && this.#buffer.length > SPARE_BYTES) this.#buffer = new Uint8Array();
   }
 
   #wholeInChunk(maxBytes: number): boolean {
@@ -113,25 +130,31 @@ export class FrameReader {
 
   /** Moves bytes into a buffer of the frame's size, so that small chunks cost no more than large ones. */
   #gather(maxBytes: number): Frame | undefined {
-    if (this.#partial.length === 0) this.#partial = new Uint8Array(LENGTH_BYTES);
+    if (this.#expected === 0) this.#expect(LENGTH_BYTES);
     this.#fill();
-    if (this.#filled < this.#partial.length) return undefined;
+    if (this.#filled < this.#expected) return undefined;
     if (this.#filled === LENGTH_BYTES) {
-      const grown = new Uint8Array(LENGTH_BYTES + frameLength(this.#partial, maxBytes));
-      grown.set(this.#partial);
-      this.#partial = grown;
+      this.#expect(LENGTH_BYTES + frameLength(this.#buffer, maxBytes));
       this.#fill();
-      if (this.#filled < grown.length) return undefined;
+      if (this.#filled < this.#expected) return undefined;
     }
-    const whole = this.#partial;
-    this.#partial = new Uint8Array();
+    const whole = this.#buffer.subarray(0, this.#expected);
+    this.#expected = 0;
     this.#filled = 0;
     return frameOf(whole);
   }
 
+  #expect(bytes: number): void {
+    this.#expected = bytes;
+    if (this.#buffer.length >= bytes) return;
+    const grown = new Uint8Array(bytes);
+    grown.set(this.#buffer.subarray(0, this.#filled));
+    this.#buffer = grown;
+  }
+
   #fill(): void {
-    const taken = Math.min(this.#partial.length - this.#filled, this.#chunk.length);
-    this.#partial.set(this.#chunk.subarray(0, taken), this.#filled);
+    const taken = Math.min(this.#expected - this.#filled, this.#chunk.length);
+    this.#buffer.set(this.#chunk.subarray(0, taken), this.#filled);
     this.#filled += taken;
     this.#chunk = this.#chunk.subarray(taken);
   }

@@ -33,6 +33,8 @@ export interface CoreExports {
   recordUnframe(bytes: number): number;
   recordSeal(slot: number, count: number): number;
   recordOpen(slot: number, count: number, bytes: number): number;
+  // salted-leaves
+  saltedLeaves(count: number, bytes: number, most: number): number;
   // sha256
   sha256Hash(length: number): void;
   sha256Start(): void;

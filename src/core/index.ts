@@ -8,6 +8,7 @@ import { KeySlots } from './key-slots.ts';
 import { type CoreMerkle, createCoreMerkle } from './merkle.ts';
 import { type CoreMlKem768, createCoreMlKem768 } from './mlkem768.ts';
 import { type CoreRecord, createCoreRecord } from './record.ts';
+import { type CoreSaltedLeaves, createCoreSaltedLeaves } from './salted-leaves.ts';
 import { type CoreSha256, createCoreSha256 } from './sha256.ts';
 import { type CoreSha512, createCoreSha512 } from './sha512.ts';
 import { type CoreX25519, createCoreX25519 } from './x25519.ts';
@@ -17,6 +18,7 @@ export interface Core {
   readonly keys: KeySlots;
   readonly aes256gcm: CoreAes256Gcm;
   readonly record: CoreRecord;
+  readonly saltedLeaves: CoreSaltedLeaves;
   readonly sha256: CoreSha256;
   readonly merkle: CoreMerkle;
   readonly chain: CoreChain;
@@ -36,6 +38,7 @@ export function instantiateCore(wasm: Uint8Array): Core {
   const keys = new KeySlots(engine);
   const aes256gcm = createCoreAes256Gcm(engine, keys);
   const record = createCoreRecord(engine, keys);
+  const saltedLeaves = createCoreSaltedLeaves(engine);
   const sha256 = createCoreSha256(engine);
   const merkle = createCoreMerkle(engine, sha256);
   const chain = createCoreChain(engine, sha256, merkle);
@@ -45,5 +48,5 @@ export function instantiateCore(wasm: Uint8Array): Core {
   const x25519 = createCoreX25519(engine);
   const mlkem768 = createCoreMlKem768(engine);
   const hashes = { sha256, merkle, chain, sha512 };
-  return { engine, keys, aes256gcm, record, ...hashes, ed25519, group25519, x25519, mlkem768 };
+  return { engine, keys, aes256gcm, record, saltedLeaves, ...hashes, ed25519, group25519, x25519, mlkem768 };
 }

@@ -17,6 +17,10 @@ export const CROSSOVERS = {
   sha256: 320,
   /** Each of several SHA-256 messages that the core hashes four at a time. */
   sha256Many: 768,
+  /** One message of a signed batch, whose digest goes where it is needed without an array of its own. */
+  saltedLeaf: 192,
+  /** Bytes of key stream under a key that stands expanded in the core. */
+  keystream: 1024,
   /** One SHA-512 message. */
   sha512: 448,
   /** Message of one Ed25519 signature to make; it is hashed twice. */

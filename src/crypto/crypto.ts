@@ -41,8 +41,8 @@ export interface RecordFrame {
 
 /** Frames and seals records under one key: `u32be length ‖ type ‖ u32be epoch ‖ u64be counter ‖ ciphertext ‖ tag`. */
 export interface RecordCipher extends Disposable {
-  /** The frames of all records, one after the other, ready for the wire. */
-  seal(records: readonly RecordFrame[]): Uint8Array;
+  /** The frames of all records, one after the other, ready for the wire: at the start of `into` where they fit. */
+  seal(records: readonly RecordFrame[], into?: Uint8Array): Uint8Array;
   /**
    * Opens whole frames (each with its length prefix), in order.
    * @throws OOTO_CRYPTO_AUTHENTICATION (peer) when any tag does not match; then nothing is returned.
@@ -150,10 +150,52 @@ export interface Merkle {
   rootOfHashes(leafHashes: readonly Uint8Array[]): Uint8Array;
 }
 
+/** An item that the hardware hashes alone: long, or part of a message. */
+export interface LongItem {
+  /** Place among the items. */
+  readonly index: number;
+  /** Where its bytes begin, behind its header. */
+  readonly at: number;
+  readonly length: number;
+  /** What is hashed between salt and bytes of a part; absent for whole messages. */
+  readonly place?: Uint8Array | undefined;
+}
+
+/** The items of one batch, `u32be header ‖ bytes` each, end to end from `start` to the end of `bytes`. */
+export interface SaltedItems {
+  /** Has 64 bytes or more before `start`. Changed while being hashed, and afterwards as it was. */
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly count: number;
+  /** 16 bytes for each item. */
+  readonly salts: Uint8Array;
+  /** All items of {@link SaltedTree.longFrom} bytes or more, and all parts. */
+  readonly long: readonly LongItem[];
+}
+
+/** The tree over a signed batch (docs/protocol.md, "Records"). */
+export interface SaltedTree {
+  /** Items of so many bytes count as long. */
+  readonly longFrom: number;
+  /** The leaves, 32 bytes each, end to end. @throws OOTO_CRYPTO_SALTED (caller). */
+  leaves(items: SaltedItems): Uint8Array;
+  /** The root. @throws OOTO_CRYPTO_SALTED (caller). */
+  root(items: SaltedItems): Uint8Array;
+}
+
+/** AES-256 in counter mode as a source of bytes. */
+export interface Keystream extends Disposable {
+  /** The first `length` bytes of the stream with this u32 number: what GCM would add to a text under it as iv. */
+  bytes(number: number, length: number): Uint8Array;
+}
+
 export interface Crypto {
   readonly random: Random;
   readonly aes256gcm: Aes256Gcm;
   recordCipher(key: Uint8Array): RecordCipher;
+  /** Takes a copy of `key` (32 bytes), which is wiped on disposal. */
+  keystream(key: Uint8Array): Keystream;
+  readonly saltedTree: SaltedTree;
   sha256(message: Uint8Array, engine?: EngineName): Uint8Array;
   sha256Many(messages: readonly Uint8Array[]): Uint8Array[];
   sha512(message: Uint8Array): Uint8Array;

@@ -11,10 +11,12 @@ import { createEd25519 } from './ed25519.ts';
 import { createEdwards25519 } from './edwards25519.ts';
 import { createHkdf256 } from './hkdf.ts';
 import { createHmac256 } from './hmac.ts';
+import { createKeystreams } from './keystream.ts';
 import { createMerkle } from './merkle.ts';
 import { createMlKem768 } from './mlkem768.ts';
 import { createP256 } from './p256.ts';
 import { createRecordCipher } from './record-cipher.ts';
+import { createSaltedTree } from './salted-tree.ts';
 import { createSha256 } from './sha256.ts';
 import { createSha512 } from './sha512.ts';
 import { createX25519 } from './x25519.ts';
@@ -37,6 +39,8 @@ export function createCrypto(parts: CryptoParts): Crypto {
     random: parts.random,
     aes256gcm: createAes256Gcm(parts),
     recordCipher: (key) => createRecordCipher(cipher, key),
+    keystream: createKeystreams(parts),
+    saltedTree: createSaltedTree(parts),
     ...createSha256(parts),
     sha512: createSha512(parts),
     hmac256: (key, message) => hmac256(key, message),

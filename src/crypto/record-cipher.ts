@@ -15,6 +15,7 @@ import { CROSSOVERS, usesHardware } from './crossover.ts';
 import type { EngineName, RecordCipher, RecordFrame } from './crypto.ts';
 
 const MOST_COUNTER = 0xffffffffffffffffn;
+const NO_ROOM = new Uint8Array();
 
 export interface RecordCipherOptions {
   core: Core;
@@ -27,9 +28,9 @@ export function createRecordCipher(options: RecordCipherOptions, key: Uint8Array
   const prepared = options.core.keys.prepare(key);
   let lastCounter = -1n;
   return {
-    seal(records) {
+    seal(records, into) {
       for (const record of records) lastCounter = requireFrame(record, lastCounter);
-      return sealRecords(options, prepared, records);
+      return sealRecords(options, prepared, records, into);
     },
     open: (frames) => openFrames(options, prepared, frames),
     [Symbol.dispose]: () => options.core.keys.release(prepared),
@@ -40,9 +41,11 @@ function sealRecords(
   { core, hardware, engine }: RecordCipherOptions,
   key: PreparedKey,
   records: readonly RecordFrame[],
+  into: Uint8Array = NO_ROOM,
 ): Uint8Array {
   const sizes = records.map(({ plaintext }) => plaintext.length);
-  const frames = new Uint8Array(sizes.reduce((sum, size) => sum + FRAME_OVERHEAD_BYTES + size, 0));
+  const bytes = sizes.reduce((sum, size) => sum + FRAME_OVERHEAD_BYTES + size, 0);
+  const frames = into.length >= bytes ? into.subarray(0, bytes) : new Uint8Array(bytes);
   const available = hardware.aes256gcmSeal !== undefined;
   let at = 0;
   for (let i = 0; i < records.length; ) {
@@ -57,13 +60,18 @@ function sealRecords(
 /** One record whose header alone goes through the core's framing. */
 function sealAlone(
   core: Core,
-  { aes256gcmSeal }: Hardware,
+  { aes256gcmSeal, aes256gcmSealInto }: Hardware,
   key: PreparedKey,
   record: RecordFrame,
   to: Uint8Array,
 ): number {
   const { header, iv } = core.record.frame(record);
   const aad = header.subarray(4);
+  if (aes256gcmSealInto) {
+    to.set(header);
+    aes256gcmSealInto(core.keys.bytesOf(key), iv, aad, record.plaintext, to, FRAME_HEADER_BYTES);
+    return FRAME_OVERHEAD_BYTES + record.plaintext.length;
+  }
   const sealed = aes256gcmSeal
     ? aes256gcmSeal(core.keys.bytesOf(key), iv, aad, record.plaintext)
     : core.aes256gcm.seal(key, iv, aad, record.plaintext);

@@ -214,6 +214,20 @@ function sha256Many(scene: Scene): void {
   }
 }
 
+/** Salts and messages are secret; the headers between them, which say their lengths, are not. */
+function saltedLeaves(scene: Scene): void {
+  for (const lengths of [[0], [47, 64, 64, 64, 64, 200, 5], [1000, 1025, 3, 38, 39, 1024], HASH_LENGTHS]) {
+    scene.secret('salts', 0, 16 * lengths.length);
+    let at = 16 * lengths.length;
+    for (const length of lengths) {
+      scene.public(at, Uint8Array.of(0, 0, length >> 8, length & 255));
+      scene.secret('message', at + 4, length);
+      at += 4 + length;
+    }
+    scene.call('saltedLeaves', [lengths.length, at - 16 * lengths.length, 1024]);
+  }
+}
+
 function merkle(scene: Scene): void {
   scene.call('merkleStart');
   scene.call('merkleFinish');
@@ -398,6 +412,7 @@ export const OPERATIONS: readonly Operation[] = [
   { name: 'framing', run: framing },
   { name: 'SHA-256', run: sha256 },
   { name: 'SHA-256 of many', run: sha256Many },
+  { name: 'salted leaves', run: saltedLeaves },
   { name: 'Merkle tree', run: merkle },
   { name: 'hash chain', run: chain },
   { name: 'SHA-512', run: sha512 },

@@ -12,7 +12,7 @@ import { ml_kem768 } from '@noble/post-quantum/ml-kem.js';
 import { concat, readU32be, readU64be, u32be, u64be } from '../../src/base/bytes.ts';
 import { OotoError } from '../../src/base/errors.ts';
 import { hex } from '../../src/base/hex.ts';
-import type { Crypto, Ed25519Item } from '../../src/crypto/crypto.ts';
+import type { Crypto, Ed25519Item, SaltedItems } from '../../src/crypto/crypto.ts';
 import type { Random } from '../../src/ports.ts';
 
 const refuse = (code: string, cause?: unknown) => new OotoError(code, 'peer', 'refused', { cause });
@@ -105,6 +105,27 @@ function nobleGroup(guarded: Guarded): Crypto['edwards25519'] {
   };
 }
 
+/** As docs/protocol.md has it, "Records". */
+function saltedLeaves({ bytes, start, count, salts, long }: SaltedItems): Uint8Array[] {
+  let at = start;
+  return Array.from({ length: count }, (_, i) => {
+    const length = readU32be(bytes, at) & 0x3fffffff;
+    const place = long.find(({ index }) => index === i)?.place;
+    const prefix = place ? concat(Uint8Array.of(4), salts.subarray(16 * i, 16 * i + 16), place) : undefined;
+    const before = prefix ?? concat(Uint8Array.of(0), salts.subarray(16 * i, 16 * i + 16));
+    at += 4 + length;
+    return sha256(concat(before, bytes.subarray(at - length, at)));
+  });
+}
+
+function rootOfWide(level: readonly Uint8Array[]): Uint8Array {
+  if (level.length === 1) return level[0];
+  const nodes = Array.from({ length: Math.ceil(level.length / 32) }, (_, i) =>
+    sha256(concat(Uint8Array.of(5), ...level.slice(32 * i, 32 * i + 32))),
+  );
+  return rootOfWide(nodes);
+}
+
 export function nobleCrypto(random: Random = { bytes: (n) => new Uint8Array(randomBytes(n)) }): Crypto {
   const guarded = <T>(code: string, body: () => T): T => {
     try {
@@ -138,6 +159,21 @@ export function nobleCrypto(random: Random = { bytes: (n) => new Uint8Array(rand
         }),
       [Symbol.dispose]() {},
     }),
+    keystream: (key) => ({
+      bytes: (number, length) =>
+        seal(
+          key,
+          concat(new Uint8Array(8), u32be(number)),
+          new Uint8Array(),
+          new Uint8Array(length),
+        ).subarray(0, length),
+      [Symbol.dispose]() {},
+    }),
+    saltedTree: {
+      longFrom: 300,
+      leaves: (items) => concat(...saltedLeaves(items)),
+      root: (items) => rootOfWide(saltedLeaves(items)),
+    },
     sha256: (message) => sha256(message),
     sha256Many: (messages) => messages.map((message) => sha256(message)),
     sha512: (message) => sha512(message),

@@ -9,6 +9,8 @@ import { unhex } from '../../base/hex.ts';
 import type { Hardware } from '../../ports.ts';
 
 const TAG_BYTES = 16;
+/** Results of this size lie in memory that the process has; larger ones are mapped anew each time. */
+const PIECE_BYTES = 32 * 1024;
 
 /** What stands before a raw private key in PKCS #8 (RFC 8410 section 7). */
 const ED25519_PRIVATE = unhex('302e020100300506032b657004220420');
@@ -19,8 +21,12 @@ const UNCOMPRESSED = 4;
 export function nodeHardware(): Required<Hardware> {
   return {
     aes256gcmSeal,
+    aes256gcmSealInto,
     aes256gcmOpen,
+    aes256ctr: (key, counterBlock, text) =>
+      plain(node.createCipheriv('aes-256-ctr', key, counterBlock).update(text)),
     sha256: digestOf('sha256'),
+    sha256Into,
     sha512: digestOf('sha512'),
     ed25519Verify: (publicKey, message, signature) =>
       accepts(() => node.verify(null, message, ed25519Key(publicKey), signature)),
@@ -43,6 +49,21 @@ function aes256gcmSeal(key: Uint8Array, iv: Uint8Array, aad: Uint8Array, plainte
   return sealed;
 }
 
+function aes256gcmSealInto(
+  key: Uint8Array,
+  iv: Uint8Array,
+  aad: Uint8Array,
+  plaintext: Uint8Array,
+  to: Uint8Array,
+  at: number,
+): void {
+  const cipher = node.createCipheriv('aes-256-gcm', key, iv).setAAD(aad);
+  for (let from = 0; from < plaintext.length; from += PIECE_BYTES)
+    to.set(cipher.update(plaintext.subarray(from, from + PIECE_BYTES)), at + from);
+  cipher.final();
+  to.set(cipher.getAuthTag(), at + plaintext.length);
+}
+
 function aes256gcmOpen(
   key: Uint8Array,
   iv: Uint8Array,
@@ -59,9 +80,25 @@ function aes256gcmOpen(
   return undefined;
 }
 
+/** As a string of one byte a character a digest costs 0.2 µs, as a Buffer 0.6 µs. */
+function sha256Into(message: Uint8Array, to: Uint8Array, at: number): void {
+  if (typeof node.hash !== 'function') {
+    to.set(node.createHash('sha256').update(message).digest(), at);
+    return;
+  }
+  const digest = node.hash('sha256', message, 'binary');
+  for (let i = 0; i < 32; i++) to[at + i] = digest.charCodeAt(i);
+}
+
 /** `crypto.hash` is one call; before Node 20.12 and 21.7 only the longer way exists. */
 function digestOf(algorithm: 'sha256' | 'sha512'): (message: Uint8Array) => Uint8Array {
-  if (typeof node.hash === 'function') return (message) => plain(node.hash(algorithm, message, 'buffer'));
+  if (typeof node.hash === 'function')
+    return (message) => {
+      const text = node.hash(algorithm, message, 'binary');
+      const digest = new Uint8Array(text.length);
+      for (let i = 0; i < digest.length; i++) digest[i] = text.charCodeAt(i);
+      return digest;
+    };
   return (message) => plain(node.createHash(algorithm).update(message).digest());
 }
 

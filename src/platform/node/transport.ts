@@ -4,7 +4,7 @@
  * bounded queue, and a slow reader stops the socket, hence the peer. A broken connection ends `incoming`;
  * whether all was received is for the channel above to know.
  *
- * Bytes given to `write` belong to the transport from then on: the kernel may read them later.
+ * Bytes given to `write` belong to the transport until it says otherwise: the kernel may read them later.
  */
 import { createServer, connect as netConnect, type Server, type Socket } from 'node:net';
 import { OotoError } from '../../base/errors.ts';
@@ -150,9 +150,9 @@ class TcpConnection implements Connection {
     socket.resume();
   }
 
-  write(bytes: Uint8Array): Promise<void> {
+  write(bytes: Uint8Array, onTaken?: () => void): Promise<void> {
     if (!this.#socket.writable) return Promise.reject(closed(this.remoteAddress));
-    if (this.#socket.write(bytes)) return Promise.resolve();
+    if (this.#socket.write(bytes, onTaken && ((error) => !error && onTaken()))) return Promise.resolve();
     this.#drained ??= promiseWithResolvers();
     return this.#drained.promise;
   }

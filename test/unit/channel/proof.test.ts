@@ -69,7 +69,7 @@ test('a proof holds nothing of the other messages of its batch', () => {
   const proof = hex(exportMessageProof(crypto, run.items[1]));
   ok(!proof.includes(hex(utf8('secret neighbour'))));
   ok(!proof.includes(hex(crypto.sha256(utf8('\0a very secret neighbour')))), 'a guess can be tested');
-  const salts = run.items[0][0].batch.salts;
+  const salts = run.items[0][0].batch.items.salts;
   ok(!proof.includes(hex(salts.slice(0, 16))), 'the salt of the neighbour is shown');
   ok(proof.includes(hex(salts.slice(16, 32))));
 });
@@ -111,13 +111,13 @@ test('a part cannot pass for a message, nor a message lack parts or order', () =
     (_, parts) => void parts.reverse(),
     (_, parts) => void parts.splice(1, 1),
   ];
-  throwsCode(edited(run, 0, wrong[0]), 'OOTO_LOG_INCLUSION');
+  throwsCode(edited(run, 0, wrong[0]), 'OOTO_CHANNEL_SIGNATURE');
   const withPlaceAsText: Edit = (_, parts) => {
     const place = new Uint8Array(13);
     parts.length = 1;
     Object.assign(parts[0], { fragment: null, bytes: concat(place, parts[0].bytes as Uint8Array) });
   };
-  throwsCode(edited(run, 0, withPlaceAsText), 'OOTO_LOG_INCLUSION');
+  throwsCode(edited(run, 0, withPlaceAsText), 'OOTO_CHANNEL_SIGNATURE');
   for (const edit of wrong.slice(1)) throwsCode(edited(run, 0, edit), 'OOTO_CHANNEL_PROOF');
 });
 

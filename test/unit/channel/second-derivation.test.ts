@@ -159,8 +159,7 @@ test('a batch: record, salts, leaves, root and signature', () => {
   const stream = createCipheriv('aes-256-ctr', saltKey, join(new Uint8Array(12), be(2, 4)));
   const salts = new Uint8Array(stream.update(new Uint8Array(48)));
   const leaf = (i: number) => sha256(Uint8Array.of(0), salts.subarray(16 * i, 16 * i + 16), messages[i]);
-  const node = (left: Uint8Array, right: Uint8Array) => sha256(Uint8Array.of(1), left, right);
-  const root = node(node(leaf(0), leaf(1)), leaf(2));
+  const root = sha256(Uint8Array.of(5), leaf(0), leaf(1), leaf(2));
   const signed = join(
     utf8('ooto/1 batch\0'),
     MESH_ID,

@@ -27,6 +27,7 @@ const DECLARED: { [Name in keyof CoreExports]: Parameters<CoreExports[Name]>['le
   recordUnframe: 1,
   recordSeal: 2,
   recordOpen: 3,
+  saltedLeaves: 3,
   sha256Hash: 1,
   sha256Start: 0,
   sha256Update: 1,

@@ -4,9 +4,16 @@
  */
 import { p256 } from '@noble/curves/nist.js';
 import fc from 'fast-check';
+import { concat, u32be } from '../../../src/base/bytes.ts';
 import { isOotoError } from '../../../src/base/errors.ts';
 import { hex, unhex } from '../../../src/base/hex.ts';
-import { type Crypto, createCrypto, type EngineName } from '../../../src/crypto/index.ts';
+import {
+  type Crypto,
+  createCrypto,
+  type EngineName,
+  type LongItem,
+  type SaltedItems,
+} from '../../../src/crypto/index.ts';
 import { nodeHardware } from '../../../src/platform/node/hardware.ts';
 import { nodeRandom } from '../../../src/platform/node/random.ts';
 import { equal, is } from '../../support/assert.ts';
@@ -125,6 +132,24 @@ const calls: Record<string, fc.Arbitrary<Call>> = {
       return [cipher.seal(records), outcome(() => cipher.open(frames)), outcome(() => cipher.open(damaged))];
     };
   }),
+  keystream: fc.tuple(key, fc.nat(), fc.nat({ max: 3000 })).map(
+    ([k, number, length]): Call =>
+      (crypto) => {
+        using stream = crypto.keystream(k);
+        return stream.bytes(number, length);
+      },
+  ),
+  'saltedTree.longFrom': fc.constant((crypto: Crypto) => crypto.saltedTree.longFrom > 0),
+  'saltedTree.leaves': fc.tuple(texts, exactly(16)).map(
+    ([messages, salt]): Call =>
+      (crypto) =>
+        messages.length > 0 && crypto.saltedTree.leaves(saltedItems(crypto, messages, salt)),
+  ),
+  'saltedTree.root': fc.tuple(texts, exactly(16)).map(
+    ([messages, salt]): Call =>
+      (crypto) =>
+        messages.length > 0 && crypto.saltedTree.root(saltedItems(crypto, messages, salt)),
+  ),
   sha256: text.map(
     (message): Call =>
       (crypto, engine) =>
@@ -340,6 +365,19 @@ const calls: Record<string, fc.Arbitrary<Call>> = {
         crypto.merkle.rootOfHashes(hashes),
   ),
 };
+
+/** Messages as a channel lays them out for this engine. */
+function saltedItems(crypto: Crypto, messages: readonly Uint8Array[], salt: Uint8Array): SaltedItems {
+  const [start, long]: [number, LongItem[]] = [68, []];
+  let at = start;
+  messages.forEach(({ length }, index) => {
+    if (length >= crypto.saltedTree.longFrom) long.push({ index, at: at + 4, length });
+    at += 4 + length;
+  });
+  const items = messages.flatMap((message) => [u32be(message.length), message]);
+  const bytes = concat(new Uint8Array(start), ...items);
+  return { bytes, start, count: messages.length, salts: concat(...messages.map(() => salt)), long };
+}
 
 /** What a call gave, in a form that can be compared: bytes as text, a refusal as its code. */
 function outcome(call: () => unknown): unknown {

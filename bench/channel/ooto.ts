@@ -1,0 +1,133 @@
+/** The channel as the product wires it: TCP transport, one verifier of signatures for all links of the process. */
+import { OotoError } from '../../src/base/errors.ts';
+import { Channel, type ChannelOptions } from '../../src/channel/channel.ts';
+import type { CredentialVerifier, OwnCredential } from '../../src/channel/credential.ts';
+import { delegationMessage, encodeDelegation } from '../../src/channel/delegation.ts';
+import { Link as ChannelLink } from '../../src/channel/link.ts';
+import { SignatureVerifier } from '../../src/channel/signature-verifier.ts';
+import { instantiateCore } from '../../src/core/index.ts';
+import { createCrypto } from '../../src/crypto/index.ts';
+import { Ed25519SigningKey } from '../../src/envelope/keys.ts';
+import { nodeClock } from '../../src/platform/node/clock.ts';
+import { readCore } from '../../src/platform/node/core-file.ts';
+import { nodeHardware } from '../../src/platform/node/hardware.ts';
+import { nodeRandom } from '../../src/platform/node/random.ts';
+import { tcpTransport } from '../../src/platform/node/transport.ts';
+import type { Connection } from '../../src/ports.ts';
+import type { Link, Rival } from './link.ts';
+
+const crypto = createCrypto({
+  core: instantiateCore(readCore()),
+  hardware: nodeHardware(),
+  random: nodeRandom(),
+});
+const clock = nodeClock();
+const transport = tcpTransport();
+const verifier = new SignatureVerifier(crypto, setImmediate);
+const MESH_ID = new Uint8Array(32).fill(0x4d);
+
+/** Both ends know the seeds: what is measured is the protocol, not who may take part. */
+function party(name: string) {
+  const seed = (what: string) => crypto.sha256(new TextEncoder().encode(`${name} ${what}`));
+  const identity = new Ed25519SigningKey(crypto, seed('identity'));
+  const messageKey = new Ed25519SigningKey(crypto, seed('message'));
+  const noiseStatic = seed('noise');
+  const id = `spiffe://bench/worker/${name}`;
+  const subject = seed('subject');
+  const delegation = {
+    meshId: MESH_ID,
+    subject,
+    messageKey: messageKey.publicKey,
+    noiseStatic: crypto.x25519.publicKey(noiseStatic),
+    notBefore: Date.now() - 600_000,
+    notAfter: Date.now() + 3_600_000,
+  };
+  const own: OwnCredential = {
+    kind: 'member',
+    id,
+    credential: new TextEncoder().encode(name),
+    delegation: encodeDelegation(delegation, identity.sign(delegationMessage(delegation))),
+    noiseStatic,
+    messageKey,
+  };
+  return { own, subject, identityKey: { algorithm: 'ed25519' as const, bytes: identity.publicKey } };
+}
+
+const parties = { left: party('left'), right: party('right') };
+
+const trusting: CredentialVerifier = (presented) => {
+  const name = new TextDecoder().decode(presented.credential) as keyof typeof parties;
+  const { own, subject, identityKey } = parties[name];
+  return { id: own.id, kind: 'member', identityKey, subject, notAfter: Date.now() + 7_200_000 };
+};
+
+export function ootoRival(name: string, options: Partial<ChannelOptions>): Rival {
+  const common = { crypto, meshId: MESH_ID, verifier: trusting, defersSignatures: true, ...options };
+  const open = (connection: Connection, channel: Channel) =>
+    new OotoLink(new ChannelLink({ channel, connection, clock, verifier }));
+  return {
+    name,
+    async listen(accept) {
+      const listener = await transport.listen('127.0.0.1:0');
+      const acceptAll = async () => {
+        for await (const connection of listener.connections)
+          accept(open(connection, new Channel({ ...common, role: 'responder', own: parties.right.own })));
+      };
+      void acceptAll();
+      return { port: Number(listener.address.split(':')[1]), close: () => void listener.close() };
+    },
+    async dial(port) {
+      const connection = await transport.dial(`127.0.0.1:${port}`);
+      const channel = new Channel({
+        ...common,
+        role: 'initiator',
+        own: parties.left.own,
+        expectedId: parties.right.own.id,
+      });
+      const link = open(connection, channel);
+      await link.established;
+      return link;
+    },
+  };
+}
+
+class OotoLink implements Link {
+  onEnd: Link['onEnd'] = () => {};
+  readonly #link: ChannelLink;
+
+  constructor(link: ChannelLink) {
+    this.#link = link;
+    void link.closed.then((error) => {
+      if (error instanceof OotoError) console.error(String(error), error.code);
+      this.onEnd();
+    });
+  }
+
+  get established() {
+    return this.#link.established;
+  }
+
+  set onMessage(listener: Link['onMessage']) {
+    this.#link.onMessage = listener;
+  }
+
+  get onMessage(): Link['onMessage'] {
+    return () => {};
+  }
+
+  send(message: Uint8Array): boolean {
+    return this.#link.send(message);
+  }
+
+  begin(): void {}
+
+  end(): void {}
+
+  drained(): Promise<void> {
+    return this.#link.drained();
+  }
+
+  close(): void {
+    this.#link.close();
+  }
+}

@@ -1,0 +1,205 @@
+/**
+ * A channel over a live connection. What flows through here: bytes of the connection go into the channel machine as
+ * they arrive; messages come out to one listener, at once; messages sent in one turn of the event loop leave together;
+ * a sender is told when the connection is full. Signatures are checked by the node's verifier, those of all links
+ * together.
+ */
+import { isOotoError, OotoError } from '../base/errors.ts';
+import type { Clock, Connection } from '../ports.ts';
+import type { Channel, ChannelEvent, ChannelListener } from './channel.ts';
+import type { Peer } from './credential.ts';
+import type { Moment } from './limits.ts';
+import type { SignatureVerifier } from './signature-verifier.ts';
+import type { SignedItem } from './signed-batch.ts';
+
+/** What waits is sent at once when it fills a record, and not before the turn ends otherwise. */
+const EAGER_BYTES = 256 * 1024;
+
+export interface LinkOptions {
+  /** Not started yet; of its signatures the link takes care when its options defer them. */
+  readonly channel: Channel;
+  readonly connection: Connection;
+  readonly clock: Clock;
+  readonly verifier: SignatureVerifier;
+}
+
+/**
+ * Takes a message, a view into the plain text of its record: whoever keeps one message for long copies it, or keeps
+ * the record.
+ */
+export type MessageListener = (message: Uint8Array, vouch: () => readonly SignedItem[]) => void;
+
+export class Link {
+  readonly channel: Channel;
+  readonly #connection: Connection;
+  readonly #clock: Clock;
+  readonly #verifier: SignatureVerifier;
+  readonly #listener: ChannelListener;
+  readonly #established = deferred<Peer>();
+  readonly #closed = deferred<OotoError | undefined>();
+  #onMessage: MessageListener = () => {};
+  #flushDue = false;
+  #writing: Promise<void> | undefined;
+  #cancelTimer = () => {};
+  #timerAt = Number.POSITIVE_INFINITY;
+  #isClosed = false;
+
+  constructor({ channel, connection, clock, verifier }: LinkOptions) {
+    this.channel = channel;
+    this.#connection = connection;
+    this.#clock = clock;
+    this.#verifier = verifier;
+    this.#listener = {
+      message: (message, vouch) => this.#onMessage(message, vouch),
+      event: (event) => this.#take(event),
+    };
+    channel.start(this.#moment());
+    this.#settle();
+    void this.#readAll();
+  }
+
+  /** Resolves with the peer once messages may be sent; rejects when the channel ends before. */
+  get established(): Promise<Peer> {
+    return this.#established.promise;
+  }
+
+  /** Resolves when the channel has ended, with the error that ended it if there was one. */
+  get closed(): Promise<OotoError | undefined> {
+    return this.#closed.promise;
+  }
+
+  /** Sets who takes the messages. Set it before the first can arrive: within {@link established}. */
+  set onMessage(listener: MessageListener) {
+    this.#onMessage = listener;
+  }
+
+  /**
+   * Sends a message, which is copied. Returns false when the sender had better wait for {@link drained}.
+   * @throws OOTO_CHANNEL_STATE, OOTO_CHANNEL_SIZE, OOTO_CHANNEL_QUEUE (caller).
+   */
+  send(message: Uint8Array): boolean {
+    this.channel.send(message);
+    if (this.channel.queuedBytes >= EAGER_BYTES) this.#flush();
+    else if (!this.#flushDue) this.#flushSoon();
+    return this.#writing === undefined;
+  }
+
+  /** Resolves once the connection takes more; at once when it does. */
+  async drained(): Promise<void> {
+    while (this.#writing) await this.#writing;
+  }
+
+  /** Ends the channel, and the connection behind it. */
+  close(): void {
+    this.channel.close();
+    this.#settle();
+  }
+
+  async #readAll(): Promise<void> {
+    try {
+      for await (const bytes of this.#connection.incoming) {
+        this.channel.receive(bytes, this.#moment());
+        this.#settle();
+        if (this.#isClosed) return;
+      }
+    } catch {
+      // The channel says below what a broken connection means.
+    }
+    if (this.#isClosed) return;
+    this.channel.receiveEnd();
+    this.#settle();
+  }
+
+  /** Hands out what happened, and sends what has to be sent at once. */
+  #settle(): void {
+    const job = this.channel.takeJob();
+    if (job)
+      this.#verifier.submit(job, (refused) => {
+        this.channel.settle(job, refused);
+        this.#settle();
+      });
+    this.channel.drain(this.#listener);
+    if (!this.#flushDue) this.#flush();
+    this.#setTimer();
+  }
+
+  #flushSoon(): void {
+    this.#flushDue = true;
+    queueMicrotask(() => {
+      this.#flushDue = false;
+      this.#settle();
+    });
+  }
+
+  #flush(): void {
+    for (const frames of this.channel.flushParts(this.#moment())) {
+      const written = this.#connection.write(frames, () => this.channel.release(frames));
+      this.#writing = written;
+      written.then(
+        () => this.#written(written),
+        (error) => this.#fail(error),
+      );
+    }
+  }
+
+  #written(promise: Promise<void>): void {
+    if (this.#writing === promise) this.#writing = undefined;
+  }
+
+  #fail(cause: unknown): void {
+    this.#writing = undefined;
+    const error = isOotoError(cause)
+      ? cause
+      : new OotoError('OOTO_CHANNEL_INTERNAL', 'local', 'writing failed unexpectedly', { cause });
+    this.channel.fail(error);
+    this.#settle();
+  }
+
+  #take(event: Exclude<ChannelEvent, { type: 'message' }>): void {
+    if (event.type === 'established') this.#established.resolve(event.peer);
+    if (event.type === 'closed') this.#end(event.error);
+  }
+
+  #end(error: OotoError | undefined): void {
+    this.#isClosed = true;
+    this.#flush();
+    this.#cancelTimer();
+    this.#established.reject(error ?? new OotoError('OOTO_CHANNEL_CLOSED', 'peer', 'the channel has ended'));
+    this.#closed.resolve(error);
+    void this.drained().finally(() => this.#connection.close());
+  }
+
+  /** A timer that is early does no harm, so it is replaced only when something is due before it. */
+  #setTimer(): void {
+    const due = this.channel.deadline();
+    if (due >= this.#timerAt || this.#isClosed) return;
+    this.#cancelTimer();
+    this.#timerAt = due;
+    this.#cancelTimer = this.#clock.after(Math.max(0, due - this.#clock.monotonic()), () => {
+      this.#timerAt = Number.POSITIVE_INFINITY;
+      this.channel.tick(this.#moment());
+      this.#settle();
+    });
+  }
+
+  #moment(): Moment {
+    return { wall: this.#clock.now(), monotonic: this.#clock.monotonic() };
+  }
+}
+
+interface Deferred<T> {
+  readonly promise: Promise<T>;
+  resolve(value: T): void;
+  reject(error: unknown): void;
+}
+
+/** Rejections that nobody waits for are no failure of the program. */
+function deferred<T>(): Deferred<T> {
+  let resolve!: (value: T) => void;
+  let reject!: (error: unknown) => void;
+  const promise = new Promise<T>((yes, no) => {
+    [resolve, reject] = [yes, no];
+  });
+  promise.catch(() => {});
+  return { promise, resolve, reject };
+}

@@ -1,0 +1,144 @@
+/** A channel over a live connection, in memory. */
+import { utf8 } from '../../../src/base/bytes.ts';
+import { OotoError } from '../../../src/base/errors.ts';
+import { Channel, type ChannelOptions } from '../../../src/channel/channel.ts';
+import { Link } from '../../../src/channel/link.ts';
+import { SignatureVerifier } from '../../../src/channel/signature-verifier.ts';
+import { bytes, equal, is, ok } from '../../support/assert.ts';
+import { testCrypto } from '../../support/crypto.ts';
+import { ManualClock, settled } from '../../support/manual-clock.ts';
+import { MemoryConnection } from '../../support/memory-transport.ts';
+import { MESH_ID, makeParty, seededRandom, verifierOf } from '../../support/network.ts';
+import { suite } from '../../support/suite.ts';
+
+const test = suite('link');
+const [ONE, TWO] = ['one', 'two'].map(utf8);
+
+interface Ends {
+  left: Link;
+  right: Link;
+  clock: ManualClock;
+  wires: [MemoryConnection, MemoryConnection];
+  heard: Uint8Array[];
+}
+
+async function linked(options: Partial<ChannelOptions> = {}): Promise<Ends> {
+  const crypto = testCrypto(seededRandom('links'));
+  const clock = new ManualClock();
+  const verifier = new SignatureVerifier(crypto, queueMicrotask);
+  const [alice, bob] = [makeParty(crypto, 'alice'), makeParty(crypto, 'bob')];
+  const wires = MemoryConnection.pair();
+  const common = {
+    crypto,
+    meshId: MESH_ID,
+    verifier: verifierOf(alice, bob),
+    defersSignatures: true,
+    ...options,
+  };
+  const open = (connection: MemoryConnection, channel: Channel) =>
+    new Link({ channel, connection, clock, verifier });
+  const right = open(wires[1], new Channel({ ...common, role: 'responder', own: bob.own }));
+  const left = open(
+    wires[0],
+    new Channel({ ...common, role: 'initiator', own: alice.own, expectedId: bob.own.id }),
+  );
+  const heard: Uint8Array[] = [];
+  right.onMessage = (message) => void heard.push(message);
+  const [peer] = await Promise.all([left.established, right.established]);
+  is(peer.identity.id, bob.own.id);
+  return { left, right, clock, wires, heard };
+}
+
+test('messages of one turn leave in one write and arrive in order', async () => {
+  const { left, wires, heard } = await linked();
+  await settled();
+  const before = wires[0].written.length;
+  left.send(ONE);
+  left.send(TWO);
+  is(wires[0].written.length, before, 'nothing leaves within the turn');
+  await settled();
+  is(wires[0].written.length, before + 1);
+  equal(heard, [ONE, TWO]);
+});
+
+test('a listener may answer', async () => {
+  const { left, right } = await linked();
+  right.onMessage = (message) => void right.send(message);
+  const answered = new Promise<Uint8Array>((resolve) => {
+    left.onMessage = resolve;
+  });
+  left.send(TWO);
+  bytes(await answered, TWO);
+});
+
+test('a full record leaves at once; a sender is told when the connection takes no more', async () => {
+  const { left, wires, heard } = await linked();
+  await settled();
+  wires[0].stall();
+  const before = wires[0].written.length;
+  const message = new Uint8Array(100_000);
+  const told = [1, 2, 3, 4].map(() => left.send(message));
+  ok(wires[0].written.length > before, 'a full record waits for nothing');
+  ok(told.includes(false));
+  let drained = false;
+  void left.drained().then(() => {
+    drained = true;
+  });
+  await settled();
+  is(drained, false);
+  is(heard.length, 0);
+});
+
+test('the channel renews its epochs by itself and closes when nobody answers', async () => {
+  const { left, right, clock } = await linked();
+  await clock.run(61_000, 1_000);
+  is(left.channel.status.epoch, 1);
+  is(right.channel.status.epoch, 1);
+});
+
+test('close ends both ends without an error, and the connection with them', async () => {
+  const { left, right, wires, heard } = await linked();
+  left.send(ONE);
+  left.close();
+  is(await left.closed, undefined);
+  is(await right.closed, undefined);
+  await settled();
+  equal(heard, [ONE]);
+  ok(wires[0].closed && wires[1].closed);
+});
+
+test('a connection that breaks ends the channel with an error', async () => {
+  const { left, right, wires } = await linked();
+  wires[0].close();
+  is((await right.closed)?.code, 'OOTO_CHANNEL_TRUNCATED');
+  is((await left.closed)?.code, 'OOTO_CHANNEL_TRUNCATED');
+});
+
+test('a write that fails ends the channel', async () => {
+  const { left, wires } = await linked();
+  wires[0].write = async () => {
+    throw new OotoError('OOTO_TRANSPORT_CLOSED', 'environment', 'gone');
+  };
+  left.send(ONE);
+  is((await left.closed)?.code, 'OOTO_TRANSPORT_CLOSED');
+});
+
+test('a link that never came about says so', async () => {
+  const crypto = testCrypto(seededRandom('alone'));
+  const clock = new ManualClock();
+  const [alice, bob] = [makeParty(crypto, 'alice'), makeParty(crypto, 'bob')];
+  const [connection] = MemoryConnection.pair();
+  const channel = new Channel({
+    crypto,
+    meshId: MESH_ID,
+    verifier: verifierOf(bob),
+    role: 'initiator',
+    own: alice.own,
+    expectedId: bob.own.id,
+  });
+  const verifier = new SignatureVerifier(crypto, queueMicrotask);
+  const link = new Link({ channel, connection, clock, verifier });
+  const refused = link.established.catch((error: OotoError) => error.code);
+  await clock.run(5_001, 1_000);
+  is(await refused, 'OOTO_CHANNEL_HANDSHAKE_TIMEOUT');
+});
