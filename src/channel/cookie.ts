@@ -16,10 +16,15 @@ export interface CookieGuard {
   readonly address: string;
   /** Whether a first message needs a valid cookie now. */
   isLoaded(): boolean;
+  /** A cookie is being asked for. */
+  asked?(): void;
+  /** A valid cookie came. @throws when its address begins too many handshakes; nothing has been spent on it yet. */
+  brought?(): void;
 }
 
 /** The cookie for `address`, 32 bytes. */
 export function makeCookie(crypto: Crypto, guard: CookieGuard, meshId: Uint8Array): Uint8Array {
+  guard.asked?.();
   return cookieOf(crypto, guard.secrets[0], guard.address, meshId);
 }
 
@@ -31,7 +36,11 @@ export function isAdmitted(
   cookie: Uint8Array,
 ): boolean {
   if (!guard?.isLoaded()) return true;
-  return guard.secrets.some((secret) => equal(cookieOf(crypto, secret, guard.address, meshId), cookie));
+  const isValid = guard.secrets.some((secret) =>
+    equal(cookieOf(crypto, secret, guard.address, meshId), cookie),
+  );
+  if (isValid) guard.brought?.();
+  return isValid;
 }
 
 function cookieOf(

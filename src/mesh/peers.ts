@@ -8,18 +8,21 @@ import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import { hex } from '../base/hex.ts';
 import { Channel, type ChannelStatus } from '../channel/channel.ts';
+import type { CookieGuard } from '../channel/cookie.ts';
 import type { CredentialKind, CredentialVerifier, OwnCredential } from '../channel/credential.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import type { Clock, Connection, Listener, Logger, Transport } from '../ports.ts';
+import { Doorway, type DoorwayStatus } from './doorway.ts';
 import { underDeadline } from './patience.ts';
 import { previewMeshId } from './preview.ts';
+import { Refusals } from './refusals.ts';
 import { asOotoError, Session, type SessionHandlers } from './session.ts';
 
 const FIRST_BYTES_MS = 5_000;
 /** From the first packet to a session on which both sides are attested. */
 const DIAL_MS = 15_000;
 const MOST_SESSIONS = 4_096;
-/** Connections whose first bytes have not come yet. */
+/** Connections whose first bytes have not come yet; the oldest gives way. */
 const MOST_SILENT = 1_024;
 /** More than two nodes that dial each other at the same moment can need. */
 const MOST_SESSIONS_WITH_ONE = 16;
@@ -59,17 +62,27 @@ export interface SessionTotals {
   signedMessages: number;
 }
 
+export interface PeersLimits extends DoorwayStatus {
+  /** Connections that have said nothing yet. */
+  silent: number;
+  refused: Record<string, number>;
+}
+
 export class Peers {
   readonly #options: PeersOptions;
   readonly #contexts = new Map<string, MeshContext>();
   readonly #sessions = new Set<Session>();
   readonly #past = { epochs: 0, signedMessages: 0 };
+  readonly #doorway: Doorway;
+  readonly #refusals: Refusals;
+  readonly #silent = new Map<Connection, (reason: OotoError) => void>();
   #listener: Listener | undefined;
-  #silent = 0;
   #isClosed = false;
 
   constructor(options: PeersOptions) {
     this.#options = options;
+    this.#doorway = new Doorway(options.crypto, options.clock);
+    this.#refusals = new Refusals(options.clock, options.logger);
   }
 
   /** Stands in this mesh from now on, replacing how it stood there before. */
@@ -139,6 +152,11 @@ export class Peers {
     };
   }
 
+  /** What strangers take, and who was refused, by code. */
+  get limits(): PeersLimits {
+    return { ...this.#doorway.status, silent: this.#silent.size, refused: this.#refusals.counts };
+  }
+
   /** Ends every session, with time for the peers to be told, then stops listening. */
   async close(): Promise<void> {
     this.#isClosed = true;
@@ -157,26 +175,42 @@ export class Peers {
   }
 
   async #accept(connection: Connection): Promise<void> {
-    const { clock, logger } = this.#options;
     try {
       this.#requireRoom();
-      this.#silent++;
-      const preview = await previewMeshId(connection, clock, FIRST_BYTES_MS).finally(() => this.#silent--);
+      const preview = await this.#firstBytes(connection);
       this.#requireRoom();
       const context = this.#contextOf(preview.meshId);
-      this.#open(preview.connection, context, 'responder', { accept: context.accept });
-    } catch (error) {
-      const { code, fault } = asOotoError(error);
-      this.#options.handlers.refused('connection');
-      logger.log('warn', 'refused', {
-        phase: 'connection',
-        remote: connection.remoteAddress,
-        code,
-        fault,
-        error,
+      this.#open(preview.connection, context, 'responder', {
+        accept: context.accept,
+        cookies: this.#doorway.guardFor(connection.remoteAddress),
       });
+    } catch (error) {
+      this.#options.handlers.refused('connection');
+      this.#refusals.note(asOotoError(error), { phase: 'connection', remote: connection.remoteAddress });
       connection.close();
     }
+  }
+
+  /** Waits for the first bytes; of connections that say nothing there are so many and no more. */
+  async #firstBytes(connection: Connection): ReturnType<typeof previewMeshId> {
+    let giveWay = (_: OotoError) => {};
+    const evicted = new Promise<never>((_, reject) => {
+      giveWay = reject;
+    });
+    this.#silent.set(connection, giveWay);
+    if (this.#silent.size > MOST_SILENT) this.#endOldestSilent();
+    try {
+      return await Promise.race([previewMeshId(connection, this.#options.clock, FIRST_BYTES_MS), evicted]);
+    } finally {
+      this.#silent.delete(connection);
+    }
+  }
+
+  #endOldestSilent(): void {
+    const [[connection, giveWay]] = this.#silent;
+    this.#silent.delete(connection);
+    connection.close();
+    giveWay(new OotoError('OOTO_MESH_SILENT_FULL', 'peer', `${MOST_SILENT} newer connections say nothing`));
   }
 
   #openDialled(
@@ -194,15 +228,19 @@ export class Peers {
 
   #requireRoom(): void {
     if (this.#isClosed) throw new OotoError('OOTO_MESH_CLOSED', 'local', 'this node is being closed');
-    if (this.#sessions.size >= MOST_SESSIONS || this.#silent >= MOST_SILENT)
-      throw new OotoError('OOTO_MESH_BUSY', 'environment', 'too many connections are open');
+    if (this.#sessions.size >= MOST_SESSIONS)
+      throw new OotoError('OOTO_MESH_FULL', 'environment', `${MOST_SESSIONS} sessions are open`);
   }
 
   #open(
     connection: Connection,
     context: MeshContext,
     role: 'initiator' | 'responder',
-    expectations: { expectedId?: string | undefined; accept: readonly CredentialKind[] },
+    expectations: {
+      expectedId?: string | undefined;
+      accept: readonly CredentialKind[];
+      cookies?: CookieGuard;
+    },
   ): Session {
     const { crypto, clock, logger, handlers, epochMs } = this.#options;
     const { meshId, verifier } = context;
@@ -222,15 +260,21 @@ export class Peers {
       this.#limitEnrolling();
       handlers.ready(session);
     };
+    const authenticated: SessionHandlers['authenticated'] = (session, peer) => {
+      this.#doorway.settled(session);
+      return handlers.authenticated(session, peer);
+    };
     const session = new Session({
       meshId,
       connection,
       channel,
       clock,
       logger,
-      handlers: { ...handlers, ready, ended },
+      handlers: { ...handlers, authenticated, ready, ended },
     });
-    if (!session.ended) this.#sessions.add(session);
+    if (session.ended) return session;
+    this.#sessions.add(session);
+    if (role === 'responder' && session.peerId === undefined) this.#doorway.opened(session);
     return session;
   }
 
@@ -242,7 +286,7 @@ export class Peers {
       equal(other.meshId, meshId) &&
       equal(other.peer.identity.identityKey.bytes, identityKey.bytes);
     const same = this.sessions.filter(isSamePeer);
-    const busy = new OotoError('OOTO_MESH_BUSY', 'peer', 'the peer has opened newer sessions');
+    const busy = new OotoError('OOTO_MESH_PEER_SESSIONS', 'peer', 'the peer has opened newer sessions');
     for (const session of same.slice(0, -MOST_SESSIONS_WITH_ONE)) session.close(busy);
   }
 
@@ -250,7 +294,7 @@ export class Peers {
     const enrolling = this.sessions.filter(
       (other) => other.peerId !== undefined && other.peer.identity.kind === 'enrol',
     );
-    const busy = new OotoError('OOTO_MESH_BUSY', 'peer', 'others enrol, and this took too long');
+    const busy = new OotoError('OOTO_MESH_ENROLLING', 'peer', 'others enrol, and this took too long');
     for (const session of enrolling.slice(0, -MOST_ENROLLING)) session.close(busy);
   }
 
@@ -259,23 +303,14 @@ export class Peers {
     const { status } = session.channel;
     this.#past.epochs = Math.max(this.#past.epochs, epochsOf(status));
     this.#past.signedMessages += messagesOf(status);
-    const peer = session.peerId;
+    this.#doorway.settled(session);
     const { code, fault } = reason;
-    const refused =
-      fault === 'peer' && code !== 'OOTO_MESH_DISCONNECTED' && code !== 'OOTO_CHANNEL_TRUNCATED';
-    const phase = peer ? 'session' : 'handshake';
-    if (refused) this.#options.handlers.refused(phase);
-    const fields = {
-      phase,
-      peer,
-      remote: session.remoteAddress,
-      code,
-      fault,
-    };
-    this.#options.logger.log(refused ? 'warn' : 'info', refused ? 'refused' : 'session ended', {
-      ...fields,
-      error: reason,
-    });
+    const phase = session.peerId ? 'session' : 'handshake';
+    const fields = { phase, peer: session.peerId, remote: session.remoteAddress };
+    if (fault === 'peer' && code !== 'OOTO_MESH_DISCONNECTED' && code !== 'OOTO_CHANNEL_TRUNCATED') {
+      this.#options.handlers.refused(phase);
+      this.#refusals.note(reason, fields);
+    } else this.#options.logger.log('info', 'session ended', { ...fields, code, fault, error: reason });
   }
 
   #contextOf(meshId: Uint8Array): MeshContext {

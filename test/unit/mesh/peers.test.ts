@@ -1,17 +1,72 @@
 import { OotoError } from '../../../src/base/errors.ts';
+import { Channel } from '../../../src/channel/channel.ts';
 import { encodePreamble } from '../../../src/channel/preamble.ts';
 import { Peers, type PeersOptions } from '../../../src/mesh/peers.ts';
+import type { Connection } from '../../../src/ports.ts';
 import * as assert from '../../support/assert.ts';
 import { testCrypto } from '../../support/crypto.ts';
 import { ManualClock, settled } from '../../support/manual-clock.ts';
 import { MemoryNetwork } from '../../support/memory-transport.ts';
-import { MESH_ID, makeParty, type Party, seededRandom, verifierOf } from '../../support/network.ts';
+import { MESH_ID, makeParty, type Party, START, seededRandom, verifierOf } from '../../support/network.ts';
 import { RecordingLogger } from '../../support/recording-logger.ts';
 import { suite } from '../../support/suite.ts';
 import { watchUnhandled } from './session-pair.ts';
 
 const test = suite('mesh/peers', { timeout: 30_000 });
-const crypto = testCrypto(seededRandom('peers'));
+
+/** What was spent on Diffie-Hellman, KEM and signatures. */
+const costs: string[] = [];
+function noting<A extends unknown[], R>(name: string, run: (...args: A) => R): (...args: A) => R {
+  return (...args) => {
+    costs.push(name);
+    return run(...args);
+  };
+}
+const base = testCrypto(seededRandom('peers'));
+const crypto: typeof base = {
+  ...base,
+  x25519: {
+    publicKey: noting('x25519', base.x25519.publicKey),
+    sharedSecret: noting('x25519', base.x25519.sharedSecret),
+  },
+  mlkem768: {
+    ...base.mlkem768,
+    keygen: noting('kem', base.mlkem768.keygen),
+    encaps: noting('kem', base.mlkem768.encaps),
+    decaps: noting('kem', base.mlkem768.decaps),
+  },
+  ed25519: { ...base.ed25519, sign: noting('sign', base.ed25519.sign) },
+};
+
+/** Strangers that send a first message, the same each time, and nothing more. */
+async function flood(world: World, count: number) {
+  const channel = new Channel({
+    crypto: testCrypto(seededRandom('stranger')),
+    role: 'initiator',
+    meshId: MESH_ID,
+    own: world.alice.own,
+    verifier: verifierOf(world.alice, world.bob),
+    expectedId: world.bobId,
+  });
+  channel.start(START);
+  const hello = channel.flush(START);
+  const transport = world.network.transport('stranger');
+  const connections: Connection[] = [];
+  const address = async (times: number) => {
+    for (let i = 0; i < times; i++) {
+      const connection = await transport.dial('bob:1');
+      connections.push(connection);
+      await connection.write(hello);
+    }
+    await settled(40);
+  };
+  await address(count);
+  const stop = async () => {
+    for (const connection of connections) connection.close();
+    await settled(40);
+  };
+  return { address, stop };
+}
 
 class World {
   readonly clock = new ManualClock();
@@ -106,10 +161,45 @@ test('connections that say nothing are bounded in number and time', async () => 
   await settled(40);
   const open = () => world.network.connections.filter(({ closed }) => !closed).length;
   assert.is(open(), 1_024);
-  assert.is(world.logger.bob.codes('refused').filter((code) => code === 'OOTO_MESH_BUSY').length, 6);
+  assert.is(world.logger.bob.codes('refused').filter((code) => code === 'OOTO_MESH_SILENT_FULL').length, 6);
   await world.clock.run(5_000, 1_000);
   assert.is(open(), 0);
   await world.dial();
+});
+
+test('under a flood of first messages no DH, KEM or signature is spent, and an honest peer gets in', async () => {
+  const world = await World.listening();
+  const { address, stop } = await flood(world, 400);
+  const loaded = world.peers.bob.limits;
+  assert.ok(loaded.loaded);
+  const before = costs.length;
+  await address(200);
+  assert.equal(costs.slice(before), [], 'nothing was spent on 200 strangers');
+  assert.ok(world.peers.bob.limits.cookiesAsked >= 200);
+  assert.is(world.peers.bob.limits.sources, 0);
+  const session = await world.dial();
+  assert.is(await session.request('node.ping', 5), 5);
+  assert.is(world.peers.bob.limits.cookiesBrought, 1);
+  await stop();
+});
+
+test('handshakes that are not finished end after five seconds, and are bounded', async () => {
+  const world = await World.listening();
+  const { stop } = await flood(world, 1_200);
+  assert.ok(world.peers.bob.limits.halfOpen <= 1_024, String(world.peers.bob.limits.halfOpen));
+  assert.ok((world.peers.bob.limits.refused.OOTO_MESH_HALF_OPEN ?? 0) > 0);
+  await world.clock.run(5_100, 1_000);
+  assert.is(world.peers.bob.limits.halfOpen, 0);
+  assert.is(world.peers.bob.sessions.length, 0);
+  await stop();
+});
+
+test('a channel that is there goes on through a flood', async () => {
+  const world = await World.listening();
+  const session = await world.dial();
+  const { stop } = await flood(world, 600);
+  for (let i = 0; i < 50; i++) assert.is(await session.request('node.ping', i), i);
+  await stop();
 });
 
 test('who names another mesh is refused and cut off before anything is answered', async () => {

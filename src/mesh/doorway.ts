@@ -1,0 +1,137 @@
+/**
+ * What strangers may take of a node before they have shown who they are. What flows through here: each first message
+ * asks whether the node is loaded; then a cookie is asked for, which costs one MAC and no memory; whoever brings it
+ * has shown its address, and gets so many handshakes a second; handshakes that are not finished are bounded in
+ * number, the oldest giving way. All times are monotonic.
+ */
+import { OotoError } from '../base/errors.ts';
+import type { CookieGuard } from '../channel/cookie.ts';
+import type { Crypto } from '../crypto/crypto.ts';
+import type { Clock } from '../ports.ts';
+import { Rates } from './rates.ts';
+import { sourceOf } from './source.ts';
+
+/** A cookie secret makes cookies for one period, and is accepted for one more. */
+export const COOKIE_PERIOD_MS = 120_000;
+export const MOST_HALF_OPEN = 1_024;
+export const MOST_SOURCES = 65_536;
+export const SOURCE_PER_SECOND = 20;
+export const SOURCE_BURST = 5;
+const SECRET_BYTES = 32;
+/** An eighth of the bound: there is still room for those who bring a cookie. */
+const LOADED_HALF_OPEN = MOST_HALF_OPEN / 8;
+/** First messages in one second that a node works on without asking; each costs it about two milliseconds. */
+const LOADED_PER_SECOND = 200;
+/** Load is thought to last this long. */
+const LOADED_MS = 1_000;
+
+/** What stands half open: whoever is closed here has not shown who it is. */
+export interface HalfOpen {
+  close(reason: OotoError): void;
+}
+
+export interface DoorwayStatus {
+  halfOpen: number;
+  loaded: boolean;
+  /** Sources that are remembered. */
+  sources: number;
+  cookiesAsked: number;
+  cookiesBrought: number;
+}
+
+export class Doorway {
+  readonly #crypto: Crypto;
+  readonly #clock: Clock;
+  readonly #sources = new Rates({ perSecond: SOURCE_PER_SECOND, burst: SOURCE_BURST, most: MOST_SOURCES });
+  readonly #halfOpen = new Set<HalfOpen>();
+  #secrets: Uint8Array[] = [];
+  #secretsSince = 0;
+  #windowEnds = 0;
+  #firstMessages = 0;
+  #loadedUntil = Number.NEGATIVE_INFINITY;
+  #asked = 0;
+  #brought = 0;
+
+  constructor(crypto: Crypto, clock: Clock) {
+    this.#crypto = crypto;
+    this.#clock = clock;
+  }
+
+  get status(): DoorwayStatus {
+    return {
+      halfOpen: this.#halfOpen.size,
+      loaded: this.#clock.monotonic() < this.#loadedUntil,
+      sources: this.#sources.size,
+      cookiesAsked: this.#asked,
+      cookiesBrought: this.#brought,
+    };
+  }
+
+  /** What a responder to this connection goes by. */
+  guardFor(remoteAddress: string): CookieGuard {
+    const address = sourceOf(remoteAddress);
+    const secrets = () => this.#currentSecrets();
+    return {
+      get secrets() {
+        return secrets();
+      },
+      address,
+      isLoaded: () => this.#isLoaded(),
+      asked: () => {
+        this.#asked++;
+      },
+      brought: () => this.#requireRate(address),
+    };
+  }
+
+  /** From now on `session` is half open; where too many are, the oldest is closed. */
+  opened(session: HalfOpen): void {
+    this.#halfOpen.add(session);
+    if (this.#halfOpen.size <= MOST_HALF_OPEN) return;
+    const [oldest] = this.#halfOpen;
+    this.#halfOpen.delete(oldest);
+    oldest.close(
+      new OotoError('OOTO_MESH_HALF_OPEN', 'peer', `${MOST_HALF_OPEN} newer handshakes are half open`, {
+        hint: 'the node is under load; dial again',
+      }),
+    );
+  }
+
+  /** The session is authenticated, or over. */
+  settled(session: HalfOpen): void {
+    this.#halfOpen.delete(session);
+  }
+
+  /** Counts a first message; whether those who send one must bring a cookie now. */
+  #isLoaded(): boolean {
+    const now = this.#clock.monotonic();
+    if (now >= this.#windowEnds) {
+      this.#windowEnds = now + 1_000;
+      this.#firstMessages = 0;
+    }
+    this.#firstMessages++;
+    if (this.#firstMessages > LOADED_PER_SECOND || this.#halfOpen.size > LOADED_HALF_OPEN)
+      this.#loadedUntil = now + LOADED_MS;
+    return now < this.#loadedUntil;
+  }
+
+  #requireRate(source: string): void {
+    this.#brought++;
+    if (!this.#sources.take(source, this.#clock.monotonic()))
+      throw new OotoError('OOTO_MESH_SOURCE_RATE', 'peer', `${source} begins too many handshakes`, {
+        hint: 'the node is under load; dial again later',
+      });
+  }
+
+  /** The secret that makes cookies, and the one before it while that is valid. */
+  #currentSecrets(): readonly Uint8Array[] {
+    const now = this.#clock.monotonic();
+    const periods = Math.floor((now - this.#secretsSince) / COOKIE_PERIOD_MS);
+    if (this.#secrets.length > 0 && periods === 0) return this.#secrets;
+    const kept = this.#secrets.length > 0 && periods === 1 ? this.#secrets.slice(0, 1) : [];
+    for (const secret of this.#secrets) if (!kept.includes(secret)) secret.fill(0);
+    this.#secretsSince = kept.length > 0 ? this.#secretsSince + COOKIE_PERIOD_MS : now;
+    this.#secrets = [this.#crypto.random.bytes(SECRET_BYTES), ...kept];
+    return this.#secrets;
+  }
+}
