@@ -68,14 +68,20 @@ export function verifyHead(
 export class HeadView {
   readonly #crypto: Crypto;
   readonly #mesh: { meshId: Uint8Array; groupKey: Uint8Array };
+  readonly #onFork: (known: MeshHead, shown: MeshHead) => void;
   #head: MeshHead | undefined;
 
-  /** `stored` is the value under {@link HeadView.storeKey}, if there is one. */
+  /**
+   * `stored` is the value under {@link HeadView.storeKey}, if there is one; `onFork` is told of two heads that
+   * contradict each other, which together are proof against the authority.
+   */
   constructor(
     crypto: Crypto,
     mesh: { meshId: Uint8Array; groupKey: Uint8Array },
     stored: Uint8Array | undefined,
+    onFork: (known: MeshHead, shown: MeshHead) => void = () => {},
   ) {
+    this.#onFork = onFork;
     this.#crypto = crypto;
     this.#mesh = mesh;
     this.#head = stored && verifyHead(crypto, mesh, stored);
@@ -96,11 +102,13 @@ export class HeadView {
   stage(encoded: Uint8Array, now: number): { head: MeshHead; changes: StoreChange[] } {
     const head = verifyHead(this.#crypto, this.#mesh, encoded);
     const current = this.#head;
-    if (current && head.number === current.number && !saysTheSame(head, current))
+    if (current && head.number === current.number && !saysTheSame(head, current)) {
+      this.#onFork(current, head);
       throw refuse(
         'OOTO_AUTHORITY_HEAD_FORK',
         `two heads carry the number ${head.number}: the authority is compromised`,
       );
+    }
     if (head.time - now > MOST_CLOCK_SKEW_MS)
       throw new OotoError(
         'OOTO_AUTHORITY_CLOCK',

@@ -170,12 +170,9 @@ command('status', 'show how the node of a folder is')
   .requiredOption('--folder <folder>', "the node's folder")
   .action(
     action(async ({ folder }: { folder: string }, { terminal }) => {
-      const { readStatus } = await import('./status.ts');
+      const { describeStatus, readStatus } = await import('./status.ts');
       const status = await readStatus(folder);
-      terminal.result(
-        status,
-        () => `${status.id}\n${status.state}, ${status.channels.count} channels, mesh ${status.mesh}`,
-      );
+      terminal.result(status, () => describeStatus(status));
     }),
   );
 

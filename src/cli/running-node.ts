@@ -65,6 +65,8 @@ export class RunningNode {
       certificate: { serial: hex(credential.serial), notAfter: new Date(credential.notAfter).toISOString() },
       head: head ? { number: head.number, time: new Date(head.time).toISOString() } : null,
       channels: node.peers.totals,
+      limits: node.peers.limits,
+      evidence: { headForks: node.headForks.all },
       log: log ? { size: log.size, root: hex(log.root) } : null,
       telemetry: this.service.telemetry,
       counters: this.service.counters,

@@ -19,6 +19,20 @@ export async function readStatus(folder: string): Promise<NodeStatus> {
   });
 }
 
+/** For people: how the node is, and what it has seen that its operator must know. */
+export function describeStatus({ id, state, channels, mesh, limits, evidence }: NodeStatus): string {
+  const refused = Object.values(limits.refused).reduce((sum, count) => sum + count, 0);
+  return [
+    id,
+    `${state}, ${channels.count} channels, mesh ${mesh}`,
+    ...(refused > 0 ? [`${refused} refused${limits.loaded ? ', under load' : ''}`] : []),
+    ...evidence.headForks.map(
+      ({ number, heads }) =>
+        `TWO HEADS CARRY THE NUMBER ${number}, ${heads.join(' and ')}: the authority is compromised`,
+    ),
+  ].join('\n');
+}
+
 function parse(file: string, content: string): NodeStatus {
   try {
     const status = JSON.parse(content) as NodeStatus | null;

@@ -67,6 +67,11 @@ export class Witness {
     this.#policies = new Map(logs.map((policy) => [policy.origin, policy]));
   }
 
+  /** Whether a checkpoint of this log has been cosigned, by the witness with this prefix. */
+  static knows(store: Pick<Store, 'get'>, origin: string, prefix = ''): boolean {
+    return store.get(stateKey(prefix, origin)) !== undefined;
+  }
+
   /** The public key, as verifiers know it. */
   get key(): NoteKey {
     return { name: this.name, publicKey: this.#signer.publicKey };
@@ -149,8 +154,12 @@ export class Witness {
   }
 
   #key(origin: string): string {
-    return `${this.#prefix}witness/${origin}`;
+    return stateKey(this.#prefix, origin);
   }
+}
+
+function stateKey(prefix: string, origin: string): string {
+  return `${prefix}witness/${origin}`;
 }
 
 function requireOldSize(

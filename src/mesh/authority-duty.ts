@@ -28,12 +28,23 @@ import type { SigningKey } from '../envelope/keys.ts';
 import { Log, parseCheckpoint, parseNote, parseWitnessRequest, Witness } from '../log/index.ts';
 import type { Clock, Store, StoreChange } from '../ports.ts';
 import { decodeSecretShare, SigningMember } from '../threshold/index.ts';
+import { Rates } from './rates.ts';
 
 const SIGNED_HEAD_KEY = 'authority/signed-head';
 const HEAD_TOLERANCE_MS = 60_000;
 /** Proposals that failed leave numbers out; a coordinator that leaves out more wants to use them up. */
 const MOST_SKIPPED_HEADS = 1_000;
 const MOST_WITNESSED_BYTES = 128 * 1024;
+/** The index of each definition that is in the log, by its digest. */
+const DEFINITION_PREFIX = 'authority/definition/';
+/** How many logs of each node this member witnesses. */
+const WITNESSED_PREFIX = 'authority/witnessed/';
+const MOST_WITNESSED_LOGS = 65_536;
+
+interface Entry {
+  leaf: Uint8Array;
+  changes: StoreChange[];
+}
 
 const proposal = variant('kind', {
   certificate: { session: bytes(32), application: object(applicationShape), tbs: bytesBetween(1, 8 * 1024) },
@@ -66,6 +77,8 @@ export class AuthorityDuty {
   readonly #options: AuthorityDutyOptions;
   readonly #signing: SigningMember;
   readonly log: Log;
+  /** Each job has a log of receipts. */
+  readonly #newLogs = new Rates({ perSecond: 1, burst: 64, most: 65_536 });
   #writing: Promise<unknown> = Promise.resolve();
 
   constructor(options: AuthorityDutyOptions) {
@@ -112,12 +125,15 @@ export class AuthorityDuty {
     return this.#signing.receive(coordinator, message, this.#options.clock.monotonic());
   }
 
-  /** Logs a workload definition that the caller has verified. */
+  /** Logs a workload definition that the caller has verified; one that is logged already is proven again. */
   logDefinition(digest: Uint8Array, originator: string): Promise<LogProof> {
-    return this.#append(() => ({
-      leaf: encodeLeaf({ kind: 'definition', digest, originator }),
-      changes: [],
-    }));
+    const key = `${DEFINITION_PREFIX}${hex(digest)}`;
+    const leaf = encodeLeaf({ kind: 'definition', digest, originator });
+    return this.#inTurn(async () => {
+      const logged = this.#options.store.get(key);
+      if (logged) return this.#prove(leaf, uint()(decode(logged, { maxBytes: 9 }), key));
+      return this.#appendNow({ leaf, changes: [{ put: key, value: encode(this.log.size) }] });
+    });
   }
 
   /**
@@ -131,6 +147,7 @@ export class AuthorityDuty {
       throw new OotoError('OOTO_MESH_WITNESS', 'peer', 'a node may have its own logs cosigned and no others');
     const { crypto, store, genesis, name, witnessKey, clock } = this.#options;
     return this.#inTurn(async () => {
+      const counted = this.#countOrigin(origin, peer.prefix);
       const witness = new Witness({
         crypto,
         store,
@@ -139,7 +156,7 @@ export class AuthorityDuty {
         logs: [{ origin, keys: [{ name: origin, publicKey: peer.publicKey }] }],
       });
       const staged = witness.stage(request, clock.now());
-      await store.commit(staged.changes);
+      await store.commit([...staged.changes, ...counted]);
       return witness.accept(staged);
     });
   }
@@ -159,22 +176,42 @@ export class AuthorityDuty {
     return { now: clock.now(), root: root(), bound: (key) => store.get(key) };
   }
 
+  /** What is remembered of a log for ever is bounded: how many logs one node has, and how fast they come. */
+  #countOrigin(origin: string, prefix: string): StoreChange[] {
+    const { store, clock } = this.#options;
+    if (Witness.knows(store, origin)) return [];
+    const key = `${WITNESSED_PREFIX}${prefix}`;
+    const stored = store.get(key);
+    const count = stored ? uint()(decode(stored, { maxBytes: 9 }), key) : 0;
+    if (count >= MOST_WITNESSED_LOGS)
+      throw new OotoError('OOTO_MESH_WITNESS_FULL', 'peer', `${count} logs of this node are witnessed`);
+    if (!this.#newLogs.take(prefix, clock.monotonic()))
+      throw new OotoError('OOTO_MESH_WITNESS_RATE', 'peer', 'this node has new logs witnessed too often');
+    return [{ put: key, value: encode(count + 1) }];
+  }
+
   /** One entry and what belongs to it, durable before anybody hears of it. */
-  #append(judge: () => { leaf: Uint8Array; changes: StoreChange[] }): Promise<LogProof> {
-    return this.#inTurn(async () => {
-      const { leaf, changes } = judge();
-      const index = this.log.size;
-      const staged = this.log.stage([leaf]);
-      try {
-        await this.#options.store.commit([...changes, ...staged.changes]);
-      } catch (error) {
-        this.log.discard(staged);
-        throw error;
-      }
-      this.log.accept(staged);
-      const path = this.log.proveInclusion(index);
-      return { log: this.#options.name, leaf, index, path, checkpoint: staged.checkpoint };
-    });
+  #append(judge: () => Entry): Promise<LogProof> {
+    return this.#inTurn(async () => this.#appendNow(judge()));
+  }
+
+  async #appendNow({ leaf, changes }: Entry): Promise<LogProof> {
+    const index = this.log.size;
+    const staged = this.log.stage([leaf]);
+    try {
+      await this.#options.store.commit([...changes, ...staged.changes]);
+    } catch (error) {
+      this.log.discard(staged);
+      throw error;
+    }
+    this.log.accept(staged);
+    return this.#prove(leaf, index);
+  }
+
+  #prove(leaf: Uint8Array, index: number): LogProof {
+    const { checkpoint } = this.log;
+    if (checkpoint === undefined) throw new OotoError('OOTO_MESH_LOG', 'local', 'the log has no checkpoint');
+    return { log: this.#options.name, leaf, index, path: this.log.proveInclusion(index), checkpoint };
   }
 
   #rootMessage(): Promise<Uint8Array> {

@@ -22,6 +22,7 @@ import type { CborValue } from '../envelope/cbor.ts';
 import { bytesBetween, fields } from '../envelope/fields.ts';
 import type { SigningKey } from '../envelope/keys.ts';
 import { exportLog } from '../log/index.ts';
+import { requireCurrent } from '../workload/admission.ts';
 import { DEFINITION_BYTES_MOST, verifyDefinition } from '../workload/definition.ts';
 import { AuthorityDuty } from './authority-duty.ts';
 import { FellowMembers } from './fellow-members.ts';
@@ -34,6 +35,7 @@ import type { MeshNode } from './node.ts';
 import { DELEGATION_LIFE_MS, OwnCredentials } from './own-credential.ts';
 import { pause } from './patience.ts';
 import { readPolicy } from './policy.ts';
+import { Rates } from './rates.ts';
 import { Registrar } from './registrar.ts';
 import { originatorKey } from './workload-trust.ts';
 
@@ -54,6 +56,8 @@ export class AuthorityNode {
   readonly #digest: Uint8Array;
   readonly #signal: AbortSignal;
   readonly #fellows: FellowMembers;
+  /** Two requests a renewal, for each of a few members that are tried. */
+  readonly #renewals = new Rates({ perSecond: 0.2, burst: 16, most: 65_536 });
   #duty: AuthorityDuty | undefined;
   #issuing: Issuing | undefined;
   #heads: HeadKeeping | undefined;
@@ -232,17 +236,22 @@ export class AuthorityNode {
       this.#issue(peer, body, session.peer.identity.details as EnrolmentRequest),
     );
     node.handle('certificate.renew', async (peer, body) => {
+      this.#requireRenewalRate(peer);
       const request = this.#openingOf(body, undefined, peer);
       return plainNonces(await issuing.challenge(request.digest));
     });
-    node.handle('certificate.renew-evidence', (peer, body) => this.#issue(peer, body, undefined));
+    node.handle('certificate.renew-evidence', (peer, body) => {
+      this.#requireRenewalRate(peer);
+      return this.#issue(peer, body, undefined);
+    });
     node.handle('head.current', () => node.head.current?.encoded ?? null);
     node.handle('log.export', () => exportLog(this.duty.log));
     node.handle('definition.log', async (_, body) => {
       const envelope = bytesBetween(1, DEFINITION_BYTES_MOST)(body, 'definition.log');
       const trusted = (name: string) => originatorKey(node.policy, name);
-      const { digest, originator } = verifyDefinition(node.options.crypto, envelope, trusted);
-      return plainProof(await this.duty.logDefinition(digest, originator));
+      const definition = verifyDefinition(node.options.crypto, envelope, trusted);
+      requireCurrent(definition, node.options.clock.now());
+      return plainProof(await this.duty.logDefinition(definition.digest, definition.originator));
     });
     node.handle('witness.cosign', (peer, body, session) =>
       this.duty.cosign(body, {
@@ -251,6 +260,14 @@ export class AuthorityNode {
       }),
     );
     new Registrar(node).serve();
+  }
+
+  /** Each renewal costs every member an appraisal, an entry and a signature. */
+  #requireRenewalRate({ id }: KnownPeer): void {
+    if (!this.#renewals.take(id, this.node.options.clock.monotonic()))
+      throw new OotoError('OOTO_MESH_RENEWAL_RATE', 'peer', 'a certificate is renewed too often', {
+        hint: 'renew at a quarter of its life',
+      });
   }
 
   async #issue(

@@ -67,17 +67,63 @@ export async function join(
   const trust = readTrust(crypto, invite.genesis, invite.root);
   node.trustMesh(trust);
   const request = await requestForInvite(node, trust, lifeMs);
-  const session = await dialAsApplicant(node, trust, request, invite.addresses, signal);
+  const signature = claimInvite(crypto, invite, request.digest);
+  const claim = { kind: 'invite' as const, grant: invite.grant, signature };
+  await standAsApplicant(node, trust, request);
+  const failures: Failures = { dialling: [], asking: [] };
+  for (const address of invite.addresses) {
+    signal.throwIfAborted();
+    const joined = await joinThrough(node, trust, request, claim, address, signal, failures);
+    if (joined) return joined;
+  }
+  throw whyNotJoined(failures);
+}
+
+interface Failures {
+  dialling: unknown[];
+  asking: unknown[];
+}
+
+/** By one member that coordinates; what stops it may not stop the next. */
+async function joinThrough(
+  node: MeshNode,
+  trust: MeshTrust,
+  request: EnrolmentRequest,
+  claim: Claim,
+  address: string,
+  signal: AbortSignal,
+  failures: Failures,
+): Promise<ValidCredential | undefined> {
+  let session: Session;
   try {
-    const signature = claimInvite(crypto, invite, request.digest);
-    const applicant: Applicant = {
-      challenge: (body) => session.request('enrol.challenge', body, { signal, timeoutMs: ENROLMENT_MS }),
-      apply: (body) => session.request('enrol.evidence', body, { signal, timeoutMs: ENROLMENT_MS }),
-    };
-    return await obtain(node, trust, request, { kind: 'invite', grant: invite.grant, signature }, applicant);
+    session = await node.peers.dial(trust.genesis.meshId, address, undefined, { signal });
+  } catch (error) {
+    failures.dialling.push(error);
+    return undefined;
+  }
+  const options = { signal, timeoutMs: ENROLMENT_MS };
+  try {
+    return await obtain(node, trust, request, claim, {
+      challenge: (body) => session.request('enrol.challenge', body, options),
+      apply: (body) => session.request('enrol.evidence', body, options),
+    });
+  } catch (error) {
+    failures.asking.push(error);
+    return undefined;
   } finally {
     session.close();
   }
+}
+
+/** What a member said tells more than that another could not be reached. */
+function whyNotJoined({ dialling, asking }: Failures): unknown {
+  if (asking.length > 0) return asking[0];
+  const outOfTime = dialling.find((error) => isOotoError(error) && OUT_OF_TIME.includes(error.code));
+  if (outOfTime) return clockError(outOfTime);
+  return new OotoError('OOTO_MESH_UNAVAILABLE', 'environment', 'no member of the authority can be reached', {
+    cause: dialling.at(-1),
+    hint: 'the invite names the addresses; is one of them up, and the clock of this machine right?',
+  });
 }
 
 /** From request to stored credential, by whatever right and over whatever carries it. */
@@ -185,13 +231,7 @@ async function requestForInvite(node: MeshNode, trust: MeshTrust, lifeMs: number
   return request;
 }
 
-async function dialAsApplicant(
-  node: MeshNode,
-  trust: MeshTrust,
-  request: EnrolmentRequest,
-  addresses: readonly string[],
-  signal: AbortSignal,
-): Promise<Session> {
+async function standAsApplicant(node: MeshNode, trust: MeshTrust, request: EnrolmentRequest): Promise<void> {
   const { crypto, clock, signer } = node.options;
   const { meshId } = trust.genesis;
   const own = await OwnCredentials.create(
@@ -207,20 +247,6 @@ async function dialAsApplicant(
   );
   const verifier = applicantVerifier(node, trust);
   node.peers.join({ meshId, own: () => own.forChannel(), verifier, accept: [] });
-  const failures: unknown[] = [];
-  for (const address of addresses) {
-    try {
-      return await node.peers.dial(meshId, address, undefined, { signal });
-    } catch (error) {
-      failures.push(error);
-    }
-  }
-  const outOfTime = failures.find((error) => isOotoError(error) && OUT_OF_TIME.includes(error.code));
-  if (outOfTime) throw clockError(outOfTime);
-  throw new OotoError('OOTO_MESH_UNAVAILABLE', 'environment', 'no member of the authority can be reached', {
-    cause: failures.at(-1),
-    hint: 'the invite names the addresses; is one of them up, and the clock of this machine right?',
-  });
 }
 
 /** A member that answers has kept what it shows valid by its own clock: where it is not by ours, clocks differ. */

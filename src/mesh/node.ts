@@ -15,6 +15,7 @@ import { TelemetryMeters } from '../telemetry/index.ts';
 import { SessionAttestation } from './attestation.ts';
 import type { RequestOptions } from './exchange.ts';
 import { type FounderAttestation, founderAttestation } from './founder-attestation.ts';
+import { HeadForks } from './head-forks.ts';
 import { type KnownPeer, knownPeer, type MeshTrust, memberVerifier } from './identity.ts';
 import { admitOperation, isForMembers, type OperationName, type Role } from './operations.ts';
 import { OwnCredentials, type Presentation } from './own-credential.ts';
@@ -46,6 +47,7 @@ export class MeshNode {
   readonly options: NodeOptions;
   readonly peers: Peers;
   readonly meters: TelemetryMeters;
+  readonly headForks: HeadForks;
   readonly #dialling = new Map<string, Promise<Session>>();
   readonly #life = new AbortController();
   readonly #handlers = new Map<OperationName, Handler>();
@@ -57,6 +59,7 @@ export class MeshNode {
 
   constructor(options: NodeOptions) {
     this.options = options;
+    this.headForks = new HeadForks(options);
     const { crypto, clock, logger, transport, epochMs, role, name, versions } = options;
     this.meters = new TelemetryMeters({
       'service.name': 'ooto',
@@ -104,7 +107,9 @@ export class MeshNode {
     const { crypto, store } = this.options;
     const { meshId, groupKey } = trust.genesis;
     this.#trust = trust;
-    this.#head ??= new HeadView(crypto, { meshId, groupKey }, store.get(HeadView.storeKey));
+    this.#head ??= new HeadView(crypto, { meshId, groupKey }, store.get(HeadView.storeKey), (known, shown) =>
+      this.headForks.keep(known, shown),
+    );
   }
 
   /** Stands in the genesis draft as a founder. */

@@ -68,6 +68,13 @@ test('forged, foreign and contradicting heads are refused', () => {
     const other = head({ [part]: { version: 7, digest: new Uint8Array(32) } });
     assert.throwsCode(() => view.stage(other, time), 'OOTO_AUTHORITY_HEAD_FORK');
   }
+  const told: string[] = [];
+  const watching = new HeadView(crypto, mesh, head(), (known, shown) =>
+    told.push(`${known.number} ${shown.policy.version}`),
+  );
+  const contradiction = head({ policy: { version: 7, digest: new Uint8Array(32) } });
+  assert.throwsCode(() => watching.stage(contradiction, time), 'OOTO_AUTHORITY_HEAD_FORK');
+  assert.equal(told, [`${watching.current?.number} 7`]);
   assert.throwsCode(
     () => view.stage(head({ number: 2, time: time + 121_000 }), time),
     'OOTO_AUTHORITY_CLOCK',

@@ -269,3 +269,32 @@ test('the checkpoint of a peer is cosigned when it grows, and no other', async (
   await refuse(request(0, note(9, root, origin, Ed25519SigningKey.generate(crypto))));
   await refuse('');
 });
+
+test('a definition is logged once: asked again, the member proves the entry that is there', async () => {
+  const digest = crypto.random.bytes(32);
+  const first = await duty().logDefinition(digest, 'o1');
+  await duty().logDefinition(crypto.random.bytes(32), 'o1');
+  const again = await duty().logDefinition(digest, 'o1');
+  assert.is(duty().log.size, 2);
+  assert.is(again.index, first.index);
+  assert.bytes(again.leaf, first.leaf);
+  verifyLogProof(crypto, world.mesh.record, again);
+});
+
+test('one node has so many new logs witnessed at once; those that are known go on, others are not touched', async () => {
+  const key = Ed25519SigningKey.generate(crypto);
+  const mesh = hex(world.mesh.record.meshId);
+  const cosign = (node: string, log: string, oldSize: number, size: number) => {
+    const origin = `${mesh}/originator/${node}/receipts/${log}`;
+    const text = formatCheckpoint({ origin, size, root: crypto.sha256(Uint8Array.of(size)) });
+    const note = formatNote({ text, signatures: [signNote(crypto, text, origin, key)] });
+    const peer = { prefix: `originator/${node}/`, publicKey: key.publicKey };
+    return duty().cosign(formatWitnessRequest({ oldSize, proof: [], note }), peer);
+  };
+  for (let i = 0; i < 64; i++) await cosign('o1', `log-${i}`, 0, 3);
+  await assert.rejectsCode(cosign('o1', 'one-more', 0, 3), 'OOTO_MESH_WITNESS_RATE');
+  await cosign('o1', 'log-0', 3, 3);
+  await cosign('o2', 'first', 0, 3);
+  world.clock.advance(1_000);
+  await cosign('o1', 'one-more', 0, 3);
+});

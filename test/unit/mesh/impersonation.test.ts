@@ -52,7 +52,7 @@ test('strangers that enrol have so many sessions together and no more: the oldes
   await authority.listen('alice-crowd:1');
   await standing('bob', bob, [alice]).dial(MESH_ID, 'alice-crowd:1', alice.own.id);
   for (const stranger of strangers)
-    await standing('stranger', stranger, [alice]).dial(MESH_ID, 'alice-crowd:1', alice.own.id);
+    await standing(stranger.name, stranger, [alice]).dial(MESH_ID, 'alice-crowd:1', alice.own.id);
   await settled();
   assert.is(authority.sessions.length, 257);
   assert.ok(authority.with(MESH_ID, bob.own.id));
