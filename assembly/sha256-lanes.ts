@@ -1,14 +1,17 @@
 /**
  * SHA-256 of many messages, four at a time. What flows through here: a list, which is `count` lengths (u32 each)
- * and behind them the messages back to back, becomes `count` digests. Each lane holds one message: first its
- * whole blocks where they lie, then its padded tail from the lane's own buffer; a lane that finishes takes the
- * next message, so messages of any mixture of lengths keep all lanes busy. Lengths are public; nothing else
- * decides a branch.
+ * and behind them the messages back to back, becomes `count` digests. As long as the next four are of one length,
+ * they go through side by side, and padding that fills a block has its schedule made once. From the first four on
+ * that differ, each lane holds one message: first its whole blocks where they lie, then its padded tail from the
+ * lane's own buffer; a lane that finishes takes the next message, so messages of any mixture of lengths keep all
+ * lanes busy. Lengths are public; nothing else decides a branch.
  */
 import { clear } from './memory';
 import { compress, storeDigest, wipeSchedule } from './sha256-block';
 import { pad, TAIL_BYTES } from './sha256-padding';
-import { compress4, initialiseLane, storeLane, wipeSchedule4 } from './sha256x4';
+import {
+  compress4, compress4Known, initialise4, initialiseLane, scheduleKnown, storeLane, storeLanes, wipeSchedule4,
+} from './sha256x4';
 
 /** Eight vectors of chaining words. */
 const STATE: usize = memory.data(128, 16);
@@ -28,6 +31,11 @@ const BUSY: usize = 16;
 const LANE_BYTES: usize = 20;
 const LANES: usize = memory.data(80, 16);
 
+/** The schedule of the padding behind whole blocks, for messages of `knownLength` bytes. */
+const KNOWN: usize = memory.data(256, 16);
+const NOT_KNOWN: u32 = 1;
+let knownLength: u32 = NOT_KNOWN;
+
 let nextLength: usize = 0;
 let nextMessage: usize = 0;
 let nextDigest: usize = 0;
@@ -39,10 +47,52 @@ export function hashList(list: usize, end: usize, count: i32, digests: usize): v
   nextMessage = list + 4 * <usize>count;
   nextDigest = digests;
   left = count;
+  while (left >= 4 && nextFourAreAlike()) hashFour(end);
   for (let lane: usize = 0; lane < 4; lane++) feed(lane, end);
   while (busyLanes() >= LEAST_LANES) advance(end);
   for (let lane: usize = 0; lane < 4; lane++) finishAlone(lane);
   wipeLanes();
+}
+
+function nextFourAreAlike(): bool {
+  return v128.all_true<u32>(v128.eq<u32>(v128.load(nextLength), v128.load32_splat(nextLength)));
+}
+
+/** Hashes the next four messages, which are of one length. */
+function hashFour(end: usize): void {
+  const length = load<u32>(nextLength);
+  assert(4 * <u64>length <= <u64>(end - nextMessage), "list outside the input area");
+  initialise4(STATE);
+  const m0 = nextMessage, m1 = m0 + length, m2 = m1 + length, m3 = m2 + length;
+  compress4(STATE, m0, m1, m2, m3, length >>> 6);
+  nextMessage = m3 + length;
+  if ((length & 63) == 0) {
+    knowPadding(length);
+    compress4Known(STATE, KNOWN);
+  } else padFour(m1, m2, m3, length);
+  storeLanes(STATE, nextDigest);
+  nextLength += 16;
+  nextDigest += 128;
+  left -= 4;
+}
+
+function padFour(m1: usize, m2: usize, m3: usize, length: u32): void {
+  const rest = length & 63;
+  pad(TAILS, m1 - rest, rest, length);
+  pad(TAILS + TAIL_BYTES, m2 - rest, rest, length);
+  pad(TAILS + 2 * TAIL_BYTES, m3 - rest, rest, length);
+  const blocks = pad(TAILS + 3 * TAIL_BYTES, nextMessage - rest, rest, length);
+  compress4(STATE, TAILS, TAILS + TAIL_BYTES, TAILS + 2 * TAIL_BYTES, TAILS + 3 * TAIL_BYTES, blocks);
+}
+
+/** Makes the schedule of the padding of a message of whole blocks. */
+function knowPadding(length: u32): void {
+  if (length == knownLength) return;
+  clear(TAILS, 64);
+  store<u8>(TAILS, 0x80);
+  store<u64>(TAILS, bswap<u64>((length as u64) << 3), 56);
+  scheduleKnown(TAILS, KNOWN);
+  knownLength = length;
 }
 
 // @ts-ignore: decorator

@@ -37,3 +37,20 @@ export function writeDigests(
   for (let i = 0, at = offset; i < count; i++, at += DIGEST_BYTES) input.set(digests[from + i], at);
   return count;
 }
+
+/** Moves the first `count` digests of the output area to `digests`, from digest number `from` on, and wipes them there. */
+export function moveDigests({ output }: Engine, count: number, digests: Uint8Array, from: number): void {
+  const end = count * DIGEST_BYTES;
+  digests.set(output.subarray(0, end), from * DIGEST_BYTES);
+  output.fill(0, 0, end);
+}
+
+/** @throws OOTO_CORE_DIGEST (caller) unless `digests` has room for exactly `count` of them. */
+export function requireRoom(digests: Uint8Array, count: number): void {
+  if (digests.length !== count * DIGEST_BYTES)
+    throw new OotoError(
+      'OOTO_CORE_DIGEST',
+      'caller',
+      `${digests.length} bytes of room for ${count} digests, which take ${count * DIGEST_BYTES}`,
+    );
+}

@@ -1,8 +1,9 @@
 /**
  * SHA-256 in the core. What flows through here: one message, in as many parts and pieces as it takes, or many
- * messages at once; digests come out in arrays of their own. Both areas are wiped after each call.
+ * messages at once; digests come out in arrays of their own, or one after the other in the caller's. Both areas are
+ * wiped after each call.
  */
-import { takeDigest, takeDigests } from './digest.ts';
+import { DIGEST_BYTES, moveDigests, requireRoom, takeDigest, takeDigests } from './digest.ts';
 import type { Engine } from './engine.ts';
 import { MessageList } from './message-list.ts';
 
@@ -11,6 +12,8 @@ export interface CoreSha256 {
   hash(...parts: readonly Uint8Array[]): Uint8Array;
   /** The digests of `messages`, each behind the byte `prefix` where one is given. */
   many(messages: readonly Uint8Array[], prefix?: number): Uint8Array[];
+  /** The same to `digests`, 32 bytes each. @throws OOTO_CORE_DIGEST (caller) unless it has that length. */
+  manyInto(messages: readonly Uint8Array[], digests: Uint8Array, prefix?: number): void;
 }
 
 export function createCoreSha256(engine: Engine): CoreSha256 {
@@ -32,21 +35,36 @@ export function createCoreSha256(engine: Engine): CoreSha256 {
     return takeDigest(engine);
   };
 
+  /** Hashes as many messages from `from` on as one list takes, to the output area; 0 when the first is too long for it. */
+  const hashList = (messages: readonly Uint8Array[], from: number, prefix: number | undefined): number => {
+    const count = list.write(messages, from, prefix);
+    if (count === 0) return 0;
+    exports.sha256Many(count);
+    list.wipe();
+    return count;
+  };
+
   const many = (messages: readonly Uint8Array[], prefix?: number): Uint8Array[] => {
     const digests: Uint8Array[] = [];
     while (digests.length < messages.length) {
-      const count = list.write(messages, digests.length, prefix);
+      const count = hashList(messages, digests.length, prefix);
       if (count === 0) digests.push(hash(...behind(prefix, messages[digests.length])));
-      else {
-        exports.sha256Many(count);
-        list.wipe();
-        takeDigests(engine, count, digests);
-      }
+      else takeDigests(engine, count, digests);
     }
     return digests;
   };
 
-  return { hash, many };
+  const manyInto = (messages: readonly Uint8Array[], digests: Uint8Array, prefix?: number): void => {
+    requireRoom(digests, messages.length);
+    for (let from = 0; from < messages.length; ) {
+      const count = hashList(messages, from, prefix);
+      if (count === 0) digests.set(hash(...behind(prefix, messages[from])), from * DIGEST_BYTES);
+      else moveDigests(engine, count, digests, from);
+      from += Math.max(1, count);
+    }
+  };
+
+  return { hash, many, manyInto };
 }
 
 /** Hashes one part, in pieces of the input area. */

@@ -6,7 +6,7 @@ import type { Core } from '../core/index.ts';
 import type { Hardware } from '../ports.ts';
 import type { HashChain } from './crypto.ts';
 import { LEAF_PREFIX } from './merkle.ts';
-import { hashMany, someAreLong } from './sha256.ts';
+import { hashMany, someAreLong, writeRow } from './sha256.ts';
 
 export function createHashChain(engines: { core: Core; hardware: Hardware }): HashChain {
   const { core, hardware } = engines;
@@ -15,6 +15,10 @@ export function createHashChain(engines: { core: Core; hardware: Hardware }): Ha
       someAreLong(hardware, records)
         ? core.chain.appendHashes(head, hashMany(engines, records, LEAF_PREFIX))
         : core.chain.append(head, records),
+    appendInto(head, records, heads) {
+      if (!someAreLong(hardware, records)) core.chain.appendInto(head, records, heads);
+      else writeRow(core.chain.appendHashes(head, hashMany(engines, records, LEAF_PREFIX)), heads);
+    },
     appendBatch: (head, records) =>
       someAreLong(hardware, records)
         ? core.chain.appendBatchHashes(head, hashMany(engines, records, LEAF_PREFIX))

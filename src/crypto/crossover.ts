@@ -16,7 +16,7 @@ export const CROSSOVERS = {
   /** One SHA-256 message. */
   sha256: 320,
   /** Each of several SHA-256 messages that the core hashes four at a time. */
-  sha256Many: 768,
+  sha256Many: 960,
   /** One message of a signed batch, whose digest goes where it is needed without an array of its own. */
   saltedLeaf: 192,
   /** Bytes of key stream under a key that stands expanded in the core. */

@@ -133,6 +133,8 @@ export interface P256 {
 export interface HashChain {
   /** head_i = SHA-256(0x02 ‖ head_{i−1} ‖ SHA-256(0x00 ‖ record_i)); one head per record. */
   append(head: Uint8Array, records: readonly Uint8Array[]): Uint8Array[];
+  /** {@link append} to `heads`, 32 bytes for each record. @throws OOTO_CORE_DIGEST (caller) unless it has that length. */
+  appendInto(head: Uint8Array, records: readonly Uint8Array[], heads: Uint8Array): void;
   /** SHA-256(0x03 ‖ head ‖ u32be count ‖ RFC 6962 root of the records). */
   appendBatch(head: Uint8Array, records: readonly Uint8Array[]): Uint8Array;
   /** {@link append} of records whose {@link Merkle.leafHashes} are known. */
@@ -198,6 +200,8 @@ export interface Crypto {
   readonly saltedTree: SaltedTree;
   sha256(message: Uint8Array, engine?: EngineName): Uint8Array;
   sha256Many(messages: readonly Uint8Array[]): Uint8Array[];
+  /** {@link sha256Many} to `digests`, 32 bytes for each message. @throws OOTO_CORE_DIGEST (caller) unless it has that length. */
+  sha256ManyInto(messages: readonly Uint8Array[], digests: Uint8Array): void;
   sha512(message: Uint8Array): Uint8Array;
   hmac256(key: Uint8Array, message: Uint8Array): Uint8Array;
   /** RFC 5869, extract then expand. */

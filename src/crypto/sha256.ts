@@ -4,6 +4,7 @@
  * long ones go to the hardware one by one.
  */
 import { concat } from '../base/bytes.ts';
+import { DIGEST_BYTES, requireRoom } from '../core/digest.ts';
 import type { Core } from '../core/index.ts';
 import type { Hardware } from '../ports.ts';
 import { CROSSOVERS, usesHardware } from './crossover.ts';
@@ -14,7 +15,7 @@ interface Engines {
   hardware: Hardware;
 }
 
-export function createSha256(engines: Engines): Pick<Crypto, 'sha256' | 'sha256Many'> {
+export function createSha256(engines: Engines): Pick<Crypto, 'sha256' | 'sha256Many' | 'sha256ManyInto'> {
   const { core, hardware } = engines;
   return {
     sha256: (message, engine) =>
@@ -22,6 +23,10 @@ export function createSha256(engines: Engines): Pick<Crypto, 'sha256' | 'sha256M
         ? hardware.sha256!(message)
         : core.sha256.hash(message),
     sha256Many: (messages) => hashMany(engines, messages),
+    sha256ManyInto(messages, digests) {
+      if (!someAreLong(hardware, messages)) core.sha256.manyInto(messages, digests);
+      else writeRow(hashMany(engines, messages), digests);
+    },
   };
 }
 
@@ -38,6 +43,12 @@ export function hashMany(
   return messages.map((message) =>
     isShort(message) ? short[next++] : hardware.sha256!(concat(before, message)),
   );
+}
+
+/** Lays digests one after the other. @throws OOTO_CORE_DIGEST (caller) unless `row` has 32 bytes for each. */
+export function writeRow(digests: readonly Uint8Array[], row: Uint8Array): void {
+  requireRoom(row, digests.length);
+  for (let i = 0; i < digests.length; i++) row.set(digests[i], i * DIGEST_BYTES);
 }
 
 /** Whether the hardware is there and one of the messages is worth its call. */

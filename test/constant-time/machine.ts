@@ -124,6 +124,7 @@ export class Machine {
     this.#globals = module.globals.map(({ initial }) => initial);
     this.#globalMarks = module.globals.map(() => PUBLIC);
     for (const { at, bytes } of module.data) this.memory.set(bytes, at);
+    if (module.start) this.#run(activate(module.start), [], []);
   }
 
   hasExport(name: string): boolean {

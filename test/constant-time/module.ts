@@ -83,6 +83,8 @@ export interface Module {
   functions: FunctionBody[];
   globals: { initial: Value; mutable: boolean }[];
   exports: Map<string, FunctionBody>;
+  /** Runs when the module is made. */
+  start: FunctionBody | undefined;
   exportedGlobals: Map<string, number>;
   data: { at: number; bytes: Uint8Array }[];
   memoryBytes: number;
@@ -112,11 +114,13 @@ class Decoder {
   readonly #names = new Map<number, string>();
   readonly #kinds = new Map<string, number>();
   readonly #exported: [string, number][] = [];
+  #start: number | undefined;
   readonly #module: Module = {
     imports: [],
     functions: [],
     globals: [],
     exports: new Map(),
+    start: undefined,
     exportedGlobals: new Map(),
     data: [],
     memoryBytes: 0,
@@ -151,6 +155,7 @@ class Decoder {
     else if (id === 5) [module.memoryBytes] = binary.list(() => this.#memory());
     else if (id === 6) module.globals.push(...binary.list(() => this.#global()));
     else if (id === 7) binary.list(() => this.#export());
+    else if (id === 8) this.#start = binary.unsigned();
     else if (id === 10) module.functions.push(...this.#bodies());
     else if (id === 11) module.data.push(...binary.list(() => this.#data()));
     else if (!PASSED_OVER.has(id)) throw new Error(`section ${id} is not understood`);
@@ -359,6 +364,7 @@ class Decoder {
   #name(): void {
     const { imports, functions, exports } = this.#module;
     for (const body of functions) body.name = this.#names.get(body.index) ?? `function ${body.index}`;
+    if (this.#start !== undefined) this.#module.start = functions[this.#start - imports.length];
     for (const [name, index] of this.#exported) {
       exports.set(name, functions[index - imports.length]);
       functions[index - imports.length].name = name;

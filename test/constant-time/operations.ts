@@ -208,6 +208,7 @@ function sha256Many(scene: Scene): void {
     HASH_LENGTHS,
     [300, 1, 1, 1, 1, 1, 200],
     [64, 64, 64, 64, 64, 64, 64],
+    [65, 65, 65, 65, 128, 128, 128, 128, 128, 1, 2],
   ]) {
     list(scene, 0, lengths);
     scene.call('sha256Many', [lengths.length]);

@@ -7,7 +7,7 @@ import type { LeakKind } from './machine.ts';
 import { OPERATIONS, type Operation, PUBLIC_EXPORTS } from './operations.ts';
 import { PLANTED_ARGS, PLANTED_FILES, PLANTED_IN_CORE } from './planted.ts';
 
-const test = suite('constant time: planted leaks', { timeout: 120_000 });
+const test = suite('constant time: planted leaks', { timeout: 230_000 });
 
 const AREAS = { inputAddress: 'a constant', outputAddress: 'a constant' };
 const FOR_THE_CORE = new Set([

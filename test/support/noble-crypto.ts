@@ -176,6 +176,7 @@ export function nobleCrypto(random: Random = { bytes: (n) => new Uint8Array(rand
     },
     sha256: (message) => sha256(message),
     sha256Many: (messages) => messages.map((message) => sha256(message)),
+    sha256ManyInto: (messages, digests) => digests.set(concat(...messages.map((message) => sha256(message)))),
     sha512: (message) => sha512(message),
     hmac256: (key, message) => hmac(sha256, key, message),
     hkdf256: (ikm, salt, info, length) => hkdf(sha256, ikm, salt, info, length),
@@ -233,6 +234,7 @@ export function nobleCrypto(random: Random = { bytes: (n) => new Uint8Array(rand
     },
     chain: {
       append: (head, records) => chained(head, records.map(leafHash)),
+      appendInto: (head, records, heads) => heads.set(concat(...chained(head, records.map(leafHash)))),
       appendBatch: (head, records) => chainedBatch(head, records.map(leafHash)),
       appendHashes: chained,
       appendBatchHashes: chainedBatch,

@@ -31,6 +31,21 @@ for (const { name, core } of testCores()) {
     );
   });
 
+  test(`${name}: heads to the caller's array are the same`, () => {
+    fc.assert(
+      fc.property(digests, messageLists, (head, records) => {
+        const row = new Uint8Array(32 * records.length);
+        chain.appendInto(head, records, row);
+        bytes(row, concat(...chain.append(head, records)));
+      }),
+    );
+    const beyond = [10, area - 40, 5, area + 5, 100].map((length, i) => pattern(length, i));
+    const row = new Uint8Array(32 * beyond.length);
+    chain.appendInto(HEAD, beyond, row);
+    bytes(row, concat(...chain.append(HEAD, beyond)));
+    throwsCode(() => chain.appendInto(HEAD, beyond, new Uint8Array(32)), 'OOTO_CORE_DIGEST');
+  });
+
   test(`${name}: a batch is one step`, () => {
     fc.assert(
       fc.property(digests, messageLists, (head, records) => {

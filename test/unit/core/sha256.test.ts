@@ -1,6 +1,6 @@
 /** SHA-256 in the core against node:crypto and FIPS 180 values: one stream, four lanes, pieces, and what stays behind. */
 import fc from 'fast-check';
-import { utf8 } from '../../../src/base/bytes.ts';
+import { concat, utf8 } from '../../../src/base/bytes.ts';
 import { unhex } from '../../../src/base/hex.ts';
 import { bytes, is, throwsCode } from '../../support/assert.ts';
 import { testCores } from '../../support/core.ts';
@@ -84,6 +84,36 @@ for (const { name, core } of testCores()) {
       }
   });
 
+  test(`${name}: runs of one length, of whole blocks and not, one after the other`, () => {
+    const runs = fc.array(fc.tuple(fc.constantFrom(...BORDER_LENGTHS), fc.integer({ min: 1, max: 9 })), {
+      maxLength: 6,
+    });
+    fc.assert(
+      fc.property(runs, (lengths) => {
+        const messages = lengths.flatMap(([length, times]) =>
+          Array.from({ length: times }, (_, i) => pattern(length, i)),
+        );
+        for (const [i, digest] of sha256.many(messages).entries()) bytes(digest, reference(messages[i]));
+      }),
+    );
+  });
+
+  test(`${name}: digests to the caller's array are the same`, () => {
+    fc.assert(
+      fc.property(messageLists, fc.option(fc.nat(255), { nil: undefined }), (messages, prefix) => {
+        const row = new Uint8Array(32 * messages.length);
+        sha256.manyInto(messages, row, prefix);
+        bytes(row, concat(...sha256.many(messages, prefix)));
+      }),
+    );
+    const beyond = [10, area - 8, 5, area + 5, 100].map((length, i) => pattern(length, i));
+    const row = new Uint8Array(32 * beyond.length);
+    sha256.manyInto(beyond, row, 0);
+    bytes(row, concat(...sha256.many(beyond, 0)));
+    for (const room of [0, 31, 33, 64])
+      throwsCode(() => sha256.manyInto([pattern(3)], new Uint8Array(room)), 'OOTO_CORE_DIGEST');
+  });
+
   test(`${name}: lists beyond the area, with messages beyond the area among them`, () => {
     const lengths = [10, area - 8, 5, 0, area, 1, area + 5, 100, 100, area - 3, area - 4, 7];
     const messages = lengths.map((length, i) => pattern(length, i));
@@ -111,6 +141,12 @@ for (const { name, core } of testCores()) {
         throwsCode(() => engine.exports[call](argument), 'OOTO_CORE_ASSERTION');
     new DataView(engine.input.buffer).setUint32(engine.input.byteOffset, area, true);
     throwsCode(() => engine.exports.sha256Many(1), 'OOTO_CORE_ASSERTION');
+    // Four of one length: together beyond the area, or beyond what 32 bits count.
+    for (const length of [area / 2, 0x40000000, 0xffffffff]) {
+      const view = new DataView(engine.input.buffer, engine.input.byteOffset);
+      for (let i = 0; i < 4; i++) view.setUint32(4 * i, length, true);
+      throwsCode(() => engine.exports.sha256Many(4), 'OOTO_CORE_ASSERTION');
+    }
     bytes(sha256.hash(utf8('abc')), unhex(NIST[1][1]));
   });
 }

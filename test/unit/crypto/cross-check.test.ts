@@ -160,6 +160,14 @@ const calls: Record<string, fc.Arbitrary<Call>> = {
       (crypto) =>
         crypto.sha256Many(messages),
   ),
+  sha256ManyInto: texts.map(
+    (messages): Call =>
+      (crypto) => {
+        const digests = new Uint8Array(32 * messages.length);
+        crypto.sha256ManyInto(messages, digests);
+        return digests;
+      },
+  ),
   sha512: long(5000).map(
     (message): Call =>
       (crypto) =>
@@ -323,6 +331,14 @@ const calls: Record<string, fc.Arbitrary<Call>> = {
     ([head, records]): Call =>
       (crypto) =>
         crypto.chain.append(head, records),
+  ),
+  'chain.appendInto': fc.tuple(key, texts).map(
+    ([head, records]): Call =>
+      (crypto) => {
+        const heads = new Uint8Array(32 * records.length);
+        crypto.chain.appendInto(head, records, heads);
+        return heads;
+      },
   ),
   'chain.appendBatch': fc.tuple(key, texts).map(
     ([head, records]): Call =>
