@@ -7,9 +7,9 @@
  * and tell which quarter of a batch is wrong. All of it is public.
  */
 import {
-  PACKED_BYTES, PACKED_IDENTITY, quadAffineNegate, QUAD_CACHED_BYTES, quadPointAddAffine, quadPointAddCached,
-  quadPointClear, quadPointDouble, quadPointDoubleTimes, quadPointExtract, quadPointLoadAffine,
-  quadPointStoreCached,
+  PACKED_BYTES, PACKED_IDENTITY, quadAffineNegate, quadCachedFromAffine, QUAD_CACHED_BYTES, quadPointAddAffine,
+  quadPointAddCached, quadPointAddTwoAffine, quadPointClear, quadPointDouble, quadPointDoubleTimes,
+  quadPointExtract, quadPointStoreCached,
 } from './edwards25519x4';
 import { FIELD_BYTES, fieldIsZero, fieldSubtract } from './field25519';
 import { DIGIT_BYTES, scalarDigits } from './scalar25519';
@@ -34,6 +34,7 @@ const ORDER: usize = memory.data(2064, 16);
 const SUMS: usize = memory.data(82560, 16);
 
 const GATHERED: usize = memory.data(512, 16);
+const SECOND: usize = memory.data(512, 16);
 const SUM: usize = memory.data(640, 16);
 const POINT: usize = memory.data(240, 16);
 
@@ -108,13 +109,17 @@ function orderBuckets(): void {
 /** Sums up the four buckets from place i of the order on; the first of them is the fullest. */
 function sumBuckets(i: i32): void {
   const length = load<i32>(LENGTHS + 4 * orderedBucket(i));
-  gather(i, 0);
-  quadPointLoadAffine(GATHERED);
-  for (let turn = 1; turn < length; turn++) {
-    gather(i, turn);
-    quadPointAddAffine(GATHERED);
+  gather(GATHERED, i, 0);
+  if (length < 2) quadCachedFromAffine(SUM, GATHERED);
+  else {
+    gather(SECOND, i, 1);
+    quadPointAddTwoAffine(GATHERED, SECOND);
+    for (let turn = 2; turn < length; turn++) {
+      gather(GATHERED, i, turn);
+      quadPointAddAffine(GATHERED);
+    }
+    quadPointStoreCached(SUM);
   }
-  quadPointStoreCached(SUM);
   for (let lane = 0; lane < GROUPS; lane++) {
     const bucket = orderedBucket(i + lane);
     const from = SUM + 4 * lane, to = SUMS + (bucket >> 2) * QUAD_CACHED_BYTES + 4 * (bucket & 3);
@@ -128,7 +133,7 @@ function sumBuckets(i: i32): void {
 }
 
 /** Brings entry `turn` of each of four buckets into its lane, the identity for those that have no more. */
-function gather(i: i32, turn: i32): void {
+function gather(gathered: usize, i: i32, turn: i32): void {
   const e0 = entryOf(orderedBucket(i), turn), e1 = entryOf(orderedBucket(i + 1), turn);
   const e2 = entryOf(orderedBucket(i + 2), turn), e3 = entryOf(orderedBucket(i + 3), turn);
   const p0 = <usize>(e0 & ~NEGATIVE), p1 = <usize>(e1 & ~NEGATIVE);
@@ -137,7 +142,7 @@ function gather(i: i32, turn: i32): void {
     const a = v128.load(p0 + at), b = v128.load(p1 + at), c = v128.load(p2 + at), d = v128.load(p3 + at);
     const ab = v128.shuffle<i32>(a, b, 0, 4, 1, 5), AB = v128.shuffle<i32>(a, b, 2, 6, 3, 7);
     const cd = v128.shuffle<i32>(c, d, 0, 4, 1, 5), CD = v128.shuffle<i32>(c, d, 2, 6, 3, 7);
-    const out = GATHERED + 4 * at;
+    const out = gathered + 4 * at;
     v128.store(out, v128.shuffle<i64>(ab, cd, 0, 2), 0);
     v128.store(out, v128.shuffle<i64>(ab, cd, 1, 3), 16);
     v128.store(out, v128.shuffle<i64>(AB, CD, 0, 2), 32);
@@ -146,7 +151,7 @@ function gather(i: i32, turn: i32): void {
   const signs = i32x4.splat(<i32>(e0 & NEGATIVE));
   const withSecond = i32x4.replace_lane(signs, 1, <i32>(e1 & NEGATIVE));
   const withThird = i32x4.replace_lane(withSecond, 2, <i32>(e2 & NEGATIVE));
-  quadAffineNegate(GATHERED, i32x4.neg(i32x4.replace_lane(withThird, 3, <i32>(e3 & NEGATIVE))));
+  quadAffineNegate(gathered, i32x4.neg(i32x4.replace_lane(withThird, 3, <i32>(e3 & NEGATIVE))));
 }
 
 // @ts-ignore: decorator

@@ -47,6 +47,14 @@ const CURVE_2D: usize = memory.data<u32>([
   0x07400f2f, 0x07400f2f, 0x07400f2f, 0x07400f2f, 0xff9dfc66, 0xff9dfc66, 0xff9dfc66, 0xff9dfc66,
   0x0ee3f6e0, 0x0ee3f6e0, 0x0ee3f6e0, 0x0ee3f6e0, 0x004801b6, 0x004801b6, 0x004801b6, 0x004801b6,
 ], 16);
+/** 1/(2d). */
+const INVERSE_2D: usize = memory.data<u32>([
+  0xf728fc18, 0xf728fc18, 0xf728fc18, 0xf728fc18, 0x00f20eda, 0x00f20eda, 0x00f20eda, 0x00f20eda,
+  0xf50cf12f, 0xf50cf12f, 0xf50cf12f, 0xf50cf12f, 0x098404f3, 0x098404f3, 0x098404f3, 0x098404f3,
+  0xf82d0eeb, 0xf82d0eeb, 0xf82d0eeb, 0xf82d0eeb, 0x0dbaf9ed, 0x0dbaf9ed, 0x0dbaf9ed, 0x0dbaf9ed,
+  0x058808a6, 0x058808a6, 0x058808a6, 0x058808a6, 0xfce40656, 0xfce40656, 0xfce40656, 0xfce40656,
+  0xfb480a6b, 0xfb480a6b, 0xfb480a6b, 0xfb480a6b, 0x00c1f210, 0x00c1f210, 0x00c1f210, 0x00c1f210,
+], 16);
 /** 1/2 in all four places: what both halves of the affine identity are. */
 export const QUAD_HALF: usize = memory.data<u32>([
   0x0000fff7, 0x0000fff7, 0x0000fff7, 0x0000fff7, 0x00000000, 0x00000000, 0x00000000, 0x00000000,
@@ -142,15 +150,23 @@ export function quadPointAddAffine(affine: usize): void {
   quadMultiply(Z, F, G);
 }
 
-/** Makes the accumulators four affine points: what adding them to the identity gives, for less. */
-export function quadPointLoadAffine(affine: usize): void {
-  quadSet(Z, 1);
-  quadSubtract(A, affine, affine + QUAD_BYTES);
-  quadAdd(B, affine, affine + QUAD_BYTES);
-  quadMultiply(X, A, Z);
-  quadMultiply(Y, B, Z);
-  quadCopy(E, X);
-  quadCopy(H, Y);
+/** Makes the accumulators the sums of four affine points and four others, for less than two additions. */
+export function quadPointAddTwoAffine(affine: usize, other: usize): void {
+  // The first is taken as X = x/2, Y = y/2, Z = 1/2, T = xy/2: then Y+X and Y-X are its halves as they stand.
+  quadMultiply(A, affine + QUAD_BYTES, other + QUAD_BYTES);
+  quadMultiply(B, affine, other);
+  quadMultiply(C, affine + 2 * QUAD_BYTES, INVERSE_2D);
+  quadMultiply(C, C, other + 2 * QUAD_BYTES);
+  quadCopy(D, QUAD_HALF);
+  finishAddition();
+}
+
+/** Writes four affine points as cached ones, in the same terms. */
+export function quadCachedFromAffine(cached: usize, affine: usize): void {
+  quadCopy(cached, affine);
+  quadCopy(cached + QUAD_BYTES, affine + QUAD_BYTES);
+  quadSet(cached + 2 * QUAD_BYTES, 1);
+  quadCopy(cached + 3 * QUAD_BYTES, affine + 2 * QUAD_BYTES);
 }
 
 /** Writes the accumulators as cached points. */
