@@ -6,14 +6,13 @@
  * wrong signature passes with probability 2^-128. All of it is public but z, and z is of no use once the batch is
  * judged.
  */
-import { DECODED_X, DECODED_Y } from './edwards25519-decode';
 import { BASE_ENTRIES, BASE_WIDTH, baseOddPacked } from './edwards25519-base-odd';
-import { PACKED_BYTES, quadPointInsert } from './edwards25519x4';
+import { PACKED_BYTES } from './edwards25519x4';
+import { quadPointDecode } from './edwards25519x4-decode';
 import { sumsAdd, sumsBegin, sumsCompute, sumsVanish } from './edwards25519x4-sum';
 import { quadRowAppendOdd, quadRowBegin, quadRowPack, quadRowToAffine } from './edwards25519x4-table';
 import { keyPacked, keysBegin, PACKED_ENTRIES, PACKED_WIDTH, packKeys } from './ed25519-keys';
-import { admittedSlot, HEADER_BYTES, HEADER_S, takeChallenge } from './ed25519-verify';
-import { fieldCopy, FIELD_BYTES } from './field25519';
+import { admittedSlot, HEADER_BYTES, HEADER_R, HEADER_S, takeChallenge } from './ed25519-verify';
 import { inputArea, outputArea } from './memory';
 import { scalarMultiplyAdd } from './scalar25519';
 
@@ -32,7 +31,7 @@ const COEFFICIENTS: usize = memory.data(2048, 16);
 const S_VALUES: usize = memory.data(2048, 16);
 const CHALLENGES: usize = memory.data(2048, 16);
 const SLOTS: usize = memory.data(256, 16);
-const R_POINTS: usize = memory.data(10240, 16);
+const R_ENCODINGS: usize = memory.data(2048, 16);
 const R_TABLES: usize = memory.data(32768, 64);
 
 /** Of the quarter being collected: the factor of B, and of each different key its slot and factor. */
@@ -61,8 +60,7 @@ export function ed25519BatchAdd(): i32 {
   memory.copy(COEFFICIENTS + 32 * items, inputArea() + HEADER_BYTES, COEFFICIENT_BYTES);
   memory.copy(S_VALUES + 32 * items, HEADER_S, 32);
   store<i32>(SLOTS + 4 * items, slot);
-  fieldCopy(R_POINTS + 2 * FIELD_BYTES * items, DECODED_X);
-  fieldCopy(R_POINTS + 2 * FIELD_BYTES * items + FIELD_BYTES, DECODED_Y);
+  memory.copy(R_ENCODINGS + 32 * items, HEADER_R, 32);
   items++;
   return 1;
 }
@@ -79,19 +77,25 @@ export function ed25519BatchFinish(): void {
   items = 0;
 }
 
-/** Makes the odd multiples of all R, four of them side by side, with one inversion. */
+/** Decodes all R and makes their odd multiples, four of them side by side, with one inversion. */
 function makeTables(): void {
   quadRowBegin();
   for (let first = 0; first < items; first += QUARTERS) {
-    for (let lane = 0; lane < QUARTERS; lane++) {
-      const point = R_POINTS + 2 * FIELD_BYTES * min(first + lane, items - 1);
-      quadPointInsert(lane, point, point + FIELD_BYTES);
-    }
+    const decoded = quadPointDecode(R_ENCODINGS + 32 * first);
+    for (let lane = 0; lane < QUARTERS; lane++)
+      if ((decoded & (1 << lane)) == 0) refuse(first + lane);
     quadRowAppendOdd(R_ENTRIES);
   }
   quadRowToAffine();
   for (let item = 0; item < items; item++)
     quadRowPack(R_TABLES + item * R_TABLE_BYTES, item & 3, (item >> 2) * R_ENTRIES, R_ENTRIES);
+}
+
+/** Gives a verdict before the sums, from which the signature is taken by z = 0. Lanes beyond the last item are none. */
+function refuse(item: i32): void {
+  if (item >= items) return;
+  store<u8>(outputArea() + item, 0);
+  memory.fill(COEFFICIENTS + 32 * item, 0, 32);
 }
 
 /** Judges the signatures from `from` up to, not including, `to`: a quarter of them in each lane. */

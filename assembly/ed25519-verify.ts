@@ -8,7 +8,7 @@ import {
   affineFromCoordinates, pointAddAffine, pointDoubleTimes, pointIsIdentity, pointLoad,
 } from './edwards25519';
 import { BASE_ENTRIES, BASE_WIDTH, baseOddTable } from './edwards25519-base-odd';
-import { DECODED_X, DECODED_Y, pointDecode } from './edwards25519-decode';
+import { DECODED_X, DECODED_Y, isBelowPrime, pointDecode } from './edwards25519-decode';
 import { sumAddCached, sumAddSplit, sumBegin, sumCompute } from './edwards25519-sum';
 import { tableOddCached } from './edwards25519-table';
 import { KEY_ENTRIES, keyPoint, KEY_WIDTH, keysBegin, keySlot, keyTable } from './ed25519-keys';
@@ -21,7 +21,7 @@ import { sha512StreamAppend, sha512StreamBegin, sha512StreamEnd } from './sha512
 export const HEADER_BYTES: i32 = 96;
 const HEADER: usize = memory.data(96, 16);
 const HEADER_KEY: usize = HEADER;
-const HEADER_R: usize = HEADER + 32;
+export const HEADER_R: usize = HEADER + 32;
 export const HEADER_S: usize = HEADER + 64;
 
 const DIGEST: usize = memory.data(64, 16);
@@ -49,7 +49,7 @@ export function ed25519VerifyFinish(): i32 {
   takeChallenge(CHALLENGE);
   keysBegin();
   const slot = admittedSlot();
-  if (slot < 0) return 0;
+  if (slot < 0 || !pointDecode(HEADER_R)) return 0;
   affineFromCoordinates(R_POINT, DECODED_X, DECODED_Y);
   sumBegin();
   subtractKeyMultiple(CHALLENGE, slot);
@@ -65,12 +65,10 @@ export function takeChallenge(challenge: usize): void {
   scalarReduce(challenge, DIGEST);
 }
 
-/** The checks on bytes: the slot of the key with R left decoded, or -1. */
+/** The checks on bytes: the slot of the key, or -1; whether R is on the curve is still to be seen. */
 export function admittedSlot(): i32 {
-  if (!scalarIsCanonical(HEADER_S)) return -1;
-  const slot = keySlot(HEADER_KEY);
-  if (slot < 0 || !pointDecode(HEADER_R)) return -1;
-  return slot;
+  if (!scalarIsCanonical(HEADER_S) || !isBelowPrime(HEADER_R)) return -1;
+  return keySlot(HEADER_KEY);
 }
 
 /** Takes scalar * A from the sum, for the key A in `slot`. */

@@ -29,7 +29,7 @@ export function pointDecode(bytes: usize): bool {
 }
 
 /** Whether the number in the low 255 bits is below p = 2^255 - 19. */
-function isBelowPrime(bytes: usize): bool {
+export function isBelowPrime(bytes: usize): bool {
   const high = load<u64>(bytes, 24) | 0x8000000000000000;
   if ((high & load<u64>(bytes, 16) & load<u64>(bytes, 8)) != 0xffffffffffffffff) return true;
   return load<u64>(bytes) < 0xffffffffffffffed;

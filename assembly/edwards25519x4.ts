@@ -29,6 +29,8 @@ const WORK_BYTES: i32 = 1760;
 const WORK: usize = memory.data(1760, 16);
 const X: usize = WORK;
 const Y: usize = WORK + QUAD_BYTES;
+export const QUAD_X: usize = X;
+export const QUAD_Y: usize = Y;
 const Z: usize = WORK + 2 * QUAD_BYTES;
 const E: usize = WORK + 3 * QUAD_BYTES;
 const H: usize = WORK + 4 * QUAD_BYTES;
@@ -40,7 +42,7 @@ const F: usize = WORK + 9 * QUAD_BYTES;
 const G: usize = WORK + 10 * QUAD_BYTES;
 
 /** 2d of the curve, in all four places. */
-const CURVE_2D: usize = memory.data<u32>([
+export const CURVE_2D: usize = memory.data<u32>([
   0xf598f159, 0xf598f159, 0xf598f159, 0xf598f159, 0x0d37050a, 0x0d37050a, 0x0d37050a, 0x0d37050a,
   0xf8ab0ebd, 0xf8ab0ebd, 0xf8ab0ebd, 0xf8ab0ebd, 0xf3500a0f, 0xf3500a0f, 0xf3500a0f, 0xf3500a0f,
   0x00070015, 0x00070015, 0x00070015, 0x00070015, 0xfde8f44c, 0xfde8f44c, 0xfde8f44c, 0xfde8f44c,
@@ -88,6 +90,13 @@ export function quadPointInsert(lane: i32, x: usize, y: usize): void {
   quadInsert(H, lane, y);
   store<i32>(Z + 4 * lane, 1);
   for (let i = 16; i < QUAD_BYTES; i += 16) store<i32>(Z + i + 4 * lane, 0);
+}
+
+/** Makes the accumulators the points whose affine coordinates were written to QUAD_X and QUAD_Y. */
+export function quadPointAffine(): void {
+  quadSet(Z, 1);
+  quadCopy(E, X);
+  quadCopy(H, Y);
 }
 
 /** Doubles the accumulators. */

@@ -1,6 +1,6 @@
 /**
- * Inverses of four elements side by side (field25519x4.ts). What flows through here: the chain of squarings of
- * field25519-power.ts, once for all four; p - 2 = 2^255 - 21. The exponent is fixed, and so are the steps.
+ * Powers of four elements side by side (field25519x4.ts). What flows through here: the chain of squarings of
+ * field25519-power.ts, once for all four. The exponents are fixed, and so are the steps.
  */
 import { quadMultiply, quadSquare } from './field25519x4';
 
@@ -11,6 +11,20 @@ const T3: usize = memory.data(160, 16);
 
 /** out = 1 / f, and 0 for 0. */
 export function quadInvert(out: usize, f: usize): void {
+  powerChain(f);
+  squareTimes(T1, T1, 5);
+  quadMultiply(out, T1, T0);
+}
+
+/** out = f^((p - 5) / 8). */
+export function quadPower58(out: usize, f: usize): void {
+  powerChain(f);
+  squareTimes(T1, T1, 2);
+  quadMultiply(out, T1, f);
+}
+
+/** T1 = f^(2^250 - 1), T0 = f^11. */
+function powerChain(f: usize): void {
   quadSquare(T0, f);
   squareTimes(T1, T0, 2);
   quadMultiply(T1, f, T1); // 9
@@ -31,8 +45,6 @@ export function quadInvert(out: usize, f: usize): void {
   quadMultiply(T2, T3, T2); // 2^200 - 1
   squareTimes(T2, T2, 50);
   quadMultiply(T1, T2, T1); // 2^250 - 1
-  squareTimes(T1, T1, 5);
-  quadMultiply(out, T1, T0);
 }
 
 /** out = f^(2^count). */

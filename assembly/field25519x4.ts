@@ -395,6 +395,17 @@ export function quadSelect(out: usize, f: usize, g: usize, mask: v128): void {
 /** Puts one element of ten i64 limbs into a lane. */
 export function quadInsert(quad: usize, lane: i32, f: usize): void {
   fieldToBytes(PACKED, f);
+  insertPacked(quad, lane);
+}
+
+/** Puts the low 255 bits of 32 little-endian bytes into a lane. */
+export function quadInsertBytes(quad: usize, lane: i32, bytes: usize): void {
+  memory.copy(PACKED, bytes, 32);
+  store<u8>(PACKED, load<u8>(PACKED, 31) & 127, 31);
+  insertPacked(quad, lane);
+}
+
+function insertPacked(quad: usize, lane: i32): void {
   let carry: i32 = 0;
   for (let i: usize = 0; i < 20; i++) {
     const limb = limbAt(i) + carry;

@@ -243,6 +243,19 @@ for (const { name, core: whole } of testCores()) {
     );
   });
 
+  test(`${name}: an R that is no point, or zero with a sign, spoils nothing beside it`, () => {
+    const items = goodItems(core, 22, 5);
+    const offCurve = Uint8Array.from({ length: 32 }, (_, i) => (i === 0 ? 2 : 0));
+    const [signedOne] = OTHER_SPELLINGS.slice(-2);
+    for (const R of [offCurve, signedOne])
+      for (const bad of [[0], [4], [21], [1, 5, 9], [0, 1, 2, 3]]) {
+        const mixed = items.map((item, i) =>
+          bad.includes(i) ? { ...item, signature: concat(R, item.signature.subarray(32)) } : item,
+        );
+        equal(findRefused(core, mixed), bad);
+      }
+  });
+
   test(`${name}: errors that cancel out in a sum do not pass a batch`, () => {
     const [first, second] = goodItems(core, 2);
     const order = noble.Point.Fn.ORDER;
