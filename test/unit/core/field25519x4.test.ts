@@ -102,7 +102,7 @@ for (const [f, g] of [
           a.map((limbs, lane) => (value(limbs) * value(b[lane])) % P),
         );
       }),
-      { numRuns: 150 },
+      { numRuns: 40 },
     );
   });
 
@@ -117,7 +117,7 @@ test('squares of up to two units', async () => {
         a.map((limbs) => value(limbs) ** 2n % P),
       );
     }),
-    { numRuns: 300 },
+    { numRuns: 60 },
   );
 });
 
