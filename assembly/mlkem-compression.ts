@@ -75,8 +75,10 @@ export function decodeV(bytes: usize, polynomial: usize): void {
 }
 
 export function encodeMessage(polynomial: usize, bytes: usize): void {
-  for (let at = polynomial; at < polynomial + POLYNOMIAL_BYTES; at += 16, bytes++)
-    store<u8>(bytes, <u8>i16x8.bitmask(i16x8.shl(compressed(v128.load(at), 1), 15)));
+  for (let at = polynomial; at < polynomial + POLYNOMIAL_BYTES; at += 32, bytes += 2) {
+    const bits = i8x16.narrow_i16x8_s(compressed(v128.load(at), 1), compressed(v128.load(at, 16), 1));
+    store<u16>(bytes, <u16>i8x16.bitmask(i8x16.shl(bits, 7)));
+  }
 }
 
 /** Adds the message to a polynomial. */

@@ -8,16 +8,16 @@ import { keccakPermutePair, PAIR_STRIDE } from './keccak-pair';
 import { RATE_168, SHAKE, spongeAbsorb, spongeClear, spongePad, spongeSqueeze } from './keccak-sponge';
 import { candidates } from './mlkem-bytes';
 import { Q } from './mlkem-field';
+import { POLYNOMIAL_BYTES } from './mlkem-ntt';
 import { RANK } from './mlkem-product';
 
 /** Bytes from one entry to the next: a polynomial, and room for candidates that came too many. */
-export const ENTRY_BYTES: usize = 528;
+export const ENTRY_BYTES: usize = 544;
 
 /** Bytes of all nine entries, row by row. */
 export const MATRIX_BYTES: usize = RANK * RANK * ENTRY_BYTES;
 
 const ENTRIES: usize = RANK * RANK;
-const COEFFICIENTS: i32 = 256;
 const BLOCK_BYTES: usize = 8 * RATE_168;
 /** Three blocks hold 336 candidates, of which 273 are below q on average. */
 const FIRST_BLOCKS: usize = 3;
@@ -57,11 +57,12 @@ function makeEntry(seed: usize, matrix: usize, entry: usize, states: usize): voi
     besideStep(states);
     spongeSqueeze(stream, PAIR_STRIDE, STREAMS + block * BLOCK_BYTES, RATE_168);
   }
-  let count = sample(STREAMS, FIRST_BLOCKS * BLOCK_BYTES, to, 0);
-  while (count < COEFFICIENTS) {
+  const full = to + POLYNOMIAL_BYTES;
+  let place = sample(STREAMS, FIRST_BLOCKS * BLOCK_BYTES, to, full);
+  while (place < full) {
     besideStep(states);
     spongeSqueeze(stream, PAIR_STRIDE, STREAMS, RATE_168);
-    count = sample(STREAMS, BLOCK_BYTES, to, count);
+    place = sample(STREAMS, BLOCK_BYTES, place, full);
   }
 }
 
@@ -70,12 +71,13 @@ function makeTwoEntries(seed: usize, matrix: usize, entry: usize, states: usize)
   start(states, seed, entry);
   start(secondOf(states), seed, entry + 1);
   for (let block: usize = 0; block < FIRST_BLOCKS; block++) squeezeBoth(states, block * BLOCK_BYTES);
-  let first = sample(STREAMS, FIRST_BLOCKS * BLOCK_BYTES, to, 0);
-  let second = sample(STREAMS + STREAM_BYTES, FIRST_BLOCKS * BLOCK_BYTES, to + ENTRY_BYTES, 0);
-  while (first < COEFFICIENTS || second < COEFFICIENTS) {
+  const firstFull = to + POLYNOMIAL_BYTES, secondFull = firstFull + ENTRY_BYTES;
+  let first = sample(STREAMS, FIRST_BLOCKS * BLOCK_BYTES, to, firstFull);
+  let second = sample(STREAMS + STREAM_BYTES, FIRST_BLOCKS * BLOCK_BYTES, to + ENTRY_BYTES, secondFull);
+  while (first < firstFull || second < secondFull) {
     squeezeBoth(states, 0);
-    first = sample(STREAMS, BLOCK_BYTES, to, first);
-    second = sample(STREAMS + STREAM_BYTES, BLOCK_BYTES, to + ENTRY_BYTES, second);
+    first = sample(STREAMS, BLOCK_BYTES, first, firstFull);
+    second = sample(STREAMS + STREAM_BYTES, BLOCK_BYTES, second, secondFull);
   }
 }
 
@@ -90,21 +92,36 @@ function start(stream: usize, seed: usize, entry: usize): void {
   spongePad(stream, PAIR_STRIDE, 4, <u64>(column | (row << 8)) | (SHAKE << 16), RATE_168);
 }
 
+/** The next block of both streams; RATE_168 is odd. */
 function squeezeBoth(states: usize, offset: usize): void {
   keccakPermutePair(states);
-  spongeSqueeze(states, PAIR_STRIDE, STREAMS + offset, RATE_168);
-  spongeSqueeze(secondOf(states), PAIR_STRIDE, STREAMS + STREAM_BYTES + offset, RATE_168);
+  let first = STREAMS + offset;
+  for (const end = first + BLOCK_BYTES - 8; first < end; first += 16, states += 2 * PAIR_STRIDE) {
+    const a = v128.load(states), b = v128.load(states, PAIR_STRIDE);
+    v128.store(first, v128.shuffle<u64>(a, b, 0, 2));
+    v128.store(first, v128.shuffle<u64>(a, b, 1, 3), STREAM_BYTES);
+  }
+  store<u64>(first, load<u64>(states));
+  store<u64>(first, load<u64>(states, 8), STREAM_BYTES);
 }
 
-/** Appends the candidates below q of `bytes` bytes to the entry that has `count` coefficients; their number then. */
-function sample(stream: usize, bytes: usize, entry: usize, count: i32): i32 {
-  for (const end = stream + bytes; stream < end && count < COEFFICIENTS; stream += 12) {
-    const eight = candidates(stream);
-    const fitting = i16x8.bitmask(i16x8.lt_s(eight, i16x8.splat(Q)));
-    v128.store(entry + 2 * count, i8x16.swizzle(eight, v128.load(PACKING + 16 * fitting)));
-    count += popcnt(fitting);
+/** Puts the candidates below q of `bytes` bytes at `place`, up to the end of the entry; the place behind the last. */
+function sample(stream: usize, bytes: usize, place: usize, full: usize): usize {
+  const q = i16x8.splat(Q);
+  for (const end = stream + bytes; stream < end && place < full; stream += 24) {
+    const a = candidates(stream), b = candidates(stream + 12);
+    // One mask of both: V8 makes i16x8.bitmask wait for the swizzle before it.
+    const fitting = i8x16.bitmask(i8x16.narrow_i16x8_s(i16x8.lt_s(a, q), i16x8.lt_s(b, q)));
+    place = putFitting(a, fitting & 255, place);
+    place = putFitting(b, fitting >> 8, place);
   }
-  return count;
+  return place;
+}
+
+// @ts-ignore: decorator
+@inline function putFitting(eight: v128, fitting: i32, place: usize): usize {
+  v128.store(place, i8x16.swizzle(eight, v128.load(PACKING + 16 * fitting)));
+  return place + 2 * popcnt(fitting);
 }
 
 function preparePacking(): void {

@@ -12,7 +12,7 @@ const VECTOR_BYTES: usize = RANK * POLYNOMIAL_BYTES;
 const SEED_BYTES: usize = 32;
 
 const PUBLIC_BYTES: usize = PAIR_BYTES + MATRIX_BYTES + VECTOR_BYTES + SEED_BYTES;
-const PUBLIC: usize = memory.data(7120, 16);
+const PUBLIC: usize = memory.data(7264, 16);
 /** The states that make the matrix and hash encapsulation keys. */
 export const PUBLIC_STATES: usize = PUBLIC;
 export const MATRIX: usize = PUBLIC_STATES + PAIR_BYTES;

@@ -4,6 +4,7 @@
  * the matrix, the one for implicit rejection beside the making of noise. Decapsulation takes the same steps whatever
  * the ciphertext: which secret goes out is chosen under a mask. All working memory is overwritten.
  */
+import { KECCAK_BYTES } from './keccak';
 import { besideFinish, besideStart } from './keccak-beside';
 import { RATE_136, RATE_72, SHA3, SHAKE, spongeHash } from './keccak-sponge';
 import { ENCODED_BYTES } from './mlkem-bytes';
@@ -33,7 +34,7 @@ const DK_BYTES: usize = Z + 32;
 /** d from the input area; ρ, which is published, then σ, which is secret, to the output area. */
 export function mlkemExpandSeed(): void {
   spongeHash(SECRET_STATE, inputArea(), 4, RANK | (SHA3 << 8), RATE_72, outputArea(), 8);
-  wipeMlkem();
+  memory.fill(SECRET_STATE, 0, KECCAK_BYTES);
 }
 
 /** ρ, σ, z from the input area; dk, which holds ek, to the output area. */

@@ -37,8 +37,8 @@ export function createCoreMlKem768({ exports, input, output }: Engine): CoreMlKe
       input.set(seed.subarray(D_BYTES), EXPANDED_BYTES);
       input.set(output.subarray(0, EXPANDED_BYTES));
       exports.mlkemKeygen();
-      const ek = output.slice(EK_START, EK_START + EK_BYTES);
-      const dk = output.slice(0, DK_BYTES);
+      const ek = new Uint8Array(output.subarray(EK_START, EK_START + EK_BYTES));
+      const dk = new Uint8Array(output.subarray(0, DK_BYTES));
       input.fill(0, 0, EXPANDED_BYTES + D_BYTES);
       output.fill(0, 0, DK_BYTES);
       return { ek, dk };
@@ -49,8 +49,8 @@ export function createCoreMlKem768({ exports, input, output }: Engine): CoreMlKe
       input.set(ek);
       input.set(m, EK_BYTES);
       const refused = exports.mlkemEncaps() === 1;
-      const k = output.slice(0, SECRET_BYTES);
-      const c = output.slice(SECRET_BYTES, SECRET_BYTES + CIPHERTEXT_BYTES);
+      const k = new Uint8Array(output.subarray(0, SECRET_BYTES));
+      const c = new Uint8Array(output.subarray(SECRET_BYTES, SECRET_BYTES + CIPHERTEXT_BYTES));
       input.fill(0, 0, EK_BYTES + COINS_BYTES);
       output.fill(0, 0, SECRET_BYTES + CIPHERTEXT_BYTES);
       return refused ? undefined : { c, k };
@@ -61,7 +61,7 @@ export function createCoreMlKem768({ exports, input, output }: Engine): CoreMlKe
       input.set(dk);
       input.set(c, DK_BYTES);
       const refused = exports.mlkemDecaps() === 1;
-      const k = output.slice(0, SECRET_BYTES);
+      const k = new Uint8Array(output.subarray(0, SECRET_BYTES));
       input.fill(0, 0, DK_BYTES + CIPHERTEXT_BYTES);
       output.fill(0, 0, SECRET_BYTES);
       return refused ? undefined : k;

@@ -175,10 +175,12 @@ export const PLANTED_IN_CORE: Readonly<Record<string, readonly [string, string]>
     'if (differ(c, CIPHERTEXT, CIPHERTEXT_BYTES)) choose(1); else choose(0);',
   ],
   'assembly/mlkem-compression.ts': [
-    'store<u8>(bytes, <u8>i16x8.bitmask(i16x8.shl(compressed(v128.load(at), 1), 15)));',
-    `for (let i: usize = 0; i < 8; i++) {
+    'store<u16>(bytes, <u16>i8x16.bitmask(i8x16.shl(bits, 7)));',
+    `let message: u32 = 0;
+    for (let i: u32 = 0; i < 16; i++) {
       const x = <u32>(load<i16>(at + 2 * i) + 2 * 3329);
-      store<u8>(bytes, load<u8>(bytes) | <u8>((((2 * x + 1664) / 3329) & 1) << i));
-    }`,
+      message |= (((2 * x + 1664) / 3329) & 1) << i;
+    }
+    store<u16>(bytes, <u16>message);`,
   ],
 };
