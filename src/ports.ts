@@ -88,12 +88,13 @@ export interface Registry {
 export interface Hardware {
   /** Returns ciphertext followed by the 16-byte tag. */
   aes256gcmSeal?(key: Uint8Array, iv: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Uint8Array;
-  /** Returns the plaintext, or undefined when the tag does not match. */
+  /** Returns the plaintext, or undefined when the tag does not match; `into` is wiped then, or not touched. */
   aes256gcmOpen?(
     key: Uint8Array,
     iv: Uint8Array,
     aad: Uint8Array,
     sealed: Uint8Array,
+    into?: Uint8Array,
   ): Uint8Array | undefined;
   /** `ciphertext ‖ tag` to `to` from `at` on. */
   aes256gcmSealInto?(

@@ -12,7 +12,7 @@ export const TAG_BYTES = 16;
 const PIECE_BYTES = 1 << 20;
 
 export interface CoreAes256Gcm {
-  /** Ciphertext, then the tag. `into` must not overlap the other arrays, but for being the plaintext's buffer. */
+  /** Ciphertext, then the tag. `into` may begin where the plaintext begins, and must not overlap it otherwise. */
   seal(
     key: PreparedKey,
     iv: Uint8Array,

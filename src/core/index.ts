@@ -1,5 +1,6 @@
 /** The core as typed objects, one per family of primitives, over one instance of the WebAssembly module. */
 import { type CoreAes256Gcm, createCoreAes256Gcm } from './aes256gcm.ts';
+import { type CoreAes256GcmMany, createCoreAes256GcmMany } from './aes256gcm-many.ts';
 import { type CoreChain, createCoreChain } from './chain.ts';
 import { type CoreEd25519, createCoreEd25519 } from './ed25519.ts';
 import { type Engine, startEngine } from './engine.ts';
@@ -17,6 +18,7 @@ export interface Core {
   readonly engine: Engine;
   readonly keys: KeySlots;
   readonly aes256gcm: CoreAes256Gcm;
+  readonly aes256gcmMany: CoreAes256GcmMany;
   readonly record: CoreRecord;
   readonly saltedLeaves: CoreSaltedLeaves;
   readonly sha256: CoreSha256;
@@ -37,6 +39,7 @@ export function instantiateCore(wasm: Uint8Array): Core {
   const engine = startEngine(wasm);
   const keys = new KeySlots(engine);
   const aes256gcm = createCoreAes256Gcm(engine, keys);
+  const aes256gcmMany = createCoreAes256GcmMany(engine, keys, aes256gcm);
   const record = createCoreRecord(engine, keys);
   const saltedLeaves = createCoreSaltedLeaves(engine);
   const sha256 = createCoreSha256(engine);
@@ -48,5 +51,6 @@ export function instantiateCore(wasm: Uint8Array): Core {
   const x25519 = createCoreX25519(engine);
   const mlkem768 = createCoreMlKem768(engine);
   const hashes = { sha256, merkle, chain, sha512 };
-  return { engine, keys, aes256gcm, record, saltedLeaves, ...hashes, ed25519, group25519, x25519, mlkem768 };
+  const ciphers = { aes256gcm, aes256gcmMany, record };
+  return { engine, keys, ...ciphers, saltedLeaves, ...hashes, ed25519, group25519, x25519, mlkem768 };
 }

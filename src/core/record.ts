@@ -73,19 +73,26 @@ export function createCoreRecord(engine: Engine, slots: KeySlots): CoreRecord {
       end += frame.length;
     }
     if (exports.recordOpen(slot, frames.length, end) >= 0) return undefined;
-    const records = takeRecords(frames);
+    const textBytes = end - frames.length * FRAME_OVERHEAD_BYTES;
+    const records = takeRecords(frames, textBytes);
     exports.wipeOutput(end);
     return records;
   };
 
-  const takeRecords = (frames: readonly Uint8Array[]): CoreRecordFrame[] | undefined => {
+  /** The plaintexts share one buffer: one for each would take longer to make than to fill. */
+  const takeRecords = (frames: readonly Uint8Array[], textBytes: number): CoreRecordFrame[] | undefined => {
     const records: CoreRecordFrame[] = [];
-    let from = frames.length * DESCRIPTOR_BYTES;
+    const first = frames.length * DESCRIPTOR_BYTES;
+    const plaintexts = output.slice(first, first + textBytes);
+    let from = 0;
     for (let i = 0; i < frames.length; i++) {
       const length = outputView.getUint32(i * DESCRIPTOR_BYTES, true);
       // The core reads one string of frames; each array must have been exactly one of them.
-      if (length + FRAME_OVERHEAD_BYTES !== frames[i].length) return undefined;
-      records.push(readRecord(outputView, i * DESCRIPTOR_BYTES, output.slice(from, from + length)));
+      if (length + FRAME_OVERHEAD_BYTES !== frames[i].length) {
+        plaintexts.fill(0);
+        return undefined;
+      }
+      records.push(readRecord(outputView, i * DESCRIPTOR_BYTES, plaintexts.subarray(from, from + length)));
       from += length;
     }
     return records;

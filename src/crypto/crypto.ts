@@ -8,7 +8,43 @@ import type { Random } from '../ports.ts';
 /** `auto` picks by the measured crossover; the other two force one engine (tests, benchmarks, the oracle). */
 export type EngineName = 'wasm' | 'hardware' | 'auto';
 
+/** A message to seal. The iv has 12 bytes. */
+export interface GcmMessage {
+  iv: Uint8Array;
+  aad: Uint8Array;
+  plaintext: Uint8Array;
+}
+
+/** A message to open: ciphertext followed by the 16-byte tag. */
+export interface SealedGcmMessage {
+  iv: Uint8Array;
+  aad: Uint8Array;
+  sealed: Uint8Array;
+}
+
+/**
+ * A key that stands expanded for any number of messages; disposing of it wipes it. Results are written to `into`,
+ * which is returned, when it is given: it has exactly their length. Of one message it may begin where the text
+ * begins; otherwise it must not overlap the inputs. Without it results are new arrays, which take about as long to
+ * make as a short message to seal.
+ */
+export interface Aes256GcmKey extends Disposable {
+  /** Ciphertext followed by the 16-byte tag. @throws OOTO_CRYPTO_IV, OOTO_CRYPTO_LENGTH, OOTO_CRYPTO_RELEASED (caller). */
+  seal(iv: Uint8Array, aad: Uint8Array, plaintext: Uint8Array, into?: Uint8Array): Uint8Array;
+  /** @throws OOTO_CRYPTO_AUTHENTICATION (peer) when the tag does not match; `into` is wiped then, or not touched. */
+  open(iv: Uint8Array, aad: Uint8Array, sealed: Uint8Array, into?: Uint8Array): Uint8Array;
+  /** Ciphertext and tag of each, one after the other. */
+  sealMany(messages: readonly GcmMessage[], into?: Uint8Array): Uint8Array;
+  /**
+   * The plaintexts, one after the other.
+   * @throws OOTO_CRYPTO_AUTHENTICATION (peer) when any tag does not match; what was written is wiped then.
+   */
+  openMany(messages: readonly SealedGcmMessage[], into?: Uint8Array): Uint8Array;
+}
+
 export interface Aes256Gcm {
+  /** Whoever seals or opens more than one message under a key takes this. Copies the 32 bytes of `key`. */
+  key(key: Uint8Array, engine?: EngineName): Aes256GcmKey;
   /** Returns ciphertext followed by the 16-byte tag. Key 32 bytes, iv 12 bytes (NIST SP 800-38D). */
   seal(
     key: Uint8Array,
@@ -19,16 +55,10 @@ export interface Aes256Gcm {
   ): Uint8Array;
   /** @throws OOTO_CRYPTO_AUTHENTICATION (peer) when the tag does not match. */
   open(key: Uint8Array, iv: Uint8Array, aad: Uint8Array, sealed: Uint8Array, engine?: EngineName): Uint8Array;
-  /** Seals many records under one key in one call; each result is ciphertext followed by its tag. */
-  sealMany(
-    key: Uint8Array,
-    records: readonly { iv: Uint8Array; aad: Uint8Array; plaintext: Uint8Array }[],
-  ): Uint8Array[];
+  /** Seals many messages under one key; each result is ciphertext followed by its tag. They share one buffer. */
+  sealMany(key: Uint8Array, messages: readonly GcmMessage[]): Uint8Array[];
   /** @throws OOTO_CRYPTO_AUTHENTICATION (peer) when any tag does not match; then nothing is returned. */
-  openMany(
-    key: Uint8Array,
-    records: readonly { iv: Uint8Array; aad: Uint8Array; sealed: Uint8Array }[],
-  ): Uint8Array[];
+  openMany(key: Uint8Array, messages: readonly SealedGcmMessage[]): Uint8Array[];
 }
 
 /** One record of a channel: the 13-byte header is the additional data, the counter is the nonce. */

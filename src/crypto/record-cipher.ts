@@ -10,7 +10,7 @@ import type { Core } from '../core/index.ts';
 import type { PreparedKey } from '../core/key-slots.ts';
 import { FRAME_HEADER_BYTES, FRAME_OVERHEAD_BYTES } from '../core/record.ts';
 import type { Hardware } from '../ports.ts';
-import { notAuthentic } from './aes256gcm.ts';
+import { notAuthentic } from './aes256gcm-message.ts';
 import { CROSSOVERS, usesHardware } from './crossover.ts';
 import type { EngineName, RecordCipher, RecordFrame } from './crypto.ts';
 

@@ -12,7 +12,7 @@ import { ml_kem768 } from '@noble/post-quantum/ml-kem.js';
 import { concat, readU32be, readU64be, u32be, u64be } from '../../src/base/bytes.ts';
 import { OotoError } from '../../src/base/errors.ts';
 import { hex } from '../../src/base/hex.ts';
-import type { Crypto, Ed25519Item, SaltedItems } from '../../src/crypto/crypto.ts';
+import type { Aes256GcmKey, Crypto, Ed25519Item, SaltedItems } from '../../src/crypto/crypto.ts';
 import type { Random } from '../../src/ports.ts';
 
 const refuse = (code: string, cause?: unknown) => new OotoError(code, 'peer', 'refused', { cause });
@@ -31,6 +31,23 @@ function open(key: Uint8Array, iv: Uint8Array, aad: Uint8Array, sealed: Uint8Arr
   } catch (cause) {
     throw refuse('OOTO_CRYPTO_AUTHENTICATION', cause);
   }
+}
+
+function nobleKey(key: Uint8Array): Aes256GcmKey {
+  const held = key.slice();
+  const to = (result: Uint8Array, into?: Uint8Array): Uint8Array => {
+    into?.set(result);
+    return into ?? result;
+  };
+  return {
+    seal: (iv, aad, plaintext, into) => to(seal(held, iv, aad, plaintext), into),
+    open: (iv, aad, sealed, into) => to(open(held, iv, aad, sealed), into),
+    sealMany: (messages, into) =>
+      to(concat(...messages.map(({ iv, aad, plaintext }) => seal(held, iv, aad, plaintext))), into),
+    openMany: (messages, into) =>
+      to(concat(...messages.map(({ iv, aad, sealed }) => open(held, iv, aad, sealed))), into),
+    [Symbol.dispose]: () => void held.fill(0),
+  };
 }
 
 /** Canonical encodings and cofactored equation, as docs/protocol.md has it. */
@@ -137,6 +154,7 @@ export function nobleCrypto(random: Random = { bytes: (n) => new Uint8Array(rand
   return {
     random,
     aes256gcm: {
+      key: nobleKey,
       seal,
       open,
       sealMany: (key, records) => records.map((r) => seal(key, r.iv, r.aad, r.plaintext)),

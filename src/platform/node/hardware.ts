@@ -10,7 +10,7 @@ import type { Hardware } from '../../ports.ts';
 
 const TAG_BYTES = 16;
 /** Results of this size lie in memory that the process has; larger ones are mapped anew each time. */
-const PIECE_BYTES = 32 * 1024;
+const PIECE_BYTES = 64 * 1024;
 
 /** What stands before a raw private key in PKCS #8 (RFC 8410 section 7). */
 const ED25519_PRIVATE = unhex('302e020100300506032b657004220420');
@@ -41,11 +41,8 @@ export function nodeHardware(): Required<Hardware> {
 }
 
 function aes256gcmSeal(key: Uint8Array, iv: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Uint8Array {
-  const cipher = node.createCipheriv('aes-256-gcm', key, iv).setAAD(aad);
   const sealed = new Uint8Array(plaintext.length + TAG_BYTES);
-  sealed.set(cipher.update(plaintext));
-  cipher.final();
-  sealed.set(cipher.getAuthTag(), plaintext.length);
+  aes256gcmSealInto(key, iv, aad, plaintext, sealed, 0);
   return sealed;
 }
 
@@ -58,8 +55,7 @@ function aes256gcmSealInto(
   at: number,
 ): void {
   const cipher = node.createCipheriv('aes-256-gcm', key, iv).setAAD(aad);
-  for (let from = 0; from < plaintext.length; from += PIECE_BYTES)
-    to.set(cipher.update(plaintext.subarray(from, from + PIECE_BYTES)), at + from);
+  eachPiece(plaintext, plaintext.length, (piece, from) => to.set(cipher.update(piece), at + from));
   cipher.final();
   to.set(cipher.getAuthTag(), at + plaintext.length);
 }
@@ -69,13 +65,20 @@ function aes256gcmOpen(
   iv: Uint8Array,
   aad: Uint8Array,
   sealed: Uint8Array,
+  into?: Uint8Array,
 ): Uint8Array | undefined {
   const end = sealed.length - TAG_BYTES;
   if (end < 0) return undefined;
   const decipher = node.createDecipheriv('aes-256-gcm', key, iv, { authTagLength: TAG_BYTES }).setAAD(aad);
   decipher.setAuthTag(sealed.subarray(end));
-  const opened = decipher.update(sealed.subarray(0, end));
-  if (accepts(() => decipher.final().length === 0)) return plain(opened);
+  const opened = into ?? plain(decipher.update(sealed.subarray(0, end)));
+  if (into)
+    eachPiece(sealed, end, (piece, at) => {
+      const text = plain(decipher.update(piece));
+      into.set(text, at);
+      text.fill(0);
+    });
+  if (accepts(() => decipher.final().length === 0)) return opened;
   opened.fill(0);
   return undefined;
 }
@@ -88,6 +91,14 @@ function sha256Into(message: Uint8Array, to: Uint8Array, at: number): void {
   }
   const digest = node.hash('sha256', message, 'binary');
   for (let i = 0; i < 32; i++) to[at + i] = digest.charCodeAt(i);
+}
+
+/** The first `length` of `bytes`, piece by piece: OpenSSL's result is a new array each time, and copied from the cache. */
+function eachPiece(bytes: Uint8Array, length: number, use: (piece: Uint8Array, at: number) => void): void {
+  if (length === bytes.length && length <= PIECE_BYTES) use(bytes, 0);
+  else
+    for (let at = 0; at < length; at += PIECE_BYTES)
+      use(bytes.subarray(at, Math.min(length, at + PIECE_BYTES)), at);
 }
 
 /** `crypto.hash` is one call; before Node 20.12 and 21.7 only the longer way exists. */

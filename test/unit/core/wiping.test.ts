@@ -75,6 +75,47 @@ const aes: Operation[] = aesSizes.flatMap((size) => [
   },
 ]);
 
+const many: Operation[] = [
+  {
+    name: 'many messages sealed',
+    publicOutput: 40 + 300 + 6000 + 3 * 16,
+    run: (core, { secret }) =>
+      withKey(core, secret('key', 32), (key) => {
+        sealMany(core, key, [secret('text 1', 40), secret('text 2', 300), secret('text 3', 6000)]);
+      }),
+  },
+  ...[false, true].map((altered) => ({
+    name: altered ? 'many messages of which the second is altered' : 'many messages opened',
+    run: (core: Core, { secret }: Scene) =>
+      withKey(core, secret('key', 32), (key) => {
+        const texts = [secret('text 1', 40), secret('text 2', 300), secret('text 3', 6000)];
+        const messages = sealMany(core, key, texts);
+        core.engine.output.fill(0);
+        if (altered) messages[1].text[100] ^= 1;
+        is(core.aes256gcmMany.open(key, messages, new Uint8Array(6340)) === undefined, altered);
+        core.engine.input.fill(0);
+      }),
+  })),
+];
+
+function sealMany(
+  core: Core,
+  key: Parameters<Parameters<typeof withKey>[2]>[0],
+  texts: Uint8Array[],
+): { iv: Uint8Array; aad: Uint8Array; text: Uint8Array }[] {
+  const into = new Uint8Array(texts.reduce((sum, { length }) => sum + length + 16, 0));
+  core.aes256gcmMany.seal(
+    key,
+    texts.map((text) => ({ iv: IV, aad: AAD, text })),
+    into,
+  );
+  let end = 0;
+  return texts.map(({ length }) => {
+    end += length + 16;
+    return { iv: IV, aad: AAD, text: into.subarray(end - length - 16, end) };
+  });
+}
+
 /** Records of a channel: two short ones and one that goes alone. */
 function sealRecords(
   core: Core,
@@ -317,7 +358,7 @@ const kems: Operation[] = [
 ];
 
 for (const { name, start } of coreVariants())
-  for (const operation of [...aes, ...records, ...hashes, ...curves, ...kems]) {
+  for (const operation of [...aes, ...many, ...records, ...hashes, ...curves, ...kems]) {
     test(`${name}: ${operation.name} leaves no secret`, () => {
       equal(secretsLeft(start(), operation), []);
     });

@@ -83,6 +83,31 @@ const calls: Record<string, fc.Arbitrary<Call>> = {
       (crypto) =>
         crypto.random.bytes(n).length,
   ),
+  'aes256gcm.key': fc
+    .tuple(
+      key,
+      fc.array(fc.record({ iv: exactly(12), aad: long(60), plaintext: text }), {
+        minLength: 1,
+        maxLength: 9,
+      }),
+      fc.nat(),
+      alteration,
+    )
+    .map(([k, messages, which, change]): Call => {
+      const sealed = messages.map(({ iv, aad, plaintext }, i) => {
+        const good = judge.aes256gcm.seal(k, iv, aad, plaintext);
+        return { iv, aad, sealed: i === which % messages.length ? altered(good, change) : good };
+      });
+      return (crypto, engine) => {
+        using prepared = crypto.aes256gcm.key(k, engine);
+        return [
+          messages.map(({ iv, aad, plaintext }) => prepared.seal(iv, aad, plaintext)),
+          sealed.map((message) => outcome(() => prepared.open(message.iv, message.aad, message.sealed))),
+          prepared.sealMany(messages),
+          outcome(() => prepared.openMany(sealed)),
+        ];
+      };
+    }),
   'aes256gcm.seal': fc.tuple(key, exactly(12), long(60), text).map(
     ([k, iv, aad, plaintext]): Call =>
       (crypto, engine) =>
