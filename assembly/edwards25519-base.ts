@@ -6,9 +6,9 @@
  */
 import { DECODED_X, DECODED_Y, pointDecode } from './edwards25519-decode';
 import {
-  QUAD_AFFINE_BYTES, quadAffineNegate, QUAD_CACHED_BYTES, quadPointAddAffine, quadPointAddCached, quadPointClear,
-  quadPointDoubleTimes, quadPointExtract, quadPointInsert, quadPointRestore, quadPointRestoreLanes, quadPointSave,
-  quadPointStoreCached, quadPointWipe, QUAD_HALF,
+  QUAD_AFFINE_BYTES, quadAffineNegate, QUAD_CACHED_BYTES, quadPointAddAffine, quadPointAddCached,
+  quadPointAddTwoAffine, quadPointDoubleTimes, quadPointExtract, quadPointInsert, quadPointRestore,
+  quadPointRestoreLanes, quadPointSave, quadPointStoreCached, quadPointWipe, QUAD_HALF,
 } from './edwards25519x4';
 import { quadRowAppendMultiples, quadRowBegin, quadRowEntry, quadRowToAffine } from './edwards25519x4-table';
 import { QUAD_BYTES } from './field25519x4';
@@ -28,11 +28,12 @@ const TABLE: usize = memory.data(99840, 16);
 const ROW_POINT: usize = memory.data(800, 16);
 
 /** The scalar with zeros behind it, its 52 digits as i32, the entries selected last, and sums being added up. */
-const SECRETS_BYTES: i32 = 1376;
-const SECRETS: usize = memory.data(1376, 16);
+const SECRETS_BYTES: i32 = 1856;
+const SECRETS: usize = memory.data(1856, 16);
 const SCALAR: usize = SECRETS;
 const DIGITS: usize = SECRETS + 48;
-const SELECTED: usize = DIGITS + 208;
+const FIRST: usize = DIGITS + 208;
+const SELECTED: usize = FIRST + QUAD_AFFINE_BYTES;
 const OTHERS: usize = SELECTED + QUAD_AFFINE_BYTES;
 
 let tableReady: bool = false;
@@ -41,9 +42,11 @@ let tableReady: bool = false;
 export function baseMultiply(projective: usize, scalar: usize): void {
   if (!tableReady) makeTable();
   recode(scalar);
-  quadPointClear();
-  for (let step = 0; step < STEPS; step++) {
-    select(TABLE + step * ROW_BYTES, v128.load(DIGITS + 16 * step));
+  select(FIRST, 0);
+  select(SELECTED, 1);
+  quadPointAddTwoAffine(FIRST, SELECTED);
+  for (let step = 2; step < STEPS; step++) {
+    select(SELECTED, step);
     quadPointAddAffine(SELECTED);
   }
   addNeighbours(2);
@@ -89,21 +92,21 @@ function recode(scalar: usize): void {
   }
 }
 
-/** Leaves in each lane of SELECTED its digit times the first entry of its row, reading all entries. */
-function select(row: usize, digits: v128): void {
+/** Writes to each lane of `out` the digit of this step times the first entry of its row, reading all entries. */
+function select(out: usize, step: i32): void {
+  const row = TABLE + step * ROW_BYTES, digits = v128.load(DIGITS + 16 * step);
   const signs = i32x4.shr_s(digits, 31);
   const magnitudes = i32x4.sub(v128.xor(digits, signs), signs);
-  selectCoordinate(0, row, magnitudes);
-  selectCoordinate(QUAD_BYTES, row, magnitudes);
-  selectCoordinate(2 * QUAD_BYTES, row, magnitudes);
-  addIdentity(i32x4.eq(magnitudes, i32x4.splat(0)));
-  quadAffineNegate(SELECTED, signs);
+  selectCoordinate(out, row, magnitudes);
+  selectCoordinate(out + QUAD_BYTES, row + QUAD_BYTES, magnitudes);
+  selectCoordinate(out + 2 * QUAD_BYTES, row + 2 * QUAD_BYTES, magnitudes);
+  addIdentity(out, i32x4.eq(magnitudes, i32x4.splat(0)));
+  quadAffineNegate(out, signs);
 }
 
-function selectCoordinate(coordinate: i32, row: usize, magnitudes: v128): void {
+function selectCoordinate(out: usize, entry: usize, magnitudes: v128): void {
   let s0 = i32x4.splat(0), s1 = i32x4.splat(0), s2 = i32x4.splat(0), s3 = i32x4.splat(0), s4 = i32x4.splat(0);
   let s5 = i32x4.splat(0), s6 = i32x4.splat(0), s7 = i32x4.splat(0), s8 = i32x4.splat(0), s9 = i32x4.splat(0);
-  let entry = row + coordinate;
   for (let number = 1; number <= ROW_ENTRIES; number++) {
     const mask = i32x4.eq(magnitudes, i32x4.splat(number));
     s0 = v128.or(s0, v128.and(v128.load(entry, 0), mask));
@@ -118,18 +121,17 @@ function selectCoordinate(coordinate: i32, row: usize, magnitudes: v128): void {
     s9 = v128.or(s9, v128.and(v128.load(entry, 144), mask));
     entry += QUAD_AFFINE_BYTES;
   }
-  const out = SELECTED + coordinate;
   v128.store(out, s0, 0); v128.store(out, s1, 16); v128.store(out, s2, 32); v128.store(out, s3, 48);
   v128.store(out, s4, 64); v128.store(out, s5, 80); v128.store(out, s6, 96); v128.store(out, s7, 112);
   v128.store(out, s8, 128); v128.store(out, s9, 144);
 }
 
 /** Puts the affine identity (1/2, 1/2, 0) where the mask is set and nothing was selected. */
-function addIdentity(mask: v128): void {
-  for (let at: usize = SELECTED; at < SELECTED + QUAD_BYTES; at += 16) {
-    const half = v128.and(v128.load(QUAD_HALF + (at - SELECTED)), mask);
-    v128.store(at, v128.or(v128.load(at), half));
-    v128.store(at, v128.or(v128.load(at, 160), half), 160);
+function addIdentity(affine: usize, mask: v128): void {
+  for (let at: usize = 0; at < 160; at += 16) {
+    const half = v128.and(v128.load(QUAD_HALF + at), mask);
+    v128.store(affine + at, v128.or(v128.load(affine + at), half));
+    v128.store(affine + at, v128.or(v128.load(affine + at, 160), half), 160);
   }
 }
 
