@@ -307,10 +307,12 @@ export class Peers {
     const { code, fault } = reason;
     const phase = session.peerId ? 'session' : 'handshake';
     const fields = { phase, peer: session.peerId, remote: session.remoteAddress };
-    if (fault === 'peer' && code !== 'OOTO_MESH_DISCONNECTED' && code !== 'OOTO_CHANNEL_TRUNCATED') {
+    const left = code === 'OOTO_MESH_DISCONNECTED' || code === 'OOTO_CHANNEL_TRUNCATED';
+    if (fault === 'peer' && !left) {
       this.#options.handlers.refused(phase);
       this.#refusals.note(reason, fields);
-    } else this.#options.logger.log('info', 'session ended', { ...fields, code, fault, error: reason });
+    } else if (phase === 'handshake') this.#refusals.note(reason, fields, ['info', 'session ended']);
+    else this.#options.logger.log('info', 'session ended', { ...fields, code, fault, error: reason });
   }
 
   #contextOf(meshId: Uint8Array): MeshContext {

@@ -4,7 +4,7 @@
  * not become a flood of lines.
  */
 import type { OotoError } from '../base/errors.ts';
-import type { Clock, Logger } from '../ports.ts';
+import type { Clock, Logger, LogLevel } from '../ports.ts';
 
 const WINDOW_MS = 1_000;
 const LINES_PER_WINDOW = 32;
@@ -35,7 +35,11 @@ export class Refusals {
   }
 
   /** Counts the refusal, and logs it unless too many were logged in this second. */
-  note(error: OotoError, fields: Readonly<Record<string, unknown>>): void {
+  note(
+    error: OotoError,
+    fields: Readonly<Record<string, unknown>>,
+    [level, message]: readonly [LogLevel, string] = ['warn', 'refused'],
+  ): void {
     const { code, fault } = error;
     this.count(code);
     const now = this.#clock.monotonic();
@@ -49,6 +53,6 @@ export class Refusals {
     }
     const before = this.#unlogged > 0 ? { unlogged: this.#unlogged } : {};
     this.#unlogged = 0;
-    this.#logger.log('warn', 'refused', { ...fields, code, fault, error, ...before });
+    this.#logger.log(level, message, { ...fields, code, fault, error, ...before });
   }
 }
