@@ -1,11 +1,13 @@
 /** The door for browsers: the platform-neutral door, and what is wired to the browser's own parts. */
 import { instantiateCore } from './core/index.ts';
 import { type Crypto, createCrypto } from './crypto/index.ts';
+import { browserClock } from './platform/browser/clock.ts';
 import { type CoreAddresses, fetchCore } from './platform/browser/core-file.ts';
 import { browserRandom } from './platform/browser/random.ts';
+import { webSocketTransport } from './platform/browser/web-socket.ts';
 
 export * from './index.ts';
-export type { CoreAddresses };
+export { browserClock, type CoreAddresses, webSocketTransport };
 
 /**
  * The primitives, over a core of their own. A browser's WebCrypto cannot be called synchronously, so every

@@ -10,6 +10,7 @@ import { isOotoError, OotoError } from '../base/errors.ts';
 import { ROLES } from '../mesh/operations.ts';
 import { parseAddress } from '../platform/node/address.ts';
 import { writeFileAtomically } from '../platform/node/files.ts';
+import { WEB_SOCKET_SCHEME } from '../platform/node/web-socket.ts';
 
 const MOST_BYTES = 64 * 1024;
 
@@ -17,6 +18,10 @@ const schema = v.strictObject({
   name: v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'lower-case letters, digits and dashes')),
   role: v.picklist(ROLES),
   listen: v.pipe(v.string(), v.check(isAddress, 'host:port, for example 127.0.0.1:4710')),
+  /** Where browsers reach this node, beside `listen`. */
+  listen_web_socket: v.optional(
+    v.pipe(v.string(), v.check(isWebSocketAddress, 'ws://host:port, for example ws://127.0.0.1:4711')),
+  ),
   /** Milliseconds between epochs; 60000 unless a demonstration or a test shortens it. */
   epoch_ms: v.optional(v.pipe(v.number(), v.integer(), v.minValue(200), v.maxValue(60_000)), 60_000),
   /** Milliseconds between two exports of telemetry. */
@@ -55,6 +60,10 @@ export async function writeConfiguration(
   const text = stringify(configuration);
   parseConfiguration(text);
   await writeFileAtomically(join(folder, 'node.toml'), new TextEncoder().encode(text));
+}
+
+function isWebSocketAddress(text: string): boolean {
+  return text.startsWith(WEB_SOCKET_SCHEME) && isAddress(text.slice(WEB_SOCKET_SCHEME.length));
 }
 
 function isAddress(text: string): boolean {

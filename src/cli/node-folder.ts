@@ -16,7 +16,7 @@ import { type FolderLock, lockFolder } from '../platform/node/folder-lock.ts';
 import { type NodeLogger, nodeLogger } from '../platform/node/logger.ts';
 import { softwareKey, softwareSigner } from '../platform/node/signer.ts';
 import { openStore } from '../platform/node/store.ts';
-import { tcpTransport } from '../platform/node/transport.ts';
+import { nodeTransport } from '../platform/node/transports.ts';
 import type { Clock, Store, Transport } from '../ports.ts';
 import { type NodeConfiguration, readConfiguration } from './configuration.ts';
 import { measureProgram } from './program.ts';
@@ -40,7 +40,7 @@ export interface NodePorts {
   openStore(folder: string): Promise<Store>;
 }
 
-const MACHINE: NodePorts = { clock: nodeClock(), transport: tcpTransport(), openStore };
+const MACHINE: NodePorts = { clock: nodeClock(), transport: nodeTransport(), openStore };
 
 /** Opens the folder of a node; the caller closes it with {@link closeNode}. */
 export async function openNode(folder: string, ports = MACHINE): Promise<OpenNode> {

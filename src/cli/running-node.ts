@@ -106,6 +106,11 @@ async function start(open: OpenNode, outer: AbortSignal, life: AbortController):
   setMaxListeners(0, signal);
   logger.log('info', 'starting', { pid: process.pid });
   const address = configuration.role === 'originator' ? '' : await node.peers.listen(configuration.listen);
+  const webSocket = configuration.listen_web_socket;
+  const addresses = [
+    ...(address ? [address] : []),
+    ...(webSocket ? [await node.peers.listen(webSocket)] : []),
+  ];
   const started = performance.now();
   const authority = configuration.role === 'authority' ? await startAuthority(open, signal) : undefined;
   const credential = authority ? storedOrThrow(open) : await becomeMember(open, signal);
@@ -113,7 +118,7 @@ async function start(open: OpenNode, outer: AbortSignal, life: AbortController):
   const upkeep = new Upkeep({
     ...{ node, credential, signal },
     lifeMs: configuration.certificate_ms,
-    addresses: address ? [address] : [],
+    addresses,
   });
   const service = startRole({ open, upkeep, authority, signal });
   await upkeep.refresh();

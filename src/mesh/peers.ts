@@ -76,7 +76,7 @@ export class Peers {
   readonly #doorway: Doorway;
   readonly #refusals: Refusals;
   readonly #silent = new Map<Connection, (reason: OotoError) => void>();
-  #listener: Listener | undefined;
+  readonly #listeners: Listener[] = [];
   #isClosed = false;
 
   constructor(options: PeersOptions) {
@@ -90,10 +90,10 @@ export class Peers {
     this.#contexts.set(hex(context.meshId), context);
   }
 
-  /** Listens at `address` and accepts until closed; returns the real address. */
+  /** Listens at `address`, besides where it listens already, and accepts until closed; returns the real address. */
   async listen(address: string): Promise<string> {
     const listener = await this.#options.transport.listen(address);
-    this.#listener = listener;
+    this.#listeners.push(listener);
     void this.#acceptAll(listener);
     return listener.address;
   }
@@ -163,7 +163,7 @@ export class Peers {
     const sessions = this.sessions;
     for (const session of sessions) session.close();
     await Promise.all(sessions.map((session) => session.closing));
-    await this.#listener?.close();
+    await Promise.all(this.#listeners.map((listener) => listener.close()));
   }
 
   async #acceptAll(listener: Listener): Promise<void> {
