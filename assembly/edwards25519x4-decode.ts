@@ -38,6 +38,8 @@ export function quadPointDecode(encodings: usize): i32 {
   quadMultiply(T, X, SQRT_MINUS_ONE);
   quadSelect(X, T, X, maskOf(crossed & ~straight));
   const decoded = (straight | crossed) & setSigns(encodings);
+  // What is off the curve must not reach the formulas: they are complete on it alone, and a Z of 0 would make the one
+  // inversion of a batch 0 for every signature in the lane.
   quadSet(U, 0);
   quadSet(V, 1);
   quadSelect(QUAD_X, QUAD_X, U, maskOf(decoded));
