@@ -66,8 +66,8 @@ function subject(name: string, crypto: Crypto): Engine {
   return {
     name,
     sha256: (message, digest) => digest.set(crypto.sha256(message)),
-    sha256Many: (messages, digests) => lay(crypto.sha256Many(messages), digests),
-    chain: (head, records, heads) => lay(chain.append(head, records), heads),
+    sha256Many: (messages, digests) => crypto.sha256ManyInto(messages, digests),
+    chain: (head, records, heads) => chain.appendInto(head, records, heads),
     chainBatched: (head, records, next) => next.set(chain.appendBatch(head, records)),
     merkleRoot: (leaves, root) => root.set(merkle.root(leaves)),
     ed25519Sign(seed) {
@@ -109,8 +109,4 @@ function accepts({ ed25519 }: Crypto, ...signed: [Uint8Array, Uint8Array, Uint8A
   } catch {
     return false;
   }
-}
-
-function lay(digests: readonly Uint8Array[], to: Uint8Array): void {
-  for (let i = 0; i < digests.length; i++) to.set(digests[i], i * DIGEST_BYTES);
 }
