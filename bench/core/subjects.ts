@@ -8,8 +8,6 @@ import { type Crypto, createCrypto } from '../../src/crypto/index.ts';
 import type { Engine } from '../engine.ts';
 import type { Platform } from '../platform.ts';
 
-const DIGEST_BYTES = 32;
-
 export async function createSubjects(platform: Platform): Promise<Engine[]> {
   const { hardware, random } = platform;
   const core = await platform.startCore();
