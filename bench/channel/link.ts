@@ -12,6 +12,9 @@ export interface Link {
   end(): void;
   drained(): Promise<void>;
   close(): void;
+  /** Where keys are changed on the way: how often they were, and how to do it now. */
+  epoch?(): number;
+  renewEpoch?(): void;
 }
 
 export interface Rival {

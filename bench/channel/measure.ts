@@ -6,73 +6,78 @@
 import type { Link, Rival } from './link.ts';
 
 export type Task =
-  | { kind: 'throughput'; rival: string; port: number; size: number; ms: number }
+  | { kind: 'throughput'; rival: string; port: number; size: number; ms: number; epochEveryMs?: number }
   | { kind: 'round-trips'; rival: string; port: number; size: number; count: number }
   | { kind: 'handshakes'; rival: string; port: number; count: number; inFlight: number };
 
-/**
- * Messages a second at the receiver; and microseconds that one costs each side in its fastest stretches of a quarter
- * of a megabyte: where others compute on the same machine, those are the ones that nobody disturbed.
- */
-export interface Throughput {
-  perSecond: number;
-  receiverMicros: number;
-  senderMicros: number;
-}
-
 const STRETCH_BYTES = 256 * 1024;
-const FASTEST_SHARE = 0.1;
 const stretchOf = (size: number) => Math.max(1, Math.ceil(STRETCH_BYTES / (size + 4)));
 
-/** Sends for `ms`, then ends the link. Returns the microseconds of a message. */
-export async function sendFor(link: Link, size: number, ms: number): Promise<number> {
+/** Sends for `ms`, then ends the link; calls `each` before every stretch. */
+export async function sendFor(
+  link: Link,
+  size: number,
+  ms: number,
+  each: (elapsed: number) => void = () => {},
+): Promise<void> {
   const message = new Uint8Array(size).map((_, i) => i);
-  const until = performance.now() + ms;
-  const burst = stretchOf(size);
-  const stretches: number[] = [];
-  while (performance.now() < until) {
-    const began = performance.now();
-    let [sent, room] = [0, true];
+  const began = performance.now();
+  const stretch = stretchOf(size);
+  for (let elapsed = 0; elapsed < ms; elapsed = performance.now() - began) {
+    each(elapsed);
+    let room = true;
     link.begin();
-    for (; sent < burst && room; sent++) room = link.send(message);
+    for (let i = 0; i < stretch && room; i++) room = link.send(message);
     link.end();
-    await undefined;
-    if (sent === burst) stretches.push(performance.now() - began);
     await link.drained();
     await turn();
   }
   link.close();
-  return (1000 * percentile(stretches, FASTEST_SHARE)) / burst;
 }
 
 function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Counts what arrives on one link until it ends; the first fifth warms up. */
-export function countMessages(
-  link: Link,
-  size: number,
-  ms: number,
-): Promise<Omit<Throughput, 'senderMicros'>> {
+/** Messages a second on one link until it ends; the first fifth of `ms` warms up. */
+export function countMessages(link: Link, size: number, ms: number): Promise<number> {
   return new Promise((resolve) => {
-    const burst = 4 * stretchOf(size);
-    const stretches: number[] = [];
-    let [count, began, last] = [0, 0, 0];
+    const stretch = stretchOf(size);
+    let [count, began] = [0, 0];
     let warm = false;
     link.onMessage = () => {
-      if (++count % burst !== 0) return;
+      if (++count % stretch !== 0) return;
       const now = performance.now();
-      if (last > 0) stretches.push(now - last);
-      last = now;
       began ||= now;
       if (warm || now - began < ms / 5) return;
       warm = true;
       [began, count] = [now, 0];
     };
+    link.onEnd = () => resolve((1000 * count) / (performance.now() - began));
+  });
+}
+
+/**
+ * The largest gaps between deliveries, milliseconds, in windows in which `epochOf` moved and in as many in which it
+ * did not.
+ */
+export function watchGaps(link: Link, windowMs: number, epochOf: () => number): Promise<[number, number]> {
+  return new Promise((resolve) => {
+    const [changed, calm]: [number[], number[]] = [[], []];
+    let [windowBegan, last, gap, epoch] = [performance.now(), performance.now(), 0, epochOf()];
+    link.onMessage = () => {
+      const now = performance.now();
+      gap = Math.max(gap, now - last);
+      last = now;
+      if (now - windowBegan < windowMs) return;
+      const current = epochOf();
+      (current === epoch ? calm : changed).push(gap);
+      [windowBegan, gap, epoch] = [now, 0, current];
+    };
     link.onEnd = () => {
-      const receiverMicros = (1000 * percentile(stretches, FASTEST_SHARE)) / burst;
-      resolve({ perSecond: (1000 * count) / (performance.now() - began), receiverMicros });
+      const [a, b] = [changed.slice(1), calm.slice(1)];
+      const windows = Math.min(a.length, b.length);
+      resolve([Math.max(0, ...a.slice(0, windows)), Math.max(0, ...b.slice(0, windows))]);
     };
   });
 }

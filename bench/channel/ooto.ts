@@ -3,6 +3,7 @@ import { OotoError } from '../../src/base/errors.ts';
 import { Channel, type ChannelOptions } from '../../src/channel/channel.ts';
 import type { CredentialVerifier, OwnCredential } from '../../src/channel/credential.ts';
 import { delegationMessage, encodeDelegation } from '../../src/channel/delegation.ts';
+import type { Moment } from '../../src/channel/limits.ts';
 import { Link as ChannelLink } from '../../src/channel/link.ts';
 import { SignatureVerifier } from '../../src/channel/signature-verifier.ts';
 import { instantiateCore } from '../../src/core/index.ts';
@@ -129,5 +130,45 @@ class OotoLink implements Link {
 
   close(): void {
     this.#link.close();
+  }
+
+  epoch(): number {
+    return this.#link.channel.status.epoch;
+  }
+
+  renewEpoch(): void {
+    this.#link.channel.renewEpoch();
+  }
+}
+
+/** Channels without a connection, both ends in this process: for what memory and epochs cost. */
+export function channelPair(now: Moment): [Channel, Channel] {
+  const common = { crypto, meshId: MESH_ID, verifier: trusting };
+  const left = new Channel({
+    ...common,
+    role: 'initiator',
+    own: parties.left.own,
+    expectedId: parties.right.own.id,
+  });
+  const right = new Channel({ ...common, role: 'responder', own: parties.right.own });
+  left.start(now);
+  right.start(now);
+  exchange(left, right, now);
+  return [left, right];
+}
+
+/** Moves bytes until both are silent. */
+export function exchange(left: Channel, right: Channel, now: Moment): void {
+  for (let moved = 1; moved > 0; ) {
+    moved = 0;
+    for (const [from, to] of [
+      [left, right],
+      [right, left],
+    ]) {
+      const bytes = from.flush(now);
+      moved += bytes.length;
+      if (bytes.length > 0) to.receive(bytes, now);
+      to.takeEvents();
+    }
   }
 }

@@ -19,6 +19,9 @@ import { type Frame, FrameReader, MAX_HANDSHAKE_BYTES, MAX_RECORD_BYTES } from '
 
 export type { ChannelOptions } from './options.ts';
 
+/** A channel on which nothing moves for so long gives up its buffers. */
+const REST_MS = 1_000;
+
 export type ChannelEvent =
   | { readonly type: 'established'; readonly peer: Peer; readonly sessionId: Uint8Array }
   /** `items` vouch for the message; see proof.ts. */
@@ -64,6 +67,8 @@ export class Channel implements Disposable {
   #output: Uint8Array[] = [];
   #events: (ChannelEvent | { readonly type: 'batch'; readonly batch: SignedBatch })[] = [];
   #handshakeDeadline = Number.POSITIVE_INFINITY;
+  /** Monotonic milliseconds at which bytes last came or went. */
+  #stirredAt = 0;
 
   /** @throws OOTO_CHANNEL_OPTIONS (caller) for options that do not fit together. */
   constructor(options: ChannelOptions) {
@@ -123,6 +128,7 @@ export class Channel implements Disposable {
     if (this.#state === 'new') throw wrongState(this.#state);
     this.#guarded(() => {
       this.#checkTime(now);
+      this.#stirredAt = now.monotonic;
       this.#frames.push(bytes);
       for (let frame = this.#nextFrame(); frame; frame = this.#nextFrame()) this.#receiveFrame(frame, now);
       this.#session?.finishTurn();
@@ -168,7 +174,10 @@ export class Channel implements Disposable {
   flushParts(now: Moment): Uint8Array[] {
     this.#guarded(() => {
       this.#checkTime(now);
-      if (this.#session) this.#output.push(...this.#session.outgoing.flush());
+      if (!this.#session) return;
+      const records = this.#session.outgoing.flush();
+      if (records.length > 0) this.#stirredAt = now.monotonic;
+      this.#output.push(...records);
     });
     const output = this.#output;
     this.#output = [];
@@ -182,9 +191,7 @@ export class Channel implements Disposable {
 
   /** Signatures to be checked; none unless the options say that the owner takes them. */
   takeJob(): SignatureJob | undefined {
-    return this.#options.defersSignatures && this.#state === 'established'
-      ? this.#session?.incoming.takeJob()
-      : undefined;
+    return this.#state === 'established' ? this.#session?.takeJob() : undefined;
   }
 
   /**
@@ -197,7 +204,10 @@ export class Channel implements Disposable {
 
   /** Does what is due by now. */
   tick(now: Moment): void {
-    this.#guarded(() => this.#checkTime(now));
+    this.#guarded(() => {
+      this.#checkTime(now);
+      if (now.monotonic >= this.#stirredAt + REST_MS) this.#rest();
+    });
   }
 
   /** Monotonic milliseconds at which {@link tick} is next needed; infinite when never. */
@@ -304,16 +314,14 @@ export class Channel implements Disposable {
     const { exports = DEFAULT_EXPORTS, onNonce } = this.#options;
     const options = { ...this.#options, peer, limits: this.#limits, exports, onNonce };
     this.#session = new Session(options, split, now, (event) => this.#onSessionEvent(event));
+    this.#handshake = undefined;
     if (this.#session.isEstablished) this.#establish();
   }
 
   #onSessionEvent(event: SessionEvent): void {
     if (event.type === 'established') this.#establish();
     else if (event.type === 'ended') this.#end();
-    else if (event.type === 'epoch') {
-      this.#frames.rest();
-      this.#events.push(event);
-    } else if (event.type === 'renewed') this.#events.push({ ...event, peer: this.#session!.peer });
+    else if (event.type === 'renewed') this.#events.push({ ...event, peer: this.#session!.peer });
     else this.#events.push(event);
   }
 
@@ -339,6 +347,12 @@ export class Channel implements Disposable {
         },
       );
     if (this.#state === 'established') this.#session!.maintain(now);
+  }
+
+  /** Gives up buffers that only a busy channel needs; at the latest the next change of epoch comes by here. */
+  #rest(): void {
+    this.#frames.rest();
+    this.#session?.outgoing.rest();
   }
 
   /** Runs a step; an error closes the channel, with nothing more for the wire. */

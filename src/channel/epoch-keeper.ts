@@ -37,8 +37,8 @@ export class EpochKeeper implements Disposable {
   #receiving: Epoch;
   /** Keys that the peer may switch to. */
   #incoming: Epoch | undefined;
-  /** Keys gone, exported values still readable. */
-  #previous: Epoch | undefined;
+  /** What is kept of the epoch before: exported values. */
+  #previous: Pick<Epoch, 'number' | 'exports'> | undefined;
   #offer: EpochOffer | undefined;
   #asked = false;
   #dueAt: number;
@@ -165,8 +165,8 @@ export class EpochKeeper implements Disposable {
 
   [Symbol.dispose](): void {
     this.#offer?.[Symbol.dispose]();
-    for (const epoch of [this.#sending, this.#receiving, this.#incoming, this.#previous])
-      epoch?.[Symbol.dispose]();
+    for (const epoch of [this.#sending, this.#receiving, this.#incoming]) epoch?.[Symbol.dispose]();
+    this.#previous?.exports[Symbol.dispose]();
   }
 
   get #isSettled(): boolean {
@@ -193,9 +193,10 @@ export class EpochKeeper implements Disposable {
   }
 
   #settle(next: Epoch): void {
-    this.#previous?.[Symbol.dispose]();
-    this.#previous = this.#receiving;
-    this.#previous.disposeKeys();
+    const { number, exports } = this.#receiving;
+    this.#previous?.exports[Symbol.dispose]();
+    this.#previous = { number, exports };
+    this.#receiving.disposeKeys();
     this.#receiving = next;
     this.#incoming = undefined;
     this.#asked = false;

@@ -14,7 +14,7 @@ import {
 } from './credential.ts';
 import type { Epoch } from './epoch.ts';
 import { type ControlRecord, EpochKeeper, type EpochKeeperOptions } from './epoch-keeper.ts';
-import { type Delivery, Incoming } from './incoming.ts';
+import { type Delivery, Incoming, type SignatureJob } from './incoming.ts';
 import type { Moment } from './limits.ts';
 import { Outgoing } from './outgoing.ts';
 import { Parties } from './parties.ts';
@@ -55,6 +55,8 @@ export class Session implements Disposable {
   #established: boolean;
   /** When signatures of messages that were delivered already are checked. */
   #checkAt = Number.POSITIVE_INFINITY;
+  /** Whether that time has come for an owner that checks them. */
+  #isJobDue = false;
 
   constructor(options: SessionOptions, split: SplitResult, now: Moment, emit: (event: SessionEvent) => void) {
     const { crypto, role, own, peer } = options;
@@ -107,9 +109,18 @@ export class Session implements Disposable {
 
   /** What time or wear demands. @throws OOTO_CHANNEL_LAPSED, OOTO_CHANNEL_EPOCH_OVERDUE (peer). */
   maintain(now: Moment): void {
-    if (now.monotonic >= this.#checkAt) this.#checkNow();
+    if (now.monotonic >= this.#checkAt) this.#endPatience();
     this.#parties.requireValidPeer(now);
     this.#sendControl(this.epochs.maintain(now.monotonic));
+  }
+
+  /** Signatures to be checked by the owner, once it is time. */
+  takeJob(): SignatureJob | undefined {
+    if (!this.#options.defersSignatures) return undefined;
+    if (this.#options.delivery === 'authenticated' && !this.#isJobDue) return undefined;
+    const job = this.incoming.takeJob();
+    if (job) this.#isJobDue = false;
+    return job;
   }
 
   /** The answer to a signature job. @throws OOTO_CHANNEL_SIGNATURE (peer). */
@@ -157,12 +168,20 @@ export class Session implements Disposable {
 
   #receiveBatch(epoch: Epoch, frame: Frame, now: Moment): void {
     this.incoming.take(epoch, frame);
-    if (this.#options.delivery === 'authenticated' && !this.#options.defersSignatures)
+    if (this.#options.delivery === 'authenticated' && !this.#isJobDue)
       this.#checkAt = Math.min(this.#checkAt, now.monotonic + CHECK_DELAY_MS);
+  }
+
+  /** The wait for company is over. */
+  #endPatience(): void {
+    this.#checkAt = Number.POSITIVE_INFINITY;
+    if (this.#options.defersSignatures) this.#isJobDue = true;
+    else this.incoming.check();
   }
 
   #checkNow(): void {
     this.#checkAt = Number.POSITIVE_INFINITY;
+    this.#isJobDue = false;
     this.incoming.check();
   }
 
@@ -194,12 +213,10 @@ export class Session implements Disposable {
         break;
       case FRAME.epochConfirmation:
         this.#sendControl(epochs.receiveConfirmation(plaintext));
-        this.outgoing.rest();
         this.#emit({ type: 'epoch', epoch: epochs.number });
         break;
       case FRAME.epochSwitched:
         epochs.receiveSwitched(plaintext);
-        this.outgoing.rest();
         this.#emit({ type: 'epoch', epoch: epochs.number });
         break;
       case FRAME.credential:

@@ -83,6 +83,7 @@ export function readRecordHeader(frame: Frame): RecordHeader {
   };
 }
 
+const NOTHING: Uint8Array = new Uint8Array();
 /** Buffers larger than this are given up when nothing needs them. */
 const SPARE_BYTES = 4096;
 
@@ -91,8 +92,8 @@ const SPARE_BYTES = 4096;
  * together in a buffer that serves the next one too. So a frame is good until the next call.
  */
 export class FrameReader {
-  #chunk: Uint8Array = new Uint8Array();
-  #buffer: Uint8Array = new Uint8Array();
+  #chunk: Uint8Array = NOTHING;
+  #buffer: Uint8Array = NOTHING;
   #filled = 0;
   /** Bytes of the frame being put together, as far as they are known; 0 while there is none. */
   #expected = 0;
@@ -113,7 +114,7 @@ export class FrameReader {
 
   /** Gives up the buffer if it is large and no frame is being put together. */
   rest(): void {
-    if (this.#expected === 0 && this.#buffer.length > SPARE_BYTES) this.#buffer = new Uint8Array();
+    if (this.#expected === 0 && this.#buffer.length > SPARE_BYTES) this.#buffer = NOTHING;
   }
 
   #wholeInChunk(maxBytes: number): boolean {
@@ -124,7 +125,7 @@ export class FrameReader {
   #cut(): Frame {
     const end = LENGTH_BYTES + readU32be(this.#chunk);
     const whole = this.#chunk.subarray(0, end);
-    this.#chunk = this.#chunk.subarray(end);
+    this.#consume(end);
     return frameOf(whole);
   }
 
@@ -156,7 +157,12 @@ export class FrameReader {
     const taken = Math.min(this.#expected - this.#filled, this.#chunk.length);
     this.#buffer.set(this.#chunk.subarray(0, taken), this.#filled);
     this.#filled += taken;
-    this.#chunk = this.#chunk.subarray(taken);
+    this.#consume(taken);
+  }
+
+  /** Nothing of a chunk is held once it is used up: it may be part of something far larger. */
+  #consume(bytes: number): void {
+    this.#chunk = bytes === this.#chunk.length ? NOTHING : this.#chunk.subarray(bytes);
   }
 }
 

@@ -141,8 +141,13 @@ test('authenticated delivery still refuses what was changed on the way, at once'
 test('authenticated delivery with a verifier: a refusal closes the channel', () => {
   const pair = withForged([0], { ...AUTHENTICATED, ...DEFERRED });
   sendApart(pair, [ONE]);
-  equal(pair.takeMessages('responder'), [ONE]);
+  sendApart(pair, [TWO]);
+  equal(pair.takeMessages('responder'), [ONE, TWO]);
+  is(pair.responder.takeJob(), undefined, 'signatures wait for company');
+  ok(pair.responder.deadline() <= pair.now.monotonic + 2, 'not for long');
+  pair.advance(2);
   const job = pair.responder.takeJob()!;
+  is(job.checks.length, 2);
   pair.responder.settle(job, pair.crypto.ed25519.verifyBatch(job.checks));
   pair.run();
   is(pair.closedBy('responder'), 'OOTO_CHANNEL_SIGNATURE');
@@ -229,4 +234,19 @@ test('what a flush gave stays as it is until the owner releases it', () => {
   for (const flight of copies) pair.inject('initiator', flight);
   pair.inject('initiator', next);
   is(pair.takeMessages('responder').length, 7);
+});
+
+test('a channel gives up its buffers once nothing moves, and goes on with new ones', () => {
+  const pair = Pair.established();
+  const large = seededRandom('large').bytes(200_000);
+  pair.initiator.send(large);
+  const [first] = pair.initiator.flushParts(pair.now);
+  pair.initiator.release(first);
+  pair.inject('initiator', first.slice());
+  pair.advance(1_500);
+  pair.initiator.send(large);
+  const [second] = pair.initiator.flushParts(pair.now);
+  ok(second.buffer !== first.buffer, 'the old buffer was let go');
+  pair.inject('initiator', second);
+  is(pair.takeMessages('responder').length, 2);
 });

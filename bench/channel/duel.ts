@@ -1,0 +1,138 @@
+/**
+ * Two processes that measure rivals together. What flows through here: this one accepts, another one, started from
+ * the same file, dials; tasks and results go between them as messages.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import type { Rival } from './link.ts';
+import { countMessages, handshakes, roundTrips, sendFor, type Task, watchGaps } from './measure.ts';
+import { ootoRival } from './ooto.ts';
+import { tcpRival, tlsRival } from './socket.ts';
+import { makeTlsIdentity, type TlsIdentity } from './tls-identity.ts';
+
+export const DIALLING = '--channel-dialling';
+const WINDOW_MS = 100;
+
+function rivalsOf(identity: TlsIdentity): Map<string, Rival> {
+  const rivals = [
+    tcpRival('write'),
+    tlsRival('write', identity),
+    tlsRival('cork', identity),
+    tlsRival('gather', identity),
+    ootoRival('ooto', {}),
+    ootoRival('ooto-authenticated', { delivery: 'authenticated' }),
+  ];
+  return new Map(rivals.map((rival) => [rival.name, rival]));
+}
+
+/** What the other process does: whatever it is told. */
+export async function dialling(): Promise<void> {
+  const [identity] = (await once(process, 'message')) as [TlsIdentity];
+  const rivals = rivalsOf(identity);
+  process.on('message', async (task: Task) => process.send!(await perform(rivals.get(task.rival)!, task)));
+  process.send!('ready');
+}
+
+async function perform(rival: Rival, task: Task): Promise<unknown> {
+  if (task.kind === 'handshakes') return handshakes(rival, task.port, task.count, task.inFlight);
+  const link = await rival.dial(task.port);
+  if (task.kind === 'round-trips') return roundTrips(link, task.size, task.count);
+  let renewed = 0;
+  await sendFor(link, task.size, task.ms, (elapsed) => {
+    if (elapsed < (renewed + 1) * (task.epochEveryMs ?? Number.POSITIVE_INFINITY)) return;
+    renewed++;
+    link.renewEpoch?.();
+  });
+  return 'sent';
+}
+
+export class Duel implements Disposable {
+  readonly #child: ChildProcess;
+  readonly #rivals: Map<string, Rival>;
+
+  private constructor(child: ChildProcess, rivals: Map<string, Rival>) {
+    this.#child = child;
+    this.#rivals = rivals;
+  }
+
+  /** @param file whose start with {@link DIALLING} as argument calls {@link dialling} */
+  static async start(file: string): Promise<Duel> {
+    const identity = await makeTlsIdentity();
+    const child = fork(file, [DIALLING], { stdio: ['ignore', 2, 2, 'ipc'] });
+    child.send(identity);
+    await once(child, 'message');
+    return new Duel(child, rivalsOf(identity));
+  }
+
+  [Symbol.dispose](): void {
+    this.#child.kill();
+  }
+
+  /** Messages a second. */
+  async throughput(name: string, size: number, ms: number): Promise<number> {
+    let counted: Promise<number> | undefined;
+    await this.#run(
+      name,
+      (port) => ({ kind: 'throughput', rival: name, port, size, ms }),
+      (link) => {
+        counted = countMessages(link, size, ms);
+      },
+      () => counted!,
+    );
+    return counted!;
+  }
+
+  /** Largest gaps between deliveries with and without a change of epoch, milliseconds. */
+  async gaps(name: string, size: number, changes: number): Promise<[number, number]> {
+    let watched: Promise<[number, number]> | undefined;
+    const epochEveryMs = 2 * WINDOW_MS;
+    const ms = (changes + 1) * epochEveryMs;
+    await this.#run(
+      name,
+      (port) => ({ kind: 'throughput', rival: name, port, size, ms, epochEveryMs }),
+      (link) => {
+        watched = watchGaps(link, WINDOW_MS, () => link.epoch!());
+      },
+      () => watched!,
+    );
+    return watched!;
+  }
+
+  /** Milliseconds each. */
+  roundTrips(name: string, size: number, count: number): Promise<number[]> {
+    return this.#run(
+      name,
+      (port) => ({ kind: 'round-trips', rival: name, port, size, count }),
+      (link) => {
+        link.onMessage = (message) => {
+          link.begin();
+          link.send(message);
+          link.end();
+        };
+      },
+    ) as Promise<number[]>;
+  }
+
+  /** Connections a second. */
+  handshakes(name: string, count: number, inFlight: number): Promise<number> {
+    return this.#run(
+      name,
+      (port) => ({ kind: 'handshakes', rival: name, port, count, inFlight }),
+      () => {},
+    ) as Promise<number>;
+  }
+
+  async #run(
+    name: string,
+    task: (port: number) => Task,
+    accept: Parameters<Rival['listen']>[0],
+    arrived: () => Promise<unknown> = async () => {},
+  ): Promise<unknown> {
+    const server = await this.#rivals.get(name)!.listen(accept);
+    this.#child.send(task(server.port));
+    const [result] = await once(this.#child, 'message');
+    await arrived();
+    server.close();
+    return result;
+  }
+}

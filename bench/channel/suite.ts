@@ -1,0 +1,211 @@
+/**
+ * The channel against what a program would use instead, between two processes over the loopback: every message
+ * delivered by itself, on the channel signed by its sender and verified before delivery. Rivals: TLS 1.3 with
+ * AES-256-GCM and certificates on both sides, messages behind a length, the better of writing each message and of
+ * gathering a turn's under cork; TCP the same way without any protection.
+ */
+import type { Row, Suite } from '../suite.ts';
+import { DIALLING, Duel, dialling } from './duel.ts';
+import { percentile } from './measure.ts';
+import { channelPair, exchange } from './ooto.ts';
+
+const ROUNDS = 5;
+const ROUND_MS = 700;
+const SIZES = [64, 1024, 16384, 65536, 1048576];
+const TRIPS = 1500;
+const HANDSHAKES = 250;
+const CHANNELS = 1000;
+const EPOCH_MS = 60_000;
+const bytes = (size: number) => size;
+
+type Figures = (duel: Duel) => Promise<Row[]>;
+
+const CASES: Readonly<Record<string, Suite['cases'][string] & { figures: Figures }>> = {
+  'throughput-signed': {
+    title: 'one way, signed and verified, messages a second',
+    unit: 'bytes',
+    bytes,
+    figures: throughput,
+  },
+  'request-response-p50': {
+    title: 'request and response, signed and verified both ways, median',
+    unit: 'bytes',
+    figures: roundTripsOf('ooto', 'request-response-p50'),
+  },
+  'request-response-p50-authenticated': {
+    title: 'the same with signatures checked after delivery',
+    unit: 'bytes',
+    figures: roundTripsOf('ooto-authenticated', 'request-response-p50-authenticated'),
+  },
+  'request-response-p99-us': {
+    title: 'request and response, the slowest in a hundred, microseconds',
+    unit: 'bytes',
+    figures: async (duel) => {
+      const p99 = percentile(await trips(duel, 'ooto'), 0.99) * 1000;
+      return [figure('request-response-p99-us', 64, 'microseconds', p99)];
+    },
+  },
+  handshakes: {
+    title: 'full handshakes a second, sixteen under way, both sides authenticated, no resumption',
+    unit: 'items',
+    figures: handshakes,
+  },
+  'idle-channel-bytes': {
+    title: 'memory of a channel on which nothing moves',
+    unit: 'items',
+    figures: async () => [figure('idle-channel-bytes', 1, 'bytes', idleBytes())],
+  },
+  'epochs-1000-channels-core-share': {
+    title: 'share of a core that a thousand channels with epochs of 60 s take',
+    unit: 'items',
+    figures: async () => [figure('epochs-1000-channels-core-share', CHANNELS, 'share', epochShare())],
+  },
+  'epoch-stall-ms': {
+    title: 'largest gap in delivery at 20 changes of epoch, less that without',
+    unit: 'items',
+    figures: async (duel) => {
+      const [changed, calm] = await duel.gaps('ooto', 1024, 20);
+      return [figure('epoch-stall-ms', 1, 'milliseconds', Math.max(0, changed - calm))];
+    },
+  },
+};
+
+async function throughput(duel: Duel): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const size of SIZES) {
+    const names = ['tls-write', 'tls-cork', 'tls-gather', 'tcp-write', 'ooto'] as const;
+    const rates = await inTurns(names, (name) => duel.throughput(name, size, ROUND_MS));
+    const tls = rates['tls-write'].map((rate, i) => Math.max(rate, rates['tls-cork'][i]));
+    const rivals = { tls, 'tls-gathered-by-hand': rates['tls-gather'], tcp: rates['tcp-write'] };
+    for (const [rival, theirs] of Object.entries(rivals))
+      rows.push(rateRow('throughput-signed', size, rival, rates.ooto, theirs));
+  }
+  return rows;
+}
+
+async function handshakes(duel: Duel): Promise<Row[]> {
+  const rates = await inTurns(['tls-write', 'ooto'] as const, (name) =>
+    duel.handshakes(name, HANDSHAKES, 16),
+  );
+  return [rateRow('handshakes', 1, 'tls', rates.ooto, rates['tls-write'])];
+}
+
+function roundTripsOf(subject: string, name: string): Figures {
+  return async (duel) => {
+    const times = await inTurns(['tcp-write', subject], async (rival) =>
+      percentile(await trips(duel, rival), 0.5),
+    );
+    const ratios = times[subject].map((time, i) => time / times['tcp-write'][i]);
+    const [ours, theirs] = [percentile(times[subject], 0.5), percentile(times['tcp-write'], 0.5)];
+    return [
+      {
+        ...figure(name, 64, 'tcp', percentile(ratios, 0.5)),
+        subjectOps: 1000 / ours,
+        rivalOps: 1000 / theirs,
+        spread: spreadOf(ratios),
+      },
+    ];
+  };
+}
+
+function trips(duel: Duel, name: string): Promise<number[]> {
+  return duel.roundTrips(name, 64, TRIPS);
+}
+
+/** One result of each name after the other, round by round. */
+async function inTurns<Name extends string>(
+  names: readonly Name[],
+  measure: (name: Name) => Promise<number>,
+): Promise<Record<Name, number[]>> {
+  const results = Object.fromEntries(names.map((name) => [name, []])) as unknown as Record<Name, number[]>;
+  for (let round = 0; round < ROUNDS; round++)
+    for (const name of names) results[name].push(await measure(name));
+  return results;
+}
+
+function rateRow(name: string, size: number, rival: string, ours: number[], theirs: number[]): Row {
+  const ratios = ours.map((rate, i) => rate / theirs[i]);
+  const [subjectOps, rivalOps] = [percentile(ours, 0.5), percentile(theirs, 0.5)];
+  const ratio = percentile(ratios, 0.5);
+  return { ...figure(name, size, rival, ratio), subjectOps, rivalOps, spread: spreadOf(ratios) };
+}
+
+function spreadOf(ratios: readonly number[]): number {
+  return (percentile(ratios, 0.75) - percentile(ratios, 0.25)) / percentile(ratios, 0.5);
+}
+
+function figure(name: string, size: number, rival: string, ratio: number): Row {
+  return {
+    suite: 'channel',
+    case: name,
+    size,
+    subject: 'ooto',
+    rival,
+    subjectOps: null,
+    rivalOps: null,
+    ratio,
+    spread: 0,
+  };
+}
+
+const START = { wall: Date.now(), monotonic: 0 };
+const at = (ms: number) => ({ wall: START.wall + ms, monotonic: ms });
+
+/** Bytes of a channel that has carried messages and changed its epoch twice. */
+function idleBytes(): number {
+  for (let i = 0; i < 50; i++) channelPair(START);
+  const before = liveBytes();
+  const pairs = Array.from({ length: CHANNELS / 2 }, () => channelPair(START));
+  for (const [left, right] of pairs) {
+    left.send(new Uint8Array(200_000));
+    right.send(new Uint8Array(64));
+    exchange(left, right, START);
+  }
+  for (const ms of [EPOCH_MS, 2 * EPOCH_MS, 2 * EPOCH_MS + 5_000]) renew(pairs, ms);
+  return (liveBytes() - before) / CHANNELS;
+}
+
+function epochShare(): number {
+  const pairs = Array.from({ length: CHANNELS }, () => channelPair(START));
+  renew(pairs, EPOCH_MS);
+  const before = process.cpuUsage();
+  renew(pairs, 2 * EPOCH_MS);
+  const { user, system } = process.cpuUsage(before);
+  // Both ends are here: one of a thousand channels takes half of it.
+  return (user + system) / 1000 / EPOCH_MS / 2;
+}
+
+function renew(pairs: readonly ReturnType<typeof channelPair>[], ms: number): void {
+  for (const [left, right] of pairs) {
+    left.tick(at(ms));
+    right.tick(at(ms));
+    exchange(left, right, at(ms));
+  }
+}
+
+/** What is freed by one collection may leave more to the next. */
+function liveBytes(): number {
+  for (let i = 0; i < 3; i++) (globalThis as { gc?: () => void }).gc?.();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
+const suite: Suite = {
+  name: 'channel',
+  about: 'the channel between two processes, against TLS 1.3 and TCP',
+  platforms: ['node'],
+  cases: CASES,
+  async figures(_platform, cases, reporter) {
+    using duel = await Duel.start(process.argv[2]);
+    const rows: Row[] = [];
+    for (const [done, name] of cases.entries()) {
+      reporter.progress(done, cases.length, name);
+      rows.push(...(await CASES[name].figures(duel)));
+    }
+    return rows;
+  },
+};
+
+if (process.argv.includes(DIALLING)) await dialling();
+
+export default suite;
