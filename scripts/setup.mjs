@@ -1,7 +1,7 @@
 // Makes a fresh clone ready, and does nothing when it is: packages from the lockfile, then the build, then (with
 // --test, as root) the system packages that tests use. Node built-ins only; writes to stderr alone; safe to call
 // from several commands at once.
-//   node scripts/setup.mjs [--test] [--quiet]
+//   node scripts/setup.mjs [--test [--long]] [--quiet]
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -12,9 +12,18 @@ const ROOT = dirname(import.meta.dirname);
 const LEAST_NODE = [20, 19];
 const STALE_LOCK_MS = 15 * 60_000;
 const APT_PACKAGES = { chromium: '/usr/bin/chromium', openssl: '/usr/bin/openssl' };
+/** What test/long needs as well: checkers of models, a compiler for what spin writes, another clock. */
+const LONG_APT_PACKAGES = {
+  spin: '/usr/bin/spin',
+  maude: '/usr/bin/maude',
+  gcc: '/usr/bin/gcc',
+  'libc6-dev': '/usr/include/stdio.h',
+  faketime: '/usr/bin/faketime',
+};
 
 process.chdir(ROOT);
 const wantsTests = process.argv.includes('--test');
+const wantsLongTests = process.argv.includes('--long');
 const quiet = process.argv.includes('--quiet');
 const say = (text) => quiet || process.stderr.write(`${text}\n`);
 
@@ -117,7 +126,8 @@ function filesBelow(path) {
 
 /** One apt call for all that is missing; without root it says what to install, and those tests are skipped. */
 function installSystemPackages() {
-  const missing = Object.entries(APT_PACKAGES)
+  const wanted = { ...APT_PACKAGES, ...(wantsLongTests ? LONG_APT_PACKAGES : {}) };
+  const missing = Object.entries(wanted)
     .filter(([, file]) => !existsSync(file))
     .map(([name]) => name);
   if (missing.length === 0) return;
