@@ -55,7 +55,8 @@ function aes256gcmSealInto(
   at: number,
 ): void {
   const cipher = node.createCipheriv('aes-256-gcm', key, iv).setAAD(aad);
-  eachPiece(plaintext, plaintext.length, (piece, from) => to.set(cipher.update(piece), at + from));
+  for (let from = 0; from < plaintext.length; from += PIECE_BYTES)
+    to.set(cipher.update(pieceOf(plaintext, from, plaintext.length)), at + from);
   cipher.final();
   to.set(cipher.getAuthTag(), at + plaintext.length);
 }
@@ -73,11 +74,11 @@ function aes256gcmOpen(
   decipher.setAuthTag(sealed.subarray(end));
   const opened = into ?? plain(decipher.update(sealed.subarray(0, end)));
   if (into)
-    eachPiece(sealed, end, (piece, at) => {
-      const text = plain(decipher.update(piece));
+    for (let at = 0; at < end; at += PIECE_BYTES) {
+      const text = decipher.update(pieceOf(sealed, at, end));
       into.set(text, at);
       text.fill(0);
-    });
+    }
   if (accepts(() => decipher.final().length === 0)) return opened;
   opened.fill(0);
   return undefined;
@@ -93,12 +94,10 @@ function sha256Into(message: Uint8Array, to: Uint8Array, at: number): void {
   for (let i = 0; i < 32; i++) to[at + i] = digest.charCodeAt(i);
 }
 
-/** The first `length` of `bytes`, piece by piece: OpenSSL's result is a new array each time, and copied from the cache. */
-function eachPiece(bytes: Uint8Array, length: number, use: (piece: Uint8Array, at: number) => void): void {
-  if (length === bytes.length && length <= PIECE_BYTES) use(bytes, 0);
-  else
-    for (let at = 0; at < length; at += PIECE_BYTES)
-      use(bytes.subarray(at, Math.min(length, at + PIECE_BYTES)), at);
+/** The piece from `at` on of what ends at `end`. */
+function pieceOf(bytes: Uint8Array, at: number, end: number): Uint8Array {
+  const to = Math.min(end, at + PIECE_BYTES);
+  return to - at === bytes.length ? bytes : bytes.subarray(at, to);
 }
 
 /** `crypto.hash` is one call; before Node 20.12 and 21.7 only the longer way exists. */
