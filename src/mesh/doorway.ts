@@ -1,8 +1,9 @@
 /**
  * What strangers may take of a node before they have shown who they are. What flows through here: each first message
  * asks whether the node is loaded; then a cookie is asked for, which costs one MAC and no memory; whoever brings it
- * has shown its address, and gets so many handshakes a second; handshakes that are not finished are bounded in
- * number, the oldest giving way. All times are monotonic.
+ * has shown its address, and gets so many handshakes a second. Handshakes that are not finished are bounded in
+ * number, the oldest giving way, and so, apart from them, are strangers that were asked and have brought nothing: they
+ * cannot crowd out those who did. All times are monotonic.
  */
 import { OotoError } from '../base/errors.ts';
 import type { CookieGuard } from '../channel/cookie.ts';
@@ -31,7 +32,10 @@ export interface HalfOpen {
 }
 
 export interface DoorwayStatus {
+  /** Handshakes that were begun and are not finished. */
   halfOpen: number;
+  /** Connections whose first message has not been worked on. */
+  unproven: number;
   loaded: boolean;
   /** Sources that are remembered. */
   sources: number;
@@ -44,6 +48,7 @@ export class Doorway {
   readonly #clock: Clock;
   readonly #sources = new Rates({ perSecond: SOURCE_PER_SECOND, burst: SOURCE_BURST, most: MOST_SOURCES });
   readonly #halfOpen = new Set<HalfOpen>();
+  readonly #unproven = new Set<HalfOpen>();
   #secrets: Uint8Array[] = [];
   #secretsSince = 0;
   #windowEnds = 0;
@@ -60,6 +65,7 @@ export class Doorway {
   get status(): DoorwayStatus {
     return {
       halfOpen: this.#halfOpen.size,
+      unproven: this.#unproven.size,
       loaded: this.#clock.monotonic() < this.#loadedUntil,
       sources: this.#sources.size,
       cookiesAsked: this.#asked,
@@ -67,8 +73,8 @@ export class Doorway {
     };
   }
 
-  /** What a responder to this connection goes by. */
-  guardFor(remoteAddress: string): CookieGuard {
+  /** What a responder to this connection goes by; `admitted` is called when its first message is worked on. */
+  guardFor(remoteAddress: string, admitted: () => void = () => {}): CookieGuard {
     const address = sourceOf(remoteAddress);
     const secrets = () => this.#currentSecrets();
     return {
@@ -76,30 +82,50 @@ export class Doorway {
         return secrets();
       },
       address,
-      isLoaded: () => this.#isLoaded(),
+      isLoaded: () => {
+        const loaded = this.#isLoaded();
+        if (!loaded) admitted();
+        return loaded;
+      },
       asked: () => {
         this.#asked++;
       },
-      brought: () => this.#requireRate(address),
+      brought: () => {
+        this.#requireRate(address);
+        admitted();
+      },
     };
   }
 
-  /** From now on `session` is half open; where too many are, the oldest is closed. */
+  /** Someone is here whose first message has not been worked on; where too many are, the oldest is closed. */
   opened(session: HalfOpen): void {
+    this.#unproven.add(session);
+    if (this.#unproven.size > MOST_HALF_OPEN)
+      closeOldest(
+        this.#unproven,
+        new OotoError('OOTO_MESH_UNPROVEN', 'peer', `${MOST_HALF_OPEN} newer strangers wait`, {
+          hint: 'the node is under load; dial again',
+        }),
+      );
+  }
+
+  /** Its first message is worked on: the handshake is half open; where too many are, the oldest is closed. */
+  admitted(session: HalfOpen): void {
+    this.#unproven.delete(session);
     this.#halfOpen.add(session);
-    if (this.#halfOpen.size <= MOST_HALF_OPEN) return;
-    const [oldest] = this.#halfOpen;
-    this.#halfOpen.delete(oldest);
-    oldest.close(
-      new OotoError('OOTO_MESH_HALF_OPEN', 'peer', `${MOST_HALF_OPEN} newer handshakes are half open`, {
-        hint: 'the node is under load; dial again',
-      }),
-    );
+    if (this.#halfOpen.size > MOST_HALF_OPEN)
+      closeOldest(
+        this.#halfOpen,
+        new OotoError('OOTO_MESH_HALF_OPEN', 'peer', `${MOST_HALF_OPEN} newer handshakes are half open`, {
+          hint: 'the node is under load; dial again',
+        }),
+      );
   }
 
   /** The session is authenticated, or over. */
   settled(session: HalfOpen): void {
     this.#halfOpen.delete(session);
+    this.#unproven.delete(session);
   }
 
   /** Counts a first message; whether those who send one must bring a cookie now. */
@@ -134,4 +160,10 @@ export class Doorway {
     this.#secrets = [this.#crypto.random.bytes(SECRET_BYTES), ...kept];
     return this.#secrets;
   }
+}
+
+function closeOldest(sessions: Set<HalfOpen>, reason: OotoError): void {
+  const [oldest] = sessions;
+  sessions.delete(oldest);
+  oldest.close(reason);
 }

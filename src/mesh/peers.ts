@@ -180,9 +180,11 @@ export class Peers {
       const preview = await this.#firstBytes(connection);
       this.#requireRoom();
       const context = this.#contextOf(preview.meshId);
-      this.#open(preview.connection, context, 'responder', {
+      const doorway = this.#doorway;
+      const cookies = doorway.guardFor(connection.remoteAddress, () => doorway.admitted(session));
+      const session = this.#open(preview.connection, context, 'responder', {
         accept: context.accept,
-        cookies: this.#doorway.guardFor(connection.remoteAddress),
+        cookies,
       });
     } catch (error) {
       this.#options.handlers.refused('connection');

@@ -46,14 +46,21 @@ test('half-open handshakes make a node loaded; they are bounded, and the oldest 
   const closed: OotoError[] = [];
   const session = () => ({ close: (reason: OotoError) => void closed.push(reason) });
   const all = Array.from({ length: MOST_HALF_OPEN }, session);
-  for (const half of all) door.opened(half);
+  for (const half of all) {
+    door.opened(half);
+    door.admitted(half);
+  }
   assert.is(door.status.halfOpen, MOST_HALF_OPEN);
   assert.not(idle(door), 'it asks for cookies now');
-  door.opened(session());
+  for (let i = 0; i < MOST_HALF_OPEN; i++) door.opened(session());
+  assert.equal(closed, [], 'who was only asked crowds out nobody');
+  const [late] = [session()];
+  door.opened(late);
+  door.admitted(late);
   assert.is(door.status.halfOpen, MOST_HALF_OPEN);
   assert.equal(
     closed.map(({ code }) => code),
-    ['OOTO_MESH_HALF_OPEN'],
+    ['OOTO_MESH_UNPROVEN', 'OOTO_MESH_HALF_OPEN'],
   );
   door.settled(all[5]);
   door.settled(all[5]);
