@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import type { Rival } from './link.ts';
 import { countMessages, handshakes, roundTrips, sendFor, type Task, watchGaps } from './measure.ts';
 import { ootoRival } from './ooto.ts';
+import { secretStreamRival } from './secret-stream.ts';
 import { tcpRival, tlsRival } from './socket.ts';
 import { makeTlsIdentity, type TlsIdentity } from './tls-identity.ts';
 
@@ -21,6 +22,7 @@ function rivalsOf(identity: TlsIdentity): Map<string, Rival> {
     tlsRival('gather', identity),
     ootoRival('ooto', {}),
     ootoRival('ooto-authenticated', { delivery: 'authenticated' }),
+    ...[secretStreamRival()].filter((rival) => rival !== undefined),
   ];
   return new Map(rivals.map((rival) => [rival.name, rival]));
 }
@@ -62,6 +64,10 @@ export class Duel implements Disposable {
     child.send(identity);
     await once(child, 'message');
     return new Duel(child, rivalsOf(identity));
+  }
+
+  has(name: string): boolean {
+    return this.#rivals.has(name);
   }
 
   [Symbol.dispose](): void {

@@ -10,15 +10,18 @@ const MOST_SPARE = 3;
 
 export class WireBuffers {
   #spare: Uint8Array[] = [];
+  /** Whether the owner gives anything back: for others memory of the right size is better. */
+  #isGivenBack = false;
 
   /** A buffer for a record of `bytes`; undefined where it needs none of these. */
   take(bytes: number): Uint8Array | undefined {
-    if (bytes < LEAST_BYTES || bytes > BUFFER_BYTES) return undefined;
+    if (!this.#isGivenBack || bytes < LEAST_BYTES || bytes > BUFFER_BYTES) return undefined;
     return this.#spare.pop() ?? new Uint8Array(BUFFER_BYTES);
   }
 
   /** Takes a buffer back, by any view of it; other arrays are let go. */
   release({ buffer }: Uint8Array): void {
+    this.#isGivenBack = true;
     if (buffer.byteLength !== BUFFER_BYTES || this.#spare.length >= MOST_SPARE) return;
     this.#spare.push(new Uint8Array(buffer));
   }

@@ -220,6 +220,7 @@ test('what a flush gave stays as it is until the owner releases it', () => {
   const pair = Pair.established();
   const flights: Uint8Array[] = [];
   const copies: Uint8Array[] = [];
+  pair.initiator.release(new Uint8Array());
   for (let i = 0; i < 6; i++) {
     pair.initiator.send(seededRandom(`${i}`).bytes(100_000));
     const parts = pair.initiator.flushParts(pair.now);
@@ -239,6 +240,7 @@ test('what a flush gave stays as it is until the owner releases it', () => {
 test('a channel gives up its buffers once nothing moves, and goes on with new ones', () => {
   const pair = Pair.established();
   const large = seededRandom('large').bytes(200_000);
+  pair.initiator.release(new Uint8Array());
   pair.initiator.send(large);
   const [first] = pair.initiator.flushParts(pair.now);
   pair.initiator.release(first);
@@ -249,4 +251,13 @@ test('a channel gives up its buffers once nothing moves, and goes on with new on
   ok(second.buffer !== first.buffer, 'the old buffer was let go');
   pair.inject('initiator', second);
   is(pair.takeMessages('responder').length, 2);
+});
+
+test('an owner that gives nothing back gets memory of the right size', () => {
+  const pair = Pair.established();
+  for (let i = 0; i < 2; i++) {
+    pair.initiator.send(new Uint8Array(100_000));
+    const [flight] = pair.initiator.flushParts(pair.now);
+    is(flight.buffer.byteLength, flight.length);
+  }
 });
