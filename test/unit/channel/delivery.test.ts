@@ -53,7 +53,11 @@ test('a channel that defers delivers nothing before its job is settled, and then
   equal(pair.takeMessages('responder'), [ONE, TWO]);
   pair.responder.settle(job, [0]);
   is(pair.responder.state, 'established', 'an answer counts once');
-  pair.responder.settle(pair.responder.takeJob()!, []);
+  const next = pair.responder.takeJob()!;
+  pair.responder.settle(job, []);
+  pair.run();
+  is(pair.takeMessages('responder').length, 0, 'an old answer settles no new job');
+  pair.responder.settle(next, []);
   pair.run();
   equal(pair.takeMessages('responder'), [THREE]);
 });

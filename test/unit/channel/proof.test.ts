@@ -121,6 +121,29 @@ test('a part cannot pass for a message, nor a message lack parts or order', () =
   for (const edit of wrong.slice(1)) throwsCode(edited(run, 0, edit), 'OOTO_CHANNEL_PROOF');
 });
 
+test('a path is exactly as long as index and leaf count call for', () => {
+  const run = sent(...Array.from({ length: 40 }, (_, i) => utf8(`message ${i}`)));
+  const withPath = (change: (path: CborValue[]) => CborValue[]) =>
+    edited(run, 35, (_, parts) => {
+      parts[0].path = change(parts[0].path as CborValue[]);
+    });
+  const digest = new Uint8Array(32);
+  throwsCode(
+    withPath((path) => [...path, digest]),
+    'OOTO_CHANNEL_PROOF',
+  );
+  throwsCode(
+    withPath((path) => path.slice(1)),
+    'OOTO_CHANNEL_PROOF',
+  );
+  throwsCode(
+    withPath((path) => [digest, ...path.slice(1)]),
+    'OOTO_CHANNEL_SIGNATURE',
+  );
+  const moved = edited(run, 35, (_, parts) => void Object.assign(parts[0], { leafIndex: 40 }));
+  throwsCode(moved, 'OOTO_CHANNEL_PROOF');
+});
+
 test('sender, receiver, direction and place cannot be exchanged', () => {
   const run = sent(utf8('one'));
   const refuses = (code: string, changes: (proof: Record<string, CborValue>) => Record<string, CborValue>) =>
