@@ -2,14 +2,17 @@
  * Ed25519 batch verification under the same rule (ed25519-verify.ts). What flows through here: signatures that
  * passed the checks on bytes are added with a random 128-bit z each. Then a range of them is judged by
  * [8](sum(z S) B - sum(z R) - sum over keys of (sum(z k)) A) = 0, in four quarters at once that share their chain of
- * 128 doublings; a quarter that fails is judged in quarters again, until the culprits stand alone. A range with a
- * wrong signature passes with probability 2^-128. All of it is public but z, and z is of no use once the batch is
- * judged.
+ * 128 doublings. A quarter that fails is summed up again with z, 2z, 3z, …: if that sum is n times the first one,
+ * the n-th signature is the only culprit; if it is no such multiple there are several, and the quarter is judged in
+ * quarters again. Either judgement is wrong with probability below 2^-120. All of it is public but z, and z is of no use once
+ * the batch is judged.
  */
 import { BASE_ENTRIES, BASE_WIDTH, baseOddPacked } from './edwards25519-base-odd';
 import { PACKED_BYTES } from './edwards25519x4';
 import { quadPointDecode } from './edwards25519x4-decode';
-import { sumsAdd, sumsBegin, sumsCompute, sumsVanish } from './edwards25519x4-sum';
+import {
+  sumsAdd, sumsBegin, sumsCompute, sumsFindMultiples, sumsMultiple, sumsSave, sumsVanish,
+} from './edwards25519x4-sum';
 import { quadRowAppendOdd, quadRowBegin, quadRowPack, quadRowToAffine } from './edwards25519x4-table';
 import { keyPacked, keysBegin, PACKED_ENTRIES, PACKED_WIDTH, packKeys } from './ed25519-keys';
 import { admittedSlot, HEADER_BYTES, HEADER_R, HEADER_S, takeChallenge } from './ed25519-verify';
@@ -20,6 +23,7 @@ import { scalarMultiplyAdd } from './scalar25519';
 export const ED25519_BATCH_ITEMS: i32 = 64;
 
 const QUARTERS: i32 = 4;
+const ALL_QUARTERS: i32 = 15;
 /** Width of the digits of z: four odd multiples of each R. */
 const R_WIDTH: i32 = 4;
 const R_ENTRIES: i32 = 4;
@@ -28,6 +32,8 @@ const COEFFICIENT_BYTES: i32 = 16;
 
 /** Of each signature: z, S and k, its key's slot, R and its odd multiples. */
 const COEFFICIENTS: usize = memory.data(2048, 16);
+/** Multiples of z. */
+const WEIGHTED: usize = memory.data(2048, 16);
 const S_VALUES: usize = memory.data(2048, 16);
 const CHALLENGES: usize = memory.data(2048, 16);
 const SLOTS: usize = memory.data(256, 16);
@@ -74,6 +80,7 @@ export function ed25519BatchFinish(): void {
     judge(0, items);
   }
   memory.fill(COEFFICIENTS, 0, 2048);
+  memory.fill(WEIGHTED, 0, 2048);
   items = 0;
 }
 
@@ -91,7 +98,7 @@ function makeTables(): void {
     quadRowPack(R_TABLES + item * R_TABLE_BYTES, item & 3, (item >> 2) * R_ENTRIES, R_ENTRIES);
 }
 
-/** Gives a verdict before the sums, from which the signature is taken by z = 0. Lanes beyond the last item are none. */
+/** Gives the verdict, and takes the signature from sums to come by z = 0. Lanes beyond the last item are none. */
 function refuse(item: i32): void {
   if (item >= items) return;
   store<u8>(outputArea() + item, 0);
@@ -101,25 +108,62 @@ function refuse(item: i32): void {
 /** Judges the signatures from `from` up to, not including, `to`: a quarter of them in each lane. */
 function judge(from: i32, to: i32): void {
   const length = (to - from + QUARTERS - 1) / QUARTERS;
-  sumsBegin();
-  for (let quarter = 0; quarter < QUARTERS; quarter++)
-    collect(quarter, min(from + quarter * length, to), min(from + (quarter + 1) * length, to));
-  sumsCompute();
+  sumQuarters(from, to, length, ALL_QUARTERS, COEFFICIENTS);
   const failed = sumsThatFail();
+  if (failed == 0) return;
+  const unclear = length == 1 ? refuseEach(from, failed) : refuseSingle(from, to, length, failed);
+  for (let quarter = 0; quarter < QUARTERS; quarter++)
+    if ((unclear & (1 << quarter)) != 0) judge(from + quarter * length, min(from + (quarter + 1) * length, to));
+}
+
+/** Refuses the one signature of each quarter that failed. */
+function refuseEach(from: i32, failed: i32): i32 {
+  for (let quarter = 0; quarter < QUARTERS; quarter++)
+    if ((failed & (1 << quarter)) != 0) refuse(from + quarter);
+  return 0;
+}
+
+/** Refuses the culprit of each quarter that failed by one alone, and returns the quarters with several. */
+function refuseSingle(from: i32, to: i32, length: i32, failed: i32): i32 {
+  sumsSave();
+  for (let item = from; item < to; item++) weigh(item, (item - from) % length + 1);
+  sumQuarters(from, to, length, failed, WEIGHTED);
+  sumsFindMultiples(failed, length);
+  let unclear = 0;
   for (let quarter = 0; quarter < QUARTERS; quarter++) {
     if ((failed & (1 << quarter)) == 0) continue;
-    const first = from + quarter * length;
-    if (length == 1) store<u8>(outputArea() + first, 0);
-    else judge(first, min(first + length, to));
+    const number = sumsMultiple(quarter);
+    if (number == 0) unclear |= 1 << quarter;
+    else refuse(from + quarter * length + number - 1);
+  }
+  return unclear;
+}
+
+/** Writes `weight` times the z of an item. */
+function weigh(item: i32, weight: u64): void {
+  let carry: u64 = 0;
+  for (let at = 32 * item; at < 32 * item + 32; at += 4) {
+    const word = weight * load<u32>(COEFFICIENTS + at) + carry;
+    store<u32>(WEIGHTED + at, <u32>word);
+    carry = word >> 32;
   }
 }
 
+/** Sums up the quarters whose bits are set, with the given coefficients. */
+function sumQuarters(from: i32, to: i32, length: i32, quarters: i32, coefficients: usize): void {
+  sumsBegin();
+  for (let quarter = 0; quarter < QUARTERS; quarter++) {
+    const first = min(from + quarter * length, to), last = min(first + length, to);
+    if ((quarters & (1 << quarter)) != 0 && first < last) collect(quarter, first, last, coefficients);
+  }
+  sumsCompute();
+}
+
 /** Adds what the signatures of one quarter bring to its sum. */
-function collect(quarter: i32, from: i32, to: i32): void {
-  if (from == to) return;
-  collectFactors(from, to);
+function collect(quarter: i32, from: i32, to: i32, coefficients: usize): void {
+  collectFactors(from, to, coefficients);
   for (let item = from; item < to; item++)
-    sumsAdd(quarter, COEFFICIENTS + 32 * item, R_TABLES + item * R_TABLE_BYTES, 0, R_WIDTH, 1);
+    sumsAdd(quarter, coefficients + 32 * item, R_TABLES + item * R_TABLE_BYTES, 0, R_WIDTH, 1);
   for (let key = 0; key < keys; key++) {
     const table = keyPacked(load<i32>(KEY_SLOTS + 4 * key));
     sumsAdd(quarter, KEY_FACTORS + 32 * key, table, PACKED_ENTRIES * PACKED_BYTES, PACKED_WIDTH, 1);
@@ -135,11 +179,11 @@ function sumsThatFail(): i32 {
 }
 
 /** Sums z S over the range, and z k over the signatures of each key. */
-function collectFactors(from: i32, to: i32): void {
+function collectFactors(from: i32, to: i32, coefficients: usize): void {
   keys = 0;
   memory.fill(BASE_FACTOR, 0, 32);
   for (let item = from; item < to; item++) {
-    const z = COEFFICIENTS + 32 * item;
+    const z = coefficients + 32 * item;
     const factor = KEY_FACTORS + 32 * keyIndex(load<i32>(SLOTS + 4 * item));
     scalarMultiplyAdd(BASE_FACTOR, z, S_VALUES + 32 * item, BASE_FACTOR);
     scalarMultiplyAdd(factor, z, CHALLENGES + 32 * item, factor);

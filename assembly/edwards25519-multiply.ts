@@ -3,7 +3,9 @@
  * becomes 64 signed digits; from the highest on, four doublings and one addition each, whose entry is taken by
  * reading all eight, in order, under masks.
  */
-import { CACHED_BYTES, pointAddCached, pointClear, pointDoubleTimes, pointLoad, pointStoreCached } from './edwards25519';
+import {
+  CACHED_BYTES, pointAddCached, pointClear, pointDoubleTimes, pointLoad, pointStoreCached,
+} from './edwards25519';
 import { FIELD_BYTES } from './field25519';
 
 const ENTRIES: i32 = 8;

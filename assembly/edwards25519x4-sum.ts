@@ -6,18 +6,20 @@
  * by side. Filing by place keeps the chain apart from the additions: groups cost nothing but a few multiples of B,
  * and tell which quarter of a batch is wrong. All of it is public.
  */
+import { PROJECTIVE_BYTES } from './edwards25519';
 import {
   PACKED_BYTES, PACKED_IDENTITY, quadAffineNegate, quadCachedFromAffine, QUAD_CACHED_BYTES, quadPointAddAffine,
   quadPointAddCached, quadPointAddTwoAffine, quadPointClear, quadPointDouble, quadPointDoubleTimes,
-  quadPointExtract, quadPointStoreCached,
+  quadPointExtract, quadPointRestore, quadPointSave, quadPointStoreCached,
 } from './edwards25519x4';
-import { FIELD_BYTES, fieldIsZero, fieldSubtract } from './field25519';
+import { FIELD_BYTES, fieldIsZero, fieldMultiply, fieldSubtract } from './field25519';
 import { DIGIT_BYTES, scalarDigits } from './scalar25519';
 
 const GROUPS: i32 = 4;
-const PLACES: i32 = 129;
+/** Enough for 16 times a 128-bit number, and the carry of its recoding. */
+const PLACES: i32 = 133;
 const SPLIT: i32 = 128;
-const BUCKETS: i32 = 516;
+const BUCKETS: i32 = 532;
 /** Most entries of a bucket: of each of 16 signatures one for R and two for A, and two for B. */
 const BUCKET_ENTRIES: i32 = 50;
 const BUCKET_BYTES: i32 = 4 * BUCKET_ENTRIES;
@@ -25,28 +27,39 @@ const BUCKET_BYTES: i32 = 4 * BUCKET_ENTRIES;
 const NEGATIVE: u32 = 1;
 
 const DIGITS: usize = memory.data(256, 16);
-const ENTRIES: usize = memory.data(103200, 16);
-const LENGTHS: usize = memory.data(2064, 16);
+const ENTRIES: usize = memory.data(106400, 16);
+const LENGTHS: usize = memory.data(2128, 16);
 /** How many buckets have each length, then where they begin in ORDER; the buckets by length, the fullest first. */
 const STARTS: usize = memory.data(208, 16);
-const ORDER: usize = memory.data(2064, 16);
+const ORDER: usize = memory.data(2128, 16);
 /** For every place the sums of its four buckets, cached. */
-const SUMS: usize = memory.data(82560, 16);
+const SUMS: usize = memory.data(85120, 16);
 
 const GATHERED: usize = memory.data(512, 16);
 const SECOND: usize = memory.data(512, 16);
 const SUM: usize = memory.data(640, 16);
 const POINT: usize = memory.data(240, 16);
+const LEFT: usize = memory.data(80, 16);
+const RIGHT: usize = memory.data(80, 16);
+/** Of a point, its Z. */
+const Z: usize = 2 * FIELD_BYTES;
+/** Sums put aside, those compared with their multiples (X, Y, Z of each lane), and which multiples they are. */
+const SAVED: usize = memory.data(800, 16);
+const SOUGHT: usize = memory.data(960, 16);
+const FOUND: usize = memory.data(16, 16);
+
+let highest: i32 = -1;
 
 /** Begins four empty sums. */
 export function sumsBegin(): void {
   memory.fill(LENGTHS, 0, 4 * BUCKETS);
+  highest = -1;
 }
 
 /**
  * Adds scalar * P to the sum of a group, or takes it away when `negative` is 1, for a public scalar below 2^253.
  * `table` holds packed odd multiples of P, enough for digits of `width` bits (at most 8), and `split` bytes further
- * as many of 2^128 P. With `split` 0 there are none, and the scalar is below 2^128.
+ * as many of 2^128 P. With `split` 0 there are none, and the scalar is below 2^132.
  */
 export function sumsAdd(group: i32, scalar: usize, table: usize, split: i32, width: i32, negative: u32): void {
   const count = scalarDigits(DIGITS, scalar, width);
@@ -55,7 +68,7 @@ export function sumsAdd(group: i32, scalar: usize, table: usize, split: i32, wid
     const minus = digit >> 31;
     const upper = split == 0 ? 0 : place >> 7;
     const entry = table + upper * split + (((digit ^ minus) - minus) >> 1) * PACKED_BYTES;
-    file((place - upper * SPLIT) * GROUPS + group, <u32>entry | (negative ^ <u32>(minus & 1)));
+    file(place - upper * SPLIT, group, <u32>entry | (negative ^ <u32>(minus & 1)));
   }
 }
 
@@ -64,7 +77,7 @@ export function sumsCompute(): void {
   orderBuckets();
   for (let i = 0; i < BUCKETS; i += GROUPS) sumBuckets(i);
   quadPointClear();
-  for (let place = PLACES - 1; place >= 0; place--) {
+  for (let place = highest; place >= 0; place--) {
     quadPointDouble();
     quadPointAddCached(SUMS + place * QUAD_CACHED_BYTES);
   }
@@ -78,8 +91,51 @@ export function sumsVanish(group: i32): bool {
   return (fieldIsZero(POINT) & fieldIsZero(POINT + FIELD_BYTES)) == 1;
 }
 
+/** Puts the sums aside. */
+export function sumsSave(): void {
+  quadPointSave(SAVED);
+}
+
+/** Seeks, for the groups whose bits are set, which multiple of the sum put aside the sum now is, up to `most`. */
+export function sumsFindMultiples(groups: i32, most: i32): void {
+  memory.fill(FOUND, 0, 4 * GROUPS);
+  for (let group = 0; group < GROUPS; group++) quadPointExtract(SOUGHT + group * PROJECTIVE_BYTES, group);
+  quadPointRestore(SAVED);
+  quadPointStoreCached(SUM);
+  for (let number = 1; number <= most && groups != 0; number++) {
+    for (let group = 0; group < GROUPS; group++) {
+      if ((groups & (1 << group)) == 0 || !isSought(group)) continue;
+      store<i32>(FOUND + 4 * group, number);
+      groups ^= 1 << group;
+    }
+    quadPointAddCached(SUM);
+  }
+}
+
+/** What `sumsFindMultiples` found for a group; 0 for none. */
+export function sumsMultiple(group: i32): i32 {
+  return load<i32>(FOUND + 4 * group);
+}
+
+/** Whether the accumulator of a group is the point sought: X Z' = X' Z and Y Z' = Y' Z. */
+function isSought(group: i32): bool {
+  const sought = SOUGHT + group * PROJECTIVE_BYTES;
+  quadPointExtract(POINT, group);
+  return sameProducts(POINT, sought + Z, sought, POINT + Z)
+    && sameProducts(POINT + FIELD_BYTES, sought + Z, sought + FIELD_BYTES, POINT + Z);
+}
+
+function sameProducts(a: usize, b: usize, c: usize, d: usize): bool {
+  fieldMultiply<i64>(LEFT, a, b);
+  fieldMultiply<i64>(RIGHT, c, d);
+  fieldSubtract(LEFT, LEFT, RIGHT);
+  return fieldIsZero(LEFT) == 1;
+}
+
 // @ts-ignore: decorator
-@inline function file(bucket: i32, entry: u32): void {
+@inline function file(place: i32, group: i32, entry: u32): void {
+  highest = max(highest, place);
+  const bucket = place * GROUPS + group;
   const length = load<i32>(LENGTHS + 4 * bucket);
   assert(length < BUCKET_ENTRIES, "too many multiples in one group");
   store<u32>(ENTRIES + bucket * BUCKET_BYTES + 4 * length, entry);
