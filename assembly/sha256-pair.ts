@@ -5,7 +5,7 @@
  */
 import { clear } from './memory';
 import { compress, initialise, storeDigest, wipeSchedule } from './sha256-block';
-import { compress4, initialise4, storeLane, wipeSchedule4 } from './sha256x4';
+import { compress4, initialise4, storeLane, storeLanes, wipeSchedule4 } from './sha256x4';
 
 /** Four messages of two blocks: prefix, 64 bytes, 0x80, zeros, 520 bits. */
 const MESSAGES: usize = memory.data(512, 16);
@@ -42,7 +42,8 @@ export function hashPairs(pairs: usize, count: i32, digests: usize): void {
     }
     initialise4(STATE);
     compress4(STATE, MESSAGES, MESSAGES + 128, MESSAGES + 256, MESSAGES + 384, 2);
-    for (let lane: usize = 0; lane < <usize>lanes; lane++) storeLane(STATE, lane, digests + 32 * lane);
+    if (lanes == 4) storeLanes(STATE, digests);
+    else for (let lane: usize = 0; lane < <usize>lanes; lane++) storeLane(STATE, lane, digests + 32 * lane);
   }
   for (; count > 0; count--, pairs += 64, digests += 32) hashPair(pairs, pairs + 32, digests);
 }

@@ -4,6 +4,7 @@
  * many short rounds counts: on a shared machine it is the one that nobody disturbed.
  *   npm run bench -- crossover
  */
+import { concat } from '../src/base/bytes.ts';
 import { instantiateCore } from '../src/core/index.ts';
 import type { CROSSOVERS } from '../src/crypto/crossover.ts';
 import { createCrypto, type EngineName } from '../src/crypto/index.ts';
@@ -57,7 +58,18 @@ const subjects: Record<Name, { sizes: number[]; subject: Subject }> = {
     sizes: SIZES,
     subject: (engine, size) => {
       const messages = Array.from({ length: 32 }, () => random.bytes(size));
-      return engine === 'wasm' ? () => core.sha256.many(messages) : () => messages.map(hardware.sha256);
+      return engine === 'wasm'
+        ? () => core.sha256.many(messages)
+        : () => messages.map((message) => hardware.sha256(message));
+    },
+  },
+  sha256Leaf: {
+    sizes: SIZES,
+    subject: (engine, size) => {
+      const [leaves, prefix] = [Array.from({ length: 32 }, () => random.bytes(size)), Uint8Array.of(0)];
+      return engine === 'wasm'
+        ? () => core.sha256.many(leaves, 0)
+        : () => leaves.map((leaf) => hardware.sha256(concat(prefix, leaf)));
     },
   },
   saltedLeaf: {

@@ -14,9 +14,11 @@ export const CROSSOVERS = {
   /** Plaintext of one AES-256-GCM message whose key must be expanded first. */
   aes256gcmSingle: 640,
   /** One SHA-256 message. */
-  sha256: 320,
+  sha256: 56,
   /** Each of several SHA-256 messages that the core hashes four at a time. */
-  sha256Many: 960,
+  sha256Many: 256,
+  /** Each of several leaves or records, behind its prefix, which the hardware needs copied together. */
+  sha256Leaf: 1152,
   /** One message of a signed batch, whose digest goes where it is needed without an array of its own. */
   saltedLeaf: 192,
   /** Bytes of key stream under a key that stands expanded in the core. */

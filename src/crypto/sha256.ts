@@ -23,10 +23,7 @@ export function createSha256(engines: Engines): Pick<Crypto, 'sha256' | 'sha256M
         ? hardware.sha256!(message)
         : core.sha256.hash(message),
     sha256Many: (messages) => hashMany(engines, messages),
-    sha256ManyInto(messages, digests) {
-      if (!someAreLong(hardware, messages)) core.sha256.manyInto(messages, digests);
-      else writeRow(hashMany(engines, messages), digests);
-    },
+    sha256ManyInto: (messages, digests) => hashManyInto(engines, messages, digests),
   };
 }
 
@@ -36,13 +33,31 @@ export function hashMany(
   messages: readonly Uint8Array[],
   prefix?: number,
 ): Uint8Array[] {
-  if (!someAreLong(hardware, messages)) return core.sha256.many(messages, prefix);
-  const before = prefix === undefined ? new Uint8Array() : Uint8Array.of(prefix);
+  const crossover = prefix === undefined ? CROSSOVERS.sha256Many : CROSSOVERS.sha256Leaf;
+  if (!someAreLong(hardware, messages, crossover)) return core.sha256.many(messages, prefix);
+  const before = prefix === undefined ? undefined : Uint8Array.of(prefix);
+  const isShort = ({ length }: Uint8Array) => length < crossover;
   const short = core.sha256.many(messages.filter(isShort), prefix);
   let next = 0;
   return messages.map((message) =>
-    isShort(message) ? short[next++] : hardware.sha256!(concat(before, message)),
+    isShort(message) ? short[next++] : hardware.sha256!(before ? concat(before, message) : message),
   );
+}
+
+/** The digests one after the other. @throws OOTO_CORE_DIGEST (caller) unless `row` has 32 bytes for each. */
+function hashManyInto({ core, hardware }: Engines, messages: readonly Uint8Array[], row: Uint8Array): void {
+  const crossover = CROSSOVERS.sha256Many;
+  if (!hardware.sha256Into || !someAreLong(hardware, messages, crossover)) {
+    core.sha256.manyInto(messages, row);
+    return;
+  }
+  requireRoom(row, messages.length);
+  const short = core.sha256.many(messages.filter(({ length }) => length < crossover));
+  let next = 0;
+  for (let i = 0; i < messages.length; i++) {
+    if (messages[i].length < crossover) row.set(short[next++], i * DIGEST_BYTES);
+    else hardware.sha256Into(messages[i], row, i * DIGEST_BYTES);
+  }
 }
 
 /** Lays digests one after the other. @throws OOTO_CORE_DIGEST (caller) unless `row` has 32 bytes for each. */
@@ -52,10 +67,10 @@ export function writeRow(digests: readonly Uint8Array[], row: Uint8Array): void 
 }
 
 /** Whether the hardware is there and one of the messages is worth its call. */
-export function someAreLong(hardware: Hardware, messages: readonly Uint8Array[]): boolean {
-  return hardware.sha256 !== undefined && !messages.every(isShort);
-}
-
-function isShort({ length }: Uint8Array): boolean {
-  return length < CROSSOVERS.sha256Many;
+export function someAreLong(
+  hardware: Hardware,
+  messages: readonly Uint8Array[],
+  crossover: number = CROSSOVERS.sha256Leaf,
+): boolean {
+  return hardware.sha256 !== undefined && messages.some(({ length }) => length >= crossover);
 }

@@ -15,6 +15,7 @@ const PIECE_BYTES = 64 * 1024;
 /** What stands before a raw private key in PKCS #8 (RFC 8410 section 7). */
 const ED25519_PRIVATE = unhex('302e020100300506032b657004220420');
 const P256_KEY_BYTES = 65;
+const SHA256_BYTES = 32;
 const UNCOMPRESSED = 4;
 
 /** All of the port; Node has every part of it. */
@@ -25,7 +26,11 @@ export function nodeHardware(): Required<Hardware> {
     aes256gcmOpen,
     aes256ctr: (key, counterBlock, text) =>
       plain(node.createCipheriv('aes-256-ctr', key, counterBlock).update(text)),
-    sha256: digestOf('sha256'),
+    sha256(message) {
+      const digest = new Uint8Array(SHA256_BYTES);
+      sha256Into(message, digest, 0);
+      return digest;
+    },
     sha256Into,
     sha512: digestOf('sha512'),
     ed25519Verify: (publicKey, message, signature) =>
@@ -91,7 +96,7 @@ function sha256Into(message: Uint8Array, to: Uint8Array, at: number): void {
     return;
   }
   const digest = node.hash('sha256', message, 'binary');
-  for (let i = 0; i < 32; i++) to[at + i] = digest.charCodeAt(i);
+  for (let i = 0; i < SHA256_BYTES; i++) to[at + i] = digest.charCodeAt(i);
 }
 
 /** The piece from `at` on of what ends at `end`. */

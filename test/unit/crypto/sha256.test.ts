@@ -1,12 +1,13 @@
 /** The choice of engine for SHA-256, chains and trees: which engine is called for what, and that all agree. */
 import fc from 'fast-check';
+import { concat } from '../../../src/base/bytes.ts';
 import { hex } from '../../../src/base/hex.ts';
 import { createHashChain } from '../../../src/crypto/chain.ts';
 import { CROSSOVERS } from '../../../src/crypto/crossover.ts';
 import { createMerkle } from '../../../src/crypto/merkle.ts';
 import { createSha256 } from '../../../src/crypto/sha256.ts';
 import type { Hardware } from '../../../src/ports.ts';
-import { bytes, equal, is } from '../../support/assert.ts';
+import { bytes, equal, is, throwsCode } from '../../support/assert.ts';
 import { testCore } from '../../support/core.ts';
 import { nobleCrypto } from '../../support/noble-crypto.ts';
 import { messageLists, pattern, reference } from '../../support/sha256-cases.ts';
@@ -23,16 +24,19 @@ function counting(): { hardware: Hardware; lengths: number[] } {
     lengths.push(message.length);
     return reference(message);
   };
-  return { hardware: { sha256 }, lengths };
+  const sha256Into = (message: Uint8Array, to: Uint8Array, at: number) => to.set(sha256(message), at);
+  return { hardware: { sha256, sha256Into }, lengths };
 }
 
-/** Short and long messages mixed. */
-const mixtures = fc.array(
-  fc
-    .tuple(fc.boolean(), fc.nat(70), fc.nat())
-    .map(([long, length, seed]) => pattern(length + (long ? LONG : 0), seed)),
-  { maxLength: 12 },
-);
+/** Messages mixed of some below 70 bytes and some of as many more than `long`. */
+const mixed = (long: number) =>
+  fc.array(
+    fc
+      .tuple(fc.boolean(), fc.nat(70), fc.nat())
+      .map(([isLong, length, seed]) => pattern(length + (isLong ? long : 0), seed)),
+    { maxLength: 12 },
+  );
+const mixtures = mixed(LONG);
 
 const test = suite('crypto sha256', { timeout: 30_000 });
 
@@ -77,11 +81,30 @@ test('of many messages the hardware takes the long ones alone, and order is kept
   );
 });
 
+test('of many messages to the caller’s array as well', () => {
+  const { hardware, lengths } = counting();
+  const { sha256ManyInto } = createSha256({ core, hardware });
+  fc.assert(
+    fc.property(mixtures, (messages) => {
+      lengths.length = 0;
+      const row = new Uint8Array(32 * messages.length);
+      sha256ManyInto(messages, row);
+      bytes(row, concat(...messages.map((message) => reference(message))));
+      equal(
+        lengths,
+        messages.map(({ length }) => length).filter((length) => length >= LONG),
+      );
+    }),
+  );
+  for (const size of [1, LONG])
+    throwsCode(() => sha256ManyInto([pattern(size)], new Uint8Array(33)), 'OOTO_CORE_DIGEST');
+});
+
 test('chains and trees are the same with and without hardware', () => {
   const { hardware, lengths } = counting();
   const [head, seen] = [pattern(32), new Set<boolean>()];
   fc.assert(
-    fc.property(fc.oneof(mixtures, messageLists), (records) => {
+    fc.property(fc.oneof(mixed(CROSSOVERS.sha256Leaf), messageLists), (records) => {
       for (const engines of [
         { core, hardware },
         { core, hardware: {} },
@@ -89,6 +112,9 @@ test('chains and trees are the same with and without hardware', () => {
         const chain = createHashChain(engines);
         const merkle = createMerkle(engines);
         equal(chain.append(head, records).map(hex), expected.chain.append(head, records).map(hex));
+        const row = new Uint8Array(32 * records.length);
+        chain.appendInto(head, records, row);
+        bytes(row, concat(...chain.append(head, records)));
         bytes(chain.appendBatch(head, records), expected.chain.appendBatch(head, records));
         bytes(merkle.root(records), expected.merkle.root(records));
         const hashes = merkle.leafHashes(records);
