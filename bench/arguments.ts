@@ -59,11 +59,15 @@ export function parseArguments(words: readonly string[], known: readonly string[
     else if (known.includes(word)) read.suites.push(word);
     else throw new UsageError(`no suite is called ${word}; there are ${known.join(', ')}`);
   }
-  if (read.page && (read.json !== undefined || read.targets !== undefined || read.browser || read.results))
+  refuseContradictions(read);
+  return read;
+}
+
+function refuseContradictions({ page, json, targets, browser, results }: Arguments): void {
+  if (page && (json !== undefined || targets !== undefined || browser || results))
     throw new UsageError(
       '--page measures in your browser: it goes with none of --json, --targets, --browser, --results',
     );
-  return read;
 }
 
 const SWITCHES = {

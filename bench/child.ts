@@ -7,12 +7,8 @@ import { pathToFileURL } from 'node:url';
 import { nodePlatform } from './machine/node.ts';
 import { FULL_PLAN, TINY_PLAN } from './measure/contest.ts';
 import { runSuite } from './measure/run.ts';
-import type { Row, Suite } from './suite.ts';
-
-export type Message =
-  | { kind: 'progress'; done: number; total: number; doing: string }
-  | { kind: 'rows'; rows: readonly Row[] }
-  | { kind: 'note'; text: string };
+import type { Message } from './results.ts';
+import type { Suite } from './suite.ts';
 
 const send = (message: Message) => process.send!(message);
 

@@ -34,7 +34,7 @@ export const missingIsExternal: Plugin = {
     bundler.onResolve({ filter: /^[^./]/ }, async ({ path, pluginData, ...options }) => {
       if (pluginData === 'asked') return undefined;
       const found = await bundler.resolve(path, { ...options, pluginData: 'asked' });
-      return found.errors.length > 0 ? { path, external: true } : found;
+      return found.errors.length > 0 ? { path, external: true } : undefined;
     });
   },
 };
@@ -44,6 +44,11 @@ export function suiteNames(): string[] {
   return readdirSync('bench', { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && existsSync(join('bench', entry.name, 'suite.ts')))
     .map(({ name }) => name);
+}
+
+/** Those of `suites` that run in browsers. */
+export function browserSuites(suites: readonly BundledSuite[]): string[] {
+  return suites.filter(({ suite }) => suite.platforms.includes('browser')).map(({ suite }) => suite.name);
 }
 
 export interface BundledSuite {

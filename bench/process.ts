@@ -1,9 +1,9 @@
 /** A suite's process, seen from outside: started, listened to, and ended with this one. */
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
-import type { Message } from './child.ts';
 import type { Watcher } from './measure/run.ts';
 import { BUNDLES } from './prepare.ts';
+import type { Message } from './results.ts';
 import type { Row } from './suite.ts';
 
 /** Between contests garbage is collected; what is new in WebCrypto or old in the rivals is no news here. */

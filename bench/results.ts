@@ -18,6 +18,12 @@ export interface Machine {
   date: string;
 }
 
+/** What the page's worker and a suite's process say while they run. */
+export type Message =
+  | { kind: 'progress'; done: number; total: number; doing: string }
+  | { kind: 'rows'; rows: readonly Row[] }
+  | { kind: 'note'; text: string };
+
 export interface Results {
   schema: typeof SCHEMA;
   machine: Machine;

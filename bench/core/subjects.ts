@@ -1,61 +1,32 @@
 /**
- * The subjects: the core alone (`wasm`), and `Crypto` with its choice of engine (`auto`). Each has a core of its
+ * The subjects: `Crypto` over the core alone (`wasm`), and with its choice of engine (`auto`). Each has a core of its
  * own, so that neither finds what the other left in caches or slots.
  */
 import { wipe } from '../../src/base/disposal.ts';
-import type { Core } from '../../src/core/index.ts';
 import { type Crypto, createCrypto } from '../../src/crypto/index.ts';
 import type { Engine } from '../engine.ts';
 import type { Platform } from '../platform.ts';
 
 export async function createSubjects(platform: Platform): Promise<Engine[]> {
   const { hardware, random } = platform;
-  const core = await platform.startCore();
-  const alone = createCrypto({ core, hardware: {}, random });
+  const alone = createCrypto({ core: await platform.startCore(), hardware: {}, random });
   const choosing = createCrypto({ core: await platform.startCore(), hardware, random });
-  return [
-    { ...subject('wasm', alone), ...gcm(alone), ...records(core) },
-    { ...subject('auto', choosing), ...gcm(choosing) },
-  ];
+  return [subject('wasm', alone), subject('auto', choosing)];
 }
 
-/** Prepared keys, as whoever seals more than one message takes them. */
-function gcm({ aes256gcm }: Crypto): Pick<Engine, 'gcm'> {
+function subject(name: string, crypto: Crypto): Engine {
+  const { aes256gcm, chain, ed25519, merkle, mlkem768, x25519 } = crypto;
   return {
+    name,
     gcm(bytes) {
       const key = aes256gcm.key(bytes);
       return {
         seal: (iv, aad, plaintext, sealed) => void key.seal(iv, aad, plaintext, sealed),
         open: (iv, aad, sealed, plaintext) => void key.open(iv, aad, sealed, plaintext),
+        sealMany: (messages, sealed) => void key.sealMany(messages, sealed),
+        openMany: (messages, plaintexts) => void key.openMany(messages, plaintexts),
       };
     },
-  };
-}
-
-function records(core: Core): Pick<Engine, 'records'> {
-  return {
-    records(bytes) {
-      const key = core.keys.prepare(bytes);
-      return {
-        seal: (records, frames) => void core.record.seal(key, records, frames, 0),
-        open(frames, plaintexts) {
-          const records = core.record.open(key, frames);
-          if (records === undefined) throw new Error('not authentic');
-          let at = 0;
-          for (const { plaintext } of records) {
-            plaintexts.set(plaintext, at);
-            at += plaintext.length;
-          }
-        },
-      };
-    },
-  };
-}
-
-function subject(name: string, crypto: Crypto): Engine {
-  const { chain, ed25519, merkle, mlkem768, x25519 } = crypto;
-  return {
-    name,
     sha256: (message, digest) => digest.set(crypto.sha256(message)),
     sha256Many: (messages, digests) => crypto.sha256ManyInto(messages, digests),
     chain: (head, records, heads) => chain.appendInto(head, records, heads),

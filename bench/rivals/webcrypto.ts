@@ -13,7 +13,7 @@ const X25519_PKCS8 = prefix('302e020100300506032b656e04220420');
 type Bytes = Uint8Array<ArrayBuffer>;
 const { subtle } = globalThis.crypto;
 
-const operations: Omit<Engine, 'name'> = {
+const symmetric: Omit<Engine, 'name'> = {
   async gcm(raw) {
     const key = await subtle.importKey('raw', raw as Bytes, 'AES-GCM', false, ['encrypt', 'decrypt']);
     const parameters = (iv: Uint8Array, aad: Uint8Array): AesGcmParams => ({
@@ -34,6 +34,9 @@ const operations: Omit<Engine, 'name'> = {
   async sha256(message, digest) {
     digest.set(new Uint8Array(await subtle.digest('SHA-256', message as Bytes)));
   },
+};
+
+const ed25519: Omit<Engine, 'name'> = {
   async ed25519Sign(seed) {
     const key = await subtle.importKey('pkcs8', behind(ED25519_PKCS8, seed), 'Ed25519', false, ['sign']);
     return async (message, signature) =>
@@ -43,6 +46,9 @@ const operations: Omit<Engine, 'name'> = {
     const key = await verificationKey(publicKey);
     return (message, signature) => subtle.verify('Ed25519', key, signature as Bytes, message as Bytes);
   },
+};
+
+const x25519: Omit<Engine, 'name'> = {
   async x25519(scalar) {
     const own = await subtle.importKey('pkcs8', behind(X25519_PKCS8, scalar), 'X25519', false, [
       'deriveBits',
@@ -54,49 +60,58 @@ const operations: Omit<Engine, 'name'> = {
   },
 };
 
-/** Each result is awaited before the next operation begins. */
-export const webCrypto: Engine = {
-  name: 'webcrypto',
-  ...operations,
-  async sha256Many(messages, digests) {
-    for (const [i, message] of messages.entries()) await digestInto(message, digests, i);
-  },
-  async ed25519VerifyBatch(publicKeys) {
-    const keys = await verificationKeys(publicKeys);
-    return async (messages, signatures, verdicts) => {
-      for (const [i, key] of keys.entries())
-        verdicts[i] = Number(
-          await subtle.verify('Ed25519', key, signatures[i] as Bytes, messages[i] as Bytes),
-        );
-    };
-  },
+/** What this platform has of it: the curves are young there. */
+const operations: Omit<Engine, 'name'> = {
+  ...symmetric,
+  ...((await works(() => subtle.generateKey('Ed25519', false, ['sign', 'verify']))) && ed25519),
+  ...((await works(() => subtle.generateKey('X25519', false, ['deriveBits']))) && x25519),
 };
+
+/** Each result is awaited before the next operation begins. */
+export const webCrypto: Engine = { name: 'webcrypto', ...operations, ...manyWith(1) };
 
 /** Always 32 operations under way. */
 export const webCryptoInFlight: Engine = {
   name: 'webcrypto-32',
   inFlight: IN_FLIGHT,
   ...operations,
-  sha256Many: (messages, digests) => inFlight(messages.length, (i) => digestInto(messages[i], digests, i)),
-  async ed25519VerifyBatch(publicKeys) {
-    const keys = await verificationKeys(publicKeys);
-    return (messages, signatures, verdicts) => {
-      const one = async (i: number) => {
-        const good = await subtle.verify('Ed25519', keys[i], signatures[i] as Bytes, messages[i] as Bytes);
-        verdicts[i] = Number(good);
-      };
-      return inFlight(keys.length, one);
-    };
-  },
+  ...manyWith(IN_FLIGHT),
 };
 
-/** Runs `one` for 0 to `count`, always as many at once as may be under way. */
-async function inFlight(count: number, one: (i: number) => Promise<void>): Promise<void> {
+/** Calls of many operations, of which so many are under way at once. */
+function manyWith(lanes: number): Omit<Engine, 'name'> {
+  return {
+    sha256Many: (messages, digests) =>
+      inLanes(lanes, messages.length, (i) => digestInto(messages[i], digests, i)),
+    ...(operations.ed25519Verify && {
+      async ed25519VerifyBatch(publicKeys) {
+        const keys = await verificationKeys(publicKeys);
+        return (messages, signatures, verdicts) =>
+          inLanes(lanes, keys.length, async (i) => {
+            const [signature, message] = [signatures[i] as Bytes, messages[i] as Bytes];
+            verdicts[i] = Number(await subtle.verify('Ed25519', keys[i], signature, message));
+          });
+      },
+    }),
+  };
+}
+
+/** Runs `one` for 0 to `count`, always so many at once. */
+async function inLanes(lanes: number, count: number, one: (i: number) => Promise<void>): Promise<void> {
   let next = 0;
   const lane = async () => {
     while (next < count) await one(next++);
   };
-  await Promise.all(Array.from({ length: Math.min(count, IN_FLIGHT) }, lane));
+  await Promise.all(Array.from({ length: Math.min(count, lanes) }, lane));
+}
+
+async function works(body: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await body();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function digestInto(message: Uint8Array, digests: Uint8Array, i: number): Promise<void> {

@@ -12,7 +12,7 @@ import { chromium, type Page } from 'playwright-core';
 export const CHROMIUM = '/usr/bin/chromium';
 
 /** Without these it looks for hosts of its maker at every start, and needs a graphics card and a user. */
-const FLAGS = [
+export const CHROMIUM_FLAGS = [
   '--no-sandbox',
   '--disable-gpu',
   '--disable-quic',
@@ -40,7 +40,7 @@ export function chromiumIsInstalled(): boolean {
 export async function openChromium(script: string): Promise<OpenChromium> {
   if (!chromiumIsInstalled()) throw new Error(`${CHROMIUM} is missing; install Debian's package chromium`);
   const server = await serve(script);
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_FLAGS });
   const close = async () => {
     await browser.close();
     await new Promise((done) => server.close(done));
