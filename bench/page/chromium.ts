@@ -28,7 +28,7 @@ export async function runInChromium(wish: PageWish, watcher: Watcher): Promise<R
     await page.waitForFunction(() => globalThis.ootoBench !== undefined);
     const results = await page.evaluate((wish) => globalThis.ootoBench.run(wish), wish);
     watcher.rows(results.rows);
-    return { ...results, machine: knownHere(results.machine, before) };
+    return { ...results, machine: knownHere(results.machine, browser.version(), before) };
   } finally {
     await browser.close();
     await server.close();
@@ -36,7 +36,7 @@ export async function runInChromium(wish: PageWish, watcher: Watcher): Promise<R
 }
 
 /** The browser does not tell what it runs on; this side knows. */
-function knownHere(machine: Machine, before: number): Machine {
+function knownHere(machine: Machine, version: string, before: number): Machine {
   const { cpu, cores } = nodeMachine();
-  return { ...machine, cpu, cores, load: { before, after: load() } };
+  return { ...machine, versions: { Chromium: version }, cpu, cores, load: { before, after: load() } };
 }

@@ -45,12 +45,18 @@ export function ratiosPlot(
         row.rival === rival && row.subject !== 'auto' && row.rivalOps !== null && isDrawable(row.ratio),
     )
     .map((row) => ({
-      label: `${row.case} ${sizeText(row.size, cases[row.case]?.unit ?? 'items')}`.trim(),
+      label: `${row.case} ${labelOf(row, cases[row.case])}`.trim(),
       ratio: row.ratio,
     }));
   if (bars.length === 0) return undefined;
   const title = `How many times as fast as ${rival}`;
   return { name: `against-${rival}`, title, svg: ratioPlot(bars, { title, own: SUBJECTS, standalone }) };
+}
+
+/** Without the unit where the name of the case tells it. */
+function labelOf({ size }: Row, view: CaseView | undefined): string {
+  if (view?.unit === 'bytes') return sizeText(size, 'bytes');
+  return size === 1 ? '' : String(size);
 }
 
 export function allPlots(
@@ -60,9 +66,9 @@ export function allPlots(
 ): Plot[] {
   const rivals = [...new Set(rows.map(({ rival }) => rival))];
   return [
+    ...Object.entries(cases).map(([name, view]) => casePlot(name, view, rows, standalone)),
     ...['node-crypto', 'webcrypto-32', 'noble']
       .filter((rival) => rivals.includes(rival))
       .map((rival) => ratiosPlot(rows, cases, rival, standalone)),
-    ...Object.entries(cases).map(([name, view]) => casePlot(name, view, rows, standalone)),
   ].filter((plot) => plot !== undefined);
 }

@@ -31,8 +31,8 @@ const LOOKS: Readonly<Record<string, Look>> = {
 const OTHER: Look = { light: '#343a40', dark: '#dee2e6' };
 
 const INK = {
-  light: { text: '#1f2328', faint: '#d5dae0', axis: '#8b949e' },
-  dark: { text: '#e6edf3', faint: '#2f363d', axis: '#768390' },
+  light: { back: '#ffffff', text: '#1f2328', faint: '#d5dae0', axis: '#8b949e' },
+  dark: { back: '#0d1117', text: '#e6edf3', faint: '#2f363d', axis: '#768390' },
 };
 const FONT = 'system-ui, -apple-system, "Segoe UI", sans-serif';
 
@@ -50,12 +50,13 @@ export const PLOT_STYLE = [
 ].join('\n');
 
 function theme(mode: 'light' | 'dark'): string[] {
-  const { text, faint, axis } = INK[mode];
+  const { back, text, faint, axis } = INK[mode];
   const colours = Object.entries({ ...LOOKS, other: OTHER }).flatMap(([engine, look]) => [
     `.plot .${classOf(engine)} { stroke: ${look[mode]}; }`,
     `.plot .fill.${classOf(engine)} { fill: ${look[mode]}; stroke: none; }`,
   ]);
   return [
+    `.plot .back { fill: ${back}; }`,
     `.plot text { fill: ${text}; stroke: none; }`,
     `.plot .grid { stroke: ${faint}; }`,
     `.plot .axis { stroke: ${axis}; }`,
@@ -75,8 +76,10 @@ export interface PlotOptions {
   standalone?: boolean;
 }
 
-const [WIDTH, HEIGHT] = [780, 430];
-const AREA = { left: 62, top: 44, right: 560, bottom: 384 };
+const [WIDTH, HEIGHT] = [780, 436];
+const AREA = { left: 62, top: 62, right: 544, bottom: 392 };
+/** Labels of sizes that would come closer than this are left out. */
+const LABEL_WIDTH = 46;
 const LABEL_HEIGHT = 17;
 
 /** Lines on logarithmic axes: sizes in bytes to the right, megabytes a second upwards. */
@@ -93,8 +96,11 @@ export function throughputPlot(series: readonly Series[], options: PlotOptions):
   const ends = series.map(({ engine, points }) => ({ engine, at: y(points[points.length - 1].y) }));
   const body = [
     ...decades(low, high).map((value) => horizontal(y(value), plainNumber(value))),
-    ...[...new Set(xs)].sort((a, b) => a - b).map((size) => vertical(x(size), bytesText(size))),
-    `<text x="${AREA.left - 46}" y="${AREA.top - 10}">MB/s</text>`,
+    ...sizeLines(
+      [...new Set(xs)].sort((a, b) => a - b),
+      x,
+    ),
+    `<text x="${AREA.left - 46}" y="${AREA.top - 14}">MB/s</text>`,
     // Subjects last, so that they lie on top.
     ...[...series].reverse().map((line) => path(line, x, y, options.own)),
     ...spread(ends).map(({ engine, at, label }) => endLabel(engine, at, label, options.own)),
@@ -105,7 +111,7 @@ export function throughputPlot(series: readonly Series[], options: PlotOptions):
   return svg(WIDTH, HEIGHT, body, options, `Megabytes a second by message size: ${best.join(', ')}.`);
 }
 
-const BAR = { left: 250, right: 640, top: 56, height: 24 };
+const BAR = { left: 264, right: 660, top: 56, height: 24 };
 
 /** Bars of ratios on a logarithmic axis that begins at 1; a line marks the floor. */
 export function ratioPlot(bars: readonly Bar[], options: PlotOptions): string {
@@ -183,7 +189,9 @@ function svg(
 ): string {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" class="plot" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escaped(`${title}. ${description}`)}">`,
-    ...(standalone ? [`<style>\n${PLOT_STYLE}\n</style>`] : []),
+    ...(standalone
+      ? [`<style>\n${PLOT_STYLE}\n</style>`, '<rect class="back" width="100%" height="100%" rx="8"/>']
+      : []),
     `<text class="title" x="16" y="24">${escaped(title)}</text>`,
     ...body,
     '</svg>\n',
@@ -203,6 +211,16 @@ function decades(low: number, high: number): number[] {
 
 function horizontal(y: number, label: string): string {
   return `<line class="grid" x1="${AREA.left}" x2="${AREA.right}" y1="${px(y)}" y2="${px(y)}"/><text x="${AREA.left - 8}" y="${px(y + 4)}" text-anchor="end">${label}</text>`;
+}
+
+/** A line for each size; the label where there is room for it. */
+function sizeLines(sizes: readonly number[], x: (size: number) => number): string[] {
+  let labelled = Number.NEGATIVE_INFINITY;
+  return sizes.map((size) => {
+    const room = x(size) - labelled >= LABEL_WIDTH;
+    if (room) labelled = x(size);
+    return vertical(x(size), room ? bytesText(size) : '');
+  });
 }
 
 function vertical(x: number, label: string): string {
