@@ -13,21 +13,22 @@ export interface GcmKey {
   seal(iv: Uint8Array, aad: Uint8Array, plaintext: Uint8Array, sealed: Uint8Array): Done;
   /** Writes the plaintext. Throws unless it is authentic. */
   open(iv: Uint8Array, aad: Uint8Array, sealed: Uint8Array, plaintext: Uint8Array): Done;
+  /** Writes ciphertext and tag of each, end to end. Absent where it is no more than one after the other. */
+  sealMany?(messages: readonly PlainMessage[], sealed: Uint8Array): Done;
+  /** Writes the plaintexts end to end. Throws unless all are authentic. */
+  openMany?(messages: readonly SealedMessage[], plaintexts: Uint8Array): Done;
 }
 
-/** One record of a channel; its frame is `u32be length ‖ type ‖ u32be epoch ‖ u64be counter ‖ ciphertext ‖ tag`. */
-export interface PlainRecord {
-  type: number;
-  epoch: number;
-  counter: bigint;
+export interface PlainMessage {
+  iv: Uint8Array;
+  aad: Uint8Array;
   plaintext: Uint8Array;
 }
 
-export interface RecordKey {
-  /** Writes the frames one behind the other. */
-  seal(records: readonly PlainRecord[], frames: Uint8Array): Done;
-  /** Writes the plaintexts one behind the other. Throws unless all are authentic. */
-  open(frames: readonly Uint8Array[], plaintexts: Uint8Array): Done;
+export interface SealedMessage {
+  iv: Uint8Array;
+  aad: Uint8Array;
+  sealed: Uint8Array;
 }
 
 export interface Engine {
@@ -37,7 +38,6 @@ export interface Engine {
   gcm?(key: Uint8Array): GcmKey | Promise<GcmKey>;
   /** The engine's AEAD is another cipher; this one, by someone else, says what it must give. */
   readonly reference?: (key: Uint8Array) => Pick<GcmKey, 'seal'>;
-  records?(key: Uint8Array): RecordKey | Promise<RecordKey>;
   sha256?(message: Uint8Array, digest: Uint8Array): Done;
   /** Writes the digests one behind the other. */
   sha256Many?(messages: readonly Uint8Array[], digests: Uint8Array): Done;

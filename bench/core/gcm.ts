@@ -1,13 +1,15 @@
-/** AES-256-GCM: one message a call, and 64 framed records a call; sealed, and opened. */
+/** AES-256-GCM: one message a call, and 64 messages a call; sealed, and opened. */
 import type { Random } from '../../src/ports.ts';
-import type { Engine, GcmKey, PlainRecord, RecordKey } from '../engine.ts';
+import type { Engine, GcmKey, PlainMessage } from '../engine.ts';
 import { nobleGcm } from '../rivals/noble-gcm.ts';
-import { recordsWith } from '../rivals/records.ts';
 import type { Assign } from './contest.ts';
-import { AAD_BYTES, cut, forged, IV_BYTES, messages, Nonce, TAG_BYTES, Turns } from './inputs.ts';
+import { AAD_BYTES, forged, IV_BYTES, messages, Nonce, placeOf, TAG_BYTES, Turns } from './inputs.ts';
 
-export const RECORDS_A_CALL = 64;
-const FRAME_OVERHEAD_BYTES = 17 + TAG_BYTES;
+const MESSAGES_A_CALL = 64;
+/** Lists of so many messages that are taken in turn. */
+const LISTS = 16;
+/** Which one of the 64. */
+const FORGED_PLACE = 7;
 /** Sealed messages that are opened in turn; fewer where they are long. */
 const POOL = 64;
 const POOL_BYTES = 1 << 20;
@@ -67,52 +69,84 @@ export function opening(random: Random, size: number): Assign {
 
 export function sealingMany(random: Random, size: number): Assign {
   const raw = random.bytes(32);
-  const pool = recordPool(random, size);
+  const lists = listsOf(random, size);
   return async (engine: Engine) => {
-    const key = await engine.records?.(raw);
-    if (key === undefined) return undefined;
-    const turns = new Turns(pool);
-    const frames = new Uint8Array(RECORDS_A_CALL * (size + FRAME_OVERHEAD_BYTES));
+    const key = await engine.gcm?.(raw);
+    if (key === undefined || engine.reference) return undefined;
+    const sealMany = key.sealMany ?? sealEach(key);
+    const turns = new Turns(lists);
+    const sealed = new Uint8Array(MESSAGES_A_CALL * (size + TAG_BYTES));
     return {
-      operations: RECORDS_A_CALL,
-      call: () => key.seal(turns.next(), frames),
+      operations: MESSAGES_A_CALL,
+      call: () => sealMany(turns.next(), sealed),
       rewind: () => turns.rewind(),
-      outcome: () => frames,
+      outcome: () => sealed,
     };
   };
 }
 
 export function openingMany(random: Random, size: number): Assign {
   const raw = random.bytes(32);
-  const pool = recordPool(random, size).map((records) => framesBy(recordsWith(nobleGcm(raw)), records));
+  const seal = sealEach(nobleGcm(raw));
+  const lists = listsOf(random, size).map((messages) => {
+    const sealed = new Uint8Array(MESSAGES_A_CALL * (size + TAG_BYTES));
+    seal(messages, sealed);
+    return messages.map(({ iv, aad }, i) => ({
+      iv,
+      aad,
+      sealed: placeOf(sealed, i, size + TAG_BYTES).slice(),
+    }));
+  });
   return async (engine: Engine) => {
-    const key = await engine.records?.(raw);
-    if (key === undefined) return undefined;
-    const turns = new Turns(pool);
-    const plaintexts = new Uint8Array(RECORDS_A_CALL * size);
-    const withForgery = pool[0].map((frame, i) => (i === 7 ? forged(frame, frame.length - 1) : frame));
+    const key = await engine.gcm?.(raw);
+    if (key === undefined || engine.reference) return undefined;
+    const openMany = key.openMany ?? openEach(key);
+    const turns = new Turns(lists);
+    const plaintexts = new Uint8Array(MESSAGES_A_CALL * size);
+    const withForgery = lists[0].map((message, i) =>
+      i === FORGED_PLACE ? { ...message, sealed: forged(message.sealed, size) } : message,
+    );
     return {
-      operations: RECORDS_A_CALL,
-      call: () => key.open(turns.next(), plaintexts),
+      operations: MESSAGES_A_CALL,
+      call: () => openMany(turns.next(), plaintexts),
       rewind: () => turns.rewind(),
       outcome: () => plaintexts,
-      refusesForgery: () => refuses(() => key.open(withForgery, plaintexts.slice())),
+      refusesForgery: () => refuses(() => openMany(withForgery, plaintexts.slice())),
     };
   };
 }
 
-/** Lists of records, with counters that rise over all of them. */
-function recordPool(random: Random, size: number): PlainRecord[][] {
-  let counter = 0n;
-  const record = () => ({ type: 1, epoch: 7, counter: counter++, plaintext: random.bytes(size) });
-  return Array.from({ length: 16 }, () => Array.from({ length: RECORDS_A_CALL }, record));
+/** Lists of messages to take in turn; every iv is another one. */
+function listsOf(random: Random, size: number): PlainMessage[][] {
+  const nonce = new Nonce();
+  const message = () => ({
+    iv: nonce.next().slice(),
+    aad: random.bytes(AAD_BYTES),
+    plaintext: random.bytes(size),
+  });
+  return Array.from({ length: LISTS }, () => Array.from({ length: MESSAGES_A_CALL }, message));
 }
 
-function framesBy(key: RecordKey, records: readonly PlainRecord[]): Uint8Array[] {
-  const lengths = records.map(({ plaintext }) => plaintext.length + FRAME_OVERHEAD_BYTES);
-  const frames = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));
-  key.seal(records, frames);
-  return cut(frames, lengths);
+function sealEach({ seal }: Pick<GcmKey, 'seal'>): NonNullable<GcmKey['sealMany']> {
+  return (messages, sealed) => {
+    let at = 0;
+    for (const { iv, aad, plaintext } of messages) {
+      const end = at + plaintext.length + TAG_BYTES;
+      seal(iv, aad, plaintext, sealed.subarray(at, end));
+      at = end;
+    }
+  };
+}
+
+function openEach({ open }: GcmKey): NonNullable<GcmKey['openMany']> {
+  return (messages, plaintexts) => {
+    let at = 0;
+    for (const { iv, aad, sealed } of messages) {
+      const end = at + sealed.length - TAG_BYTES;
+      open(iv, aad, sealed, plaintexts.subarray(at, end));
+      at = end;
+    }
+  };
 }
 
 function poolOf(size: number): number {

@@ -57,11 +57,7 @@ export function forged(bytes: Uint8Array, at: number): Uint8Array {
   return copy;
 }
 
-/** Views of `bytes` of these lengths, one behind the other. */
-export function cut(bytes: Uint8Array, lengths: readonly number[]): Uint8Array[] {
-  let at = 0;
-  return lengths.map((length) => {
-    at += length;
-    return bytes.subarray(at - length, at);
-  });
+/** The `i`-th of items of one length that lie end to end. */
+export function placeOf(items: Uint8Array, i: number, length: number): Uint8Array {
+  return items.subarray(i * length, (i + 1) * length);
 }

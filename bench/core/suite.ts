@@ -38,18 +38,20 @@ const CASES: Readonly<Record<string, Case>> = {
     choosing: true,
   },
   'gcm-seal-many': {
-    title: 'AES-256-GCM, seal 64 framed records a call',
+    title: 'AES-256-GCM, seal 64 messages a call',
     unit: 'bytes',
     bytes,
     sizes: [64, 256, 1024],
     assign: sealingMany,
+    choosing: true,
   },
   'gcm-open-many': {
-    title: 'AES-256-GCM, open 64 framed records a call',
+    title: 'AES-256-GCM, open 64 messages a call',
     unit: 'bytes',
     bytes,
     sizes: [64, 256, 1024],
     assign: openingMany,
+    choosing: true,
   },
   sha256: {
     title: 'SHA-256, one message',

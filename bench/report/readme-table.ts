@@ -7,7 +7,7 @@ const LINES: readonly { what: string; case: string; size: number; subject: strin
   { what: 'AES-256-GCM seal, 256 B', case: 'gcm-seal', size: 256, subject: 'auto' },
   { what: 'AES-256-GCM seal, 16 KiB', case: 'gcm-seal', size: 16384, subject: 'auto' },
   { what: 'AES-256-GCM seal, 16 KiB, in WebAssembly alone', case: 'gcm-seal', size: 16384, subject: 'wasm' },
-  { what: 'AES-256-GCM, 64 records of 64 B a call', case: 'gcm-seal-many', size: 64, subject: 'wasm' },
+  { what: 'AES-256-GCM seal, 64 messages of 64 B a call', case: 'gcm-seal-many', size: 64, subject: 'wasm' },
   { what: 'SHA-256, 64 messages of 64 B a call', case: 'sha256-many', size: 64, subject: 'wasm' },
   { what: 'Hash chain, records of 256 B', case: 'hash-chain', size: 256, subject: 'wasm' },
   { what: 'Hash chain, 64 records of 256 B a link', case: 'hash-chain-batched', size: 256, subject: 'wasm' },

@@ -5,7 +5,6 @@ import { ml_kem768 } from '@noble/post-quantum/ml-kem.js';
 import type { Engine } from '../engine.ts';
 import { hashingWith } from './hashing.ts';
 import { nobleGcm } from './noble-gcm.ts';
-import { recordsWith } from './records.ts';
 import { verifyEach } from './verify-each.ts';
 
 /** The rule of RFC 8032, as in the other engines, not the laxer one that is noble's default. */
@@ -15,7 +14,6 @@ const verify = (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Arra
 export const noble: Engine = {
   name: 'noble',
   gcm: nobleGcm,
-  records: (key) => recordsWith(nobleGcm(key)),
   ...hashingWith((message, to, at) => to.set(sha256(message), at)),
   ed25519Sign: (seed) => (message, signature) => signature.set(ed25519.sign(message, seed)),
   ed25519Verify: (publicKey) => (message, signature) => verify(publicKey, message, signature),

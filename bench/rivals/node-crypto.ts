@@ -7,7 +7,6 @@
 import * as node from 'node:crypto';
 import type { Engine, GcmKey } from '../engine.ts';
 import { type HashInto, hashingWith } from './hashing.ts';
-import { recordsWith } from './records.ts';
 
 const TAG_BYTES = 16;
 const DIGEST_BYTES = 32;
@@ -27,7 +26,6 @@ const hashToBuffer: HashInto = (message, to, at) => to.set(node.hash('sha256', m
 export const nodeCrypto: Engine = {
   name: 'node-crypto',
   gcm,
-  records: (key) => recordsWith(gcm(key)),
   ...hashingWith(hashToString),
   ed25519Sign(seed) {
     const key = privateKey(ED25519_PKCS8, seed);

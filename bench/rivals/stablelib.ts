@@ -6,7 +6,6 @@ import { SHA256 } from '@stablelib/sha256';
 import { scalarMult } from '@stablelib/x25519';
 import type { Engine, GcmKey } from '../engine.ts';
 import { hashingWith } from './hashing.ts';
-import { recordsWith } from './records.ts';
 
 const gcmKey = (key: Uint8Array): GcmKey => {
   const gcm = new GCM(new AES(key));
@@ -25,7 +24,6 @@ const digest = new Uint8Array(hasher.digestLength);
 export const stablelib: Engine = {
   name: 'stablelib',
   gcm: gcmKey,
-  records: (key) => recordsWith(gcmKey(key)),
   ...hashingWith((message, to, at) => {
     hasher.reset().update(message).finish(digest);
     to.set(digest, at);

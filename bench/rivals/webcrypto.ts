@@ -81,6 +81,24 @@ export const webCryptoInFlight: Engine = {
 /** Calls of many operations, of which so many are under way at once. */
 function manyWith(lanes: number): Omit<Engine, 'name'> {
   return {
+    async gcm(raw) {
+      const key = await symmetric.gcm!(raw);
+      return {
+        ...key,
+        sealMany: (messages, sealed) =>
+          inLanes(lanes, messages.length, async (i) => {
+            const { iv, aad, plaintext } = messages[i];
+            const length = plaintext.length + GCM_TAG_BITS / 8;
+            await key.seal(iv, aad, plaintext, sealed.subarray(i * length, (i + 1) * length));
+          }),
+        openMany: (messages, plaintexts) =>
+          inLanes(lanes, messages.length, async (i) => {
+            const { iv, aad, sealed } = messages[i];
+            const length = sealed.length - GCM_TAG_BITS / 8;
+            await key.open(iv, aad, sealed, plaintexts.subarray(i * length, (i + 1) * length));
+          }),
+      };
+    },
     sha256Many: (messages, digests) =>
       inLanes(lanes, messages.length, (i) => digestInto(messages[i], digests, i)),
     ...(operations.ed25519Verify && {
