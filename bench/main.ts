@@ -28,7 +28,9 @@ try {
 async function main(words: readonly string[]): Promise<number> {
   const given = parseArguments(words, suiteNames());
   if (given.help || (given.suites.length === 0 && !given.page)) {
-    process.stdout.write(`${USAGE}\nsuites: ${suiteNames().join(', ')}; crossover\n`);
+    process.stdout.write(
+      `${USAGE}\nsuites: ${suiteNames().join(', ')}\nby themselves: crossover, start, timing\n`,
+    );
     return 0;
   }
   const targets = given.targets === undefined ? undefined : targetsOf(given.targets);

@@ -133,12 +133,14 @@ const suite: Suite = {
 export default suite;
 
 async function contest(
-  { random, rivals }: Platform,
+  { hardware, random, rivals }: Platform,
   name: string,
   size: number,
   [wasm, auto]: readonly Engine[],
 ): Promise<Contest> {
-  const { assign, choosing } = CASES[name];
+  const { assign } = CASES[name];
+  // Without hardware there is nothing to choose.
+  const choosing = CASES[name].choosing && Object.keys(hardware).length > 0;
   const engines = [...rivals, wasm, ...(choosing ? [auto] : [])];
   return {
     case: name,

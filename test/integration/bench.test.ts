@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Results } from '../../bench/results.ts';
 import * as assert from '../support/assert.ts';
+import { chromiumIsInstalled } from '../support/chromium.ts';
 import { suite } from '../support/suite.ts';
 
 const test = suite('bench', { timeout: 200_000 });
@@ -57,3 +58,26 @@ test('what cannot be done is said with exit code 2', () => {
   assert.is(status, 2);
   assert.match(stderr, /no suite is called nothing/);
 });
+
+if (!chromiumIsInstalled()) test.unavailable('the page', 'Chromium is not installed');
+else
+  test('the page measures the same in Chromium, on an isolated page', () => {
+    const { status, stdout, stderr } = bench(
+      'core',
+      '--tiny',
+      '--browser',
+      '--case',
+      'gcm-seal-many',
+      '--case',
+      'x25519',
+      '--json',
+    );
+    assert.is(status, 0, stderr);
+    const { machine, rows } = JSON.parse(stdout) as Results;
+    assert.is(machine.platform, 'browser');
+    assert.match(machine.versions.Chromium, /^\d+\./);
+    const rivals = new Set(rows.map(({ rival }) => rival));
+    for (const rival of ['webcrypto', 'webcrypto-32', 'noble']) assert.ok(rivals.has(rival), rival);
+    assert.not.ok(rivals.has('node-crypto'));
+    assert.not.match(stderr, /Content Security Policy/);
+  });
