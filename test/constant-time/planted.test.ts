@@ -5,7 +5,7 @@ import { checkModule, describeLeak, type Findings } from './check.ts';
 import { compile, compileCore } from './compile.ts';
 import type { LeakKind } from './machine.ts';
 import { OPERATIONS, type Operation, PUBLIC_EXPORTS } from './operations.ts';
-import { PLANTED_ARGS, PLANTED_FILES, PLANTED_IN_CORE } from './planted.ts';
+import { PLANTED_ARGS, PLANTED_BESIDE_TAG, PLANTED_FILES, PLANTED_IN_CORE } from './planted.ts';
 
 const test = suite('constant time: planted leaks', { timeout: 230_000 });
 
@@ -18,6 +18,7 @@ const FOR_THE_CORE = new Set([
   'Ed25519 signing',
   'ML-KEM-768 decapsulation',
 ]);
+const OPENING = new Set(['AES-256-GCM', 'AES-256-GCM of many', 'records']);
 const BRANCH = '(if|br_if)';
 let planted: Uint8Array;
 
@@ -130,4 +131,13 @@ test('leaks planted into the core are found where they are', async () => {
   found('Ed25519 signing', 'division', /^ed25519SignFinish.*scalar/);
   found('ML-KEM-768 decapsulation', 'select', /^mlkemDecaps/);
   found('ML-KEM-768 decapsulation', 'division', /^mlkemDecaps/);
+});
+
+test('a second question beside that of the tag is found, whatever opens', async () => {
+  const operations = OPERATIONS.filter(({ name }) => OPENING.has(name));
+  const { leaks } = checkModule(await compileCore(PLANTED_BESIDE_TAG), operations, PUBLIC_EXPORTS);
+  for (const name of OPENING) {
+    const kinds = leaks.filter(({ operation }) => operation === name).map(({ leak }) => leak.kind);
+    ok(kinds.includes('branch'), `${name}: ${kinds.join()}`);
+  }
 });
