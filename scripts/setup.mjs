@@ -11,7 +11,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const ROOT = dirname(import.meta.dirname);
 const LEAST_NODE = [20, 19];
 const STALE_LOCK_MS = 15 * 60_000;
-const APT_PACKAGES = { chromium: '/usr/bin/chromium', openssl: '/usr/bin/openssl' };
+const LIBRARIES = `/usr/lib/${{ arm64: 'aarch64' }[process.arch] ?? 'x86_64'}-linux-gnu`;
+const APT_PACKAGES = {
+  chromium: '/usr/bin/chromium',
+  openssl: '/usr/bin/openssl',
+  swtpm: '/usr/bin/swtpm',
+  'swtpm-tools': '/usr/bin/swtpm_setup',
+  'libtss2-esys-3.0.2-0': `${LIBRARIES}/libtss2-esys.so.0`,
+  'libtss2-tctildr0': `${LIBRARIES}/libtss2-tctildr.so.0`,
+  'libtss2-rc0': `${LIBRARIES}/libtss2-rc.so.0`,
+  'tpm2-tools': '/usr/bin/tpm2_quote',
+};
 /** What test/long needs as well: checkers of models, a compiler for what spin writes, another clock. */
 const LONG_APT_PACKAGES = {
   spin: '/usr/bin/spin',

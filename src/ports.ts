@@ -130,6 +130,70 @@ export interface Signer {
   sign(message: Uint8Array, options?: { signal?: AbortSignal }): Promise<Uint8Array>;
 }
 
+/** A key that a TPM derives anew from its template whenever it is needed: nothing here is secret. */
+export interface TpmKey {
+  /** TPMT_PUBLIC. */
+  readonly publicArea: Uint8Array;
+  /** 32 bytes that make the key unlike every other of this TPM. */
+  readonly unique: Uint8Array;
+  /** Of an identity key, the registers that its policy names; of an attestation key none. */
+  readonly registers: readonly number[];
+}
+
+/** A statement that a TPM made and signed. */
+export interface TpmStatement {
+  /** TPMS_ATTEST. */
+  readonly attest: Uint8Array;
+  /** TPMT_SIGNATURE. */
+  readonly signature: Uint8Array;
+}
+
+/** How a TPM is, as far as is known. */
+export interface TpmState {
+  /** `unknown` before the first answer; `lost` from a failure until the next answer. */
+  readonly reach: 'unknown' | 'answering' | 'lost';
+  /** Rises whenever the TPM was reached anew: it may have restarted, its registers with it. */
+  readonly connections: number;
+  /** Code of the failure, while lost. */
+  readonly code?: string | undefined;
+}
+
+/**
+ * A TPM 2.0, one command at a time. Every call ends within its deadline, and may be repeated after any failure.
+ * @throws OOTO_TPM_TIMEOUT, _CONNECTION, _UNREACHABLE, _AGENT and what a TPM refuses for (environment).
+ */
+export interface Tpm {
+  readonly state: TpmState;
+  /** Calls `listener` whenever the state has changed. */
+  onState(listener: (state: TpmState) => void): void;
+  info(): Promise<{ manufacturer: string; firmware: string }>;
+  /** The public area of the endorsement key, and its certificate (DER, perhaps padded) where the TPM has one. */
+  endorsement(): Promise<{ publicArea: Uint8Array; certificate?: Uint8Array }>;
+  createAttestationKey(): Promise<TpmKey>;
+  /** A P-256 key that signs only while these registers hold what they hold now. */
+  createIdentityKey(registers: readonly number[]): Promise<TpmKey>;
+  /** TPM2_Certify of `key` by `attestationKey`. */
+  certify(key: TpmKey, attestationKey: TpmKey, qualifyingData: Uint8Array): Promise<TpmStatement>;
+  /** TPM2_Quote over registers of the SHA-256 bank. */
+  quote(
+    attestationKey: TpmKey,
+    qualifyingData: Uint8Array,
+    registers: readonly number[],
+  ): Promise<TpmStatement>;
+  /** ECDSA over a SHA-256 digest: r ‖ s, 64 bytes. */
+  sign(key: TpmKey, digest: Uint8Array): Promise<Uint8Array>;
+  /** The secret of a credential for the endorsement key of this algorithm and this attestation key. */
+  activateCredential(
+    attestationKey: TpmKey,
+    sealed: { algorithm: 'p256' | 'rsa2048'; credential: Uint8Array; encryptedSeed: Uint8Array },
+  ): Promise<Uint8Array>;
+  /** SHA-256 values by register. */
+  readRegisters(registers: readonly number[]): Promise<Map<number, Uint8Array>>;
+  extendRegister(register: number, digest: Uint8Array): Promise<void>;
+  random(length: number): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
 /** Limits of one sandboxed execution. */
 export interface SandboxLimits {
   /** Bytes of linear memory at most. */

@@ -117,6 +117,15 @@ describeOutput(node.command('run').description('run the node of a folder until i
     }),
   );
 
+command('tpm-agent', 'serve the TPM of this machine to one node, over standard input and output')
+  .option('--tcti <configuration>', 'where the TPM is, as tpm2-tss writes it', 'device:/dev/tpmrm0')
+  .action(
+    action(async ({ tcti }: { tcti: string }, { signal }) => {
+      const { runTpmAgent } = await import('./tpm-agent.ts');
+      await runTpmAgent(tcti, signal);
+    }),
+  );
+
 command('verify', 'verify a certificate, log or receipt file')
   .argument('<file>', 'the file, or - for standard input')
   .option('--mesh <id>', 'the id of the mesh, 64 hexadecimal digits; else the one in known_meshes')

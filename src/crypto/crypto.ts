@@ -157,6 +157,24 @@ export interface P256 {
   verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array, encoding: 'der' | 'p1363'): void;
   /** @throws OOTO_CRYPTO_KEY (peer) unless the key is 65 bytes, uncompressed, and a point of the curve. */
   admitKey(publicKey: Uint8Array): void;
+  /** A key pair for key agreement from 48 random bytes (FIPS 186-5 appendix A.2.1). */
+  keygen(seed: Uint8Array): { secretKey: Uint8Array; publicKey: Uint8Array };
+  /** The x coordinate of the product, 32 bytes. @throws OOTO_CRYPTO_KEY (peer) as {@link admitKey}. */
+  sharedSecret(secretKey: Uint8Array, publicKey: Uint8Array): Uint8Array;
+}
+
+/** The public exponent is 65537. */
+export interface RsaPublicKey {
+  /** Big-endian, without leading zeros, of 2048 to 4096 bits. */
+  modulus: Uint8Array;
+}
+
+export interface Rsa {
+  /**
+   * OAEP with SHA-256 (RFC 8017 section 7.1) from a random seed of 32 bytes.
+   * @throws OOTO_CRYPTO_KEY (peer) for a modulus of another size; OOTO_CRYPTO_RSA (caller) for a message too long.
+   */
+  encryptOaep256(key: RsaPublicKey, message: Uint8Array, label: Uint8Array, seed: Uint8Array): Uint8Array;
 }
 
 /** SHA-256 hash chain (docs/protocol.md, "Hash chain"). Heads are 32 bytes. */
@@ -243,6 +261,9 @@ export interface Crypto {
   readonly x25519: X25519;
   readonly mlkem768: MlKem768;
   readonly p256: P256;
+  readonly rsa: Rsa;
+  /** Full-block feedback; key and iv 16 bytes. For the credentials of TPMs alone: it authenticates nothing. */
+  aes128cfbEncrypt(key: Uint8Array, iv: Uint8Array, plaintext: Uint8Array): Uint8Array;
   readonly chain: HashChain;
   readonly merkle: Merkle;
 }

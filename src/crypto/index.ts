@@ -4,6 +4,7 @@
  */
 import type { Core } from '../core/index.ts';
 import type { Hardware, Random } from '../ports.ts';
+import { aes128cfbEncrypt } from './aes128cfb.ts';
 import { createAes256Gcm } from './aes256gcm.ts';
 import { createHashChain } from './chain.ts';
 import type { Crypto, EngineName } from './crypto.ts';
@@ -16,6 +17,7 @@ import { createMerkle } from './merkle.ts';
 import { createMlKem768 } from './mlkem768.ts';
 import { createP256 } from './p256.ts';
 import { createRecordCipher } from './record-cipher.ts';
+import { createRsa } from './rsa.ts';
 import { createSaltedTree } from './salted-tree.ts';
 import { createSha256 } from './sha256.ts';
 import { createSha512 } from './sha512.ts';
@@ -50,6 +52,8 @@ export function createCrypto(parts: CryptoParts): Crypto {
     x25519: createX25519(parts),
     mlkem768: createMlKem768(parts),
     p256: createP256(parts),
+    rsa: createRsa(parts),
+    aes128cfbEncrypt,
     chain: createHashChain(parts),
     merkle: createMerkle(parts),
   };

@@ -1,6 +1,6 @@
 /**
- * ECDSA on P-256 with SHA-256, verification only (FIPS 186-5; keys of TPMs and authenticators). What flows through
- * here: signature and key are brought into one strict form by our own reader, so that every engine is asked the
+ * P-256: ECDSA with SHA-256, verification only (FIPS 186-5; keys of TPMs and authenticators), and key agreement with
+ * the endorsement keys of TPMs (NIST SP 800-56A). What flows through here: signature and key are brought into one strict form by our own reader, so that every engine is asked the
  * same question; then the platform answers where it can, noble elsewhere. High S is accepted: TPMs write it.
  */
 import { p256 } from '@noble/curves/nist.js';
@@ -31,15 +31,25 @@ export function createP256({ hardware }: { hardware: Hardware }): P256 {
           : nobleAccepts(publicKey, message, fixed));
       if (!good) throw refused('the ECDSA signature is not valid');
     },
-    admitKey(publicKey) {
-      try {
-        if (!isUncompressed(publicKey)) throw new Error('not an uncompressed point of 65 bytes');
-        p256.Point.fromBytes(publicKey).assertValidity();
-      } catch (cause) {
-        throw new OotoError('OOTO_CRYPTO_KEY', 'peer', 'not a P-256 public key', { cause });
-      }
+    admitKey,
+    keygen(seed) {
+      const secretKey = p256.utils.randomSecretKey(seed);
+      return { secretKey, publicKey: p256.getPublicKey(secretKey, false) };
+    },
+    sharedSecret(secretKey, publicKey) {
+      admitKey(publicKey);
+      return p256.getSharedSecret(secretKey, publicKey, false).slice(1, 1 + NUMBER_BYTES);
     },
   };
+}
+
+function admitKey(publicKey: Uint8Array): void {
+  try {
+    if (!isUncompressed(publicKey)) throw new Error('not an uncompressed point of 65 bytes');
+    p256.Point.fromBytes(publicKey).assertValidity();
+  } catch (cause) {
+    throw new OotoError('OOTO_CRYPTO_KEY', 'peer', 'not a P-256 public key', { cause });
+  }
 }
 
 function isUncompressed(publicKey: Uint8Array): boolean {

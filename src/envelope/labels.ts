@@ -27,6 +27,7 @@ export const LABELS = [
   'enrolment-nonces',
   'enrolment-qualifying',
   'enrolment-evidence',
+  'endorsement-key',
   // authority
   'enrolment-request',
   'invite',

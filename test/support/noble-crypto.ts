@@ -249,6 +249,21 @@ export function nobleCrypto(random: Random = { bytes: (n) => new Uint8Array(rand
           p256.Point.fromBytes(publicKey);
         });
       },
+      keygen: (seed) => {
+        const secretKey = p256.utils.randomSecretKey(seed);
+        return { secretKey, publicKey: p256.getPublicKey(secretKey, false) };
+      },
+      sharedSecret: (secretKey, publicKey) =>
+        guarded('OOTO_CRYPTO_KEY', () => p256.getSharedSecret(secretKey, publicKey, false).slice(1, 33)),
+    },
+    rsa: {
+      encryptOaep256: () => {
+        throw new Error('node:crypto draws its own padding; src/crypto/rsa.ts is checked by decryption');
+      },
+    },
+    aes128cfbEncrypt: (key, iv, plaintext) => {
+      const cipher = createCipheriv('aes-128-cfb', key, iv);
+      return new Uint8Array(Buffer.concat([cipher.update(plaintext), cipher.final()]));
     },
     chain: {
       append: (head, records) => chained(head, records.map(leafHash)),

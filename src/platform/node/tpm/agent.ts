@@ -1,0 +1,177 @@
+/**
+ * The agent: the one process that loads the TPM's libraries. What flows through here: requests come one after the
+ * other over standard input, each becomes a task of the connection, and its answer goes to standard output. Tasks
+ * block on purpose: there is nothing else to do meanwhile, and the node watches the time. A connection that is lost is
+ * made anew; what may be repeated is repeated once.
+ */
+import type { Readable, Writable } from 'node:stream';
+import { concat } from '../../../base/bytes.ts';
+import { isOotoError, OotoError } from '../../../base/errors.ts';
+import { TpmConnection } from './connection.ts';
+import {
+  type Codec,
+  frame,
+  keyMessage,
+  type Message,
+  misfit,
+  takeBytes,
+  takeInteger,
+  takeKey,
+  takeRegisters,
+  takeText,
+  unframe,
+} from './messages.ts';
+import { REGISTERS, UNIQUE_BYTES } from './templates.ts';
+import { openLibraries } from './tss.ts';
+
+const HASH_BYTES = 32;
+const MAX_QUALIFYING_BYTES = 64;
+const MAX_RANDOM_BYTES = 32;
+const MAX_CREDENTIAL_BYTES = 1024;
+
+type Task = (tpm: TpmConnection, request: Message) => Message;
+
+const TASKS: Readonly<Record<string, Task>> = {
+  info: (tpm) => tpm.info(),
+  endorsement: (tpm) => tpm.endorsement(),
+  createAttestationKey: (tpm, request) => keyMessage(tpm.createAttestationKey(uniqueOf(request))),
+  createIdentityKey: (tpm, request) =>
+    keyMessage(tpm.createIdentityKey(uniqueOf(request), takeRegisters(request, 'registers'))),
+  certify: (tpm, request) => {
+    const [key, attestationKey] = [takeKey(request, 'key'), takeKey(request, 'attestationKey')];
+    return { ...tpm.certify(key, attestationKey, qualifyingDataOf(request)) };
+  },
+  quote: (tpm, request) => {
+    const attestationKey = takeKey(request, 'attestationKey');
+    return { ...tpm.quote(attestationKey, qualifyingDataOf(request), takeRegisters(request, 'registers')) };
+  },
+  sign: (tpm, request) => ({
+    signature: tpm.sign(takeKey(request, 'key'), takeBytes(request, 'digest', HASH_BYTES, HASH_BYTES)),
+  }),
+  activateCredential: (tpm, request) => {
+    const algorithm = takeText(request, 'algorithm');
+    if (algorithm !== 'p256' && algorithm !== 'rsa2048')
+      throw misfit('an algorithm that no endorsement key has');
+    const credential = takeBytes(request, 'credential', MAX_CREDENTIAL_BYTES);
+    const encryptedSeed = takeBytes(request, 'encryptedSeed', MAX_CREDENTIAL_BYTES);
+    const sealed = { algorithm, credential, encryptedSeed } as const;
+    return { secret: tpm.activateCredential(takeKey(request, 'attestationKey'), sealed) };
+  },
+  readRegisters: (tpm, request) => ({ values: tpm.readRegisters(takeRegisters(request, 'registers')) }),
+  extendRegister: (tpm, request) => {
+    const register = takeInteger(request, 'register', REGISTERS - 1);
+    tpm.extendRegister(register, takeBytes(request, 'digest', HASH_BYTES, HASH_BYTES));
+    return {};
+  },
+  random: (tpm, request) => ({ bytes: tpm.random(takeInteger(request, 'length', MAX_RANDOM_BYTES)) }),
+};
+/** Done twice these would have another effect than once. */
+const ONCE: readonly string[] = ['extendRegister'];
+
+/**
+ * Serves the TPM at `tcti` (such as `device:/dev/tpmrm0`) until `requests` end.
+ * @throws OOTO_TPM_LIBRARY (environment) when the libraries cannot be loaded; OOTO_TPM_MESSAGE (local).
+ */
+export async function serveTpm(
+  tcti: string,
+  codec: Codec,
+  { requests, answers }: { requests: Readable; answers: Writable },
+): Promise<void> {
+  process.env.TSS2_LOG = 'all+none';
+  loadLibraries();
+  const agent = new Agent(tcti);
+  let received: Uint8Array = new Uint8Array(0);
+  try {
+    for await (const chunk of requests as AsyncIterable<Uint8Array>) {
+      received = concat(received, chunk);
+      for (let next = unframe(codec, received); next; next = unframe(codec, received)) {
+        received = received.subarray(next.taken);
+        answers.write(frame(codec, agent.answer(next.message)));
+      }
+    }
+  } finally {
+    agent.close();
+  }
+}
+
+function loadLibraries(): void {
+  try {
+    openLibraries();
+  } catch (cause) {
+    throw new OotoError(
+      'OOTO_TPM_LIBRARY',
+      'environment',
+      `the TPM libraries cannot be loaded: ${String(cause)}`,
+      {
+        cause,
+        hint: 'apt-get install libtss2-esys-3.0.2-0 libtss2-tctildr0 (Debian 12), or tpm2-tss of your system',
+      },
+    );
+  }
+}
+
+class Agent {
+  readonly #tcti: string;
+  #tpm: TpmConnection | undefined;
+  #connections = 0;
+
+  constructor(tcti: string) {
+    this.#tcti = tcti;
+  }
+
+  answer(request: Message): Message {
+    try {
+      const value = this.#perform(request);
+      return { ok: true, connections: this.#connections, value };
+    } catch (error) {
+      if (!isOotoError(error)) throw error;
+      const { code, message, hint = '' } = error;
+      return { ok: false, connections: this.#connections, code, message, hint };
+    }
+  }
+
+  close(): void {
+    this.#tpm?.[Symbol.dispose]();
+    this.#tpm = undefined;
+  }
+
+  #perform(request: Message): Message {
+    const name = takeText(request, 'task');
+    if (!Object.hasOwn(TASKS, name)) throw misfit(`a task ${name}`);
+    try {
+      return this.#attempt(name, request);
+    } catch (error) {
+      if (ONCE.includes(name) || !this.#mended(error)) throw error;
+      return this.#attempt(name, request);
+    }
+  }
+
+  #attempt(name: string, request: Message): Message {
+    if (this.#tpm === undefined) {
+      this.#tpm = new TpmConnection(this.#tcti);
+      this.#connections++;
+    }
+    try {
+      return TASKS[name](this.#tpm, request);
+    } catch (error) {
+      if (isOotoError(error, 'OOTO_TPM_CONNECTION')) this.close();
+      throw error;
+    }
+  }
+
+  /** Whether what made a task fail has been put right: the connection is dropped, or the TPM emptied. */
+  #mended(error: unknown): boolean {
+    if (isOotoError(error, 'OOTO_TPM_CONNECTION')) return this.#connections > 0;
+    if (!isOotoError(error, 'OOTO_TPM_FULL') || this.#tpm === undefined) return false;
+    this.#tpm.flushAll();
+    return true;
+  }
+}
+
+function uniqueOf(request: Message): Uint8Array {
+  return takeBytes(request, 'unique', UNIQUE_BYTES, UNIQUE_BYTES);
+}
+
+function qualifyingDataOf(request: Message): Uint8Array {
+  return takeBytes(request, 'qualifyingData', MAX_QUALIFYING_BYTES);
+}
