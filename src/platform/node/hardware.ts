@@ -11,6 +11,8 @@ import type { Hardware } from '../../ports.ts';
 const TAG_BYTES = 16;
 /** Results of this size lie in memory that the process has; larger ones are mapped anew each time. */
 const PIECE_BYTES = 64 * 1024;
+/** From here on a cipher begins in 11 µs with raw bytes and in 3 µs with a KeyObject; before, raw bytes are faster. */
+const NODE_WITH_SLOW_RAW_KEYS = 24;
 
 /** What stands before a raw private key in PKCS #8 (RFC 8410 section 7). */
 const ED25519_PRIVATE = unhex('302e020100300506032b657004220420');
@@ -25,7 +27,7 @@ export function nodeHardware(): Required<Hardware> {
     aes256gcmSealInto,
     aes256gcmOpen,
     aes256ctr: (key, counterBlock, text) =>
-      plain(node.createCipheriv('aes-256-ctr', key, counterBlock).update(text)),
+      plain(node.createCipheriv('aes-256-ctr', cipherKey(key), counterBlock).update(text)),
     sha256(message) {
       const digest = new Uint8Array(SHA256_BYTES);
       sha256Into(message, digest, 0);
@@ -45,6 +47,9 @@ export function nodeHardware(): Required<Hardware> {
   };
 }
 
+const cipherKey: (raw: Uint8Array) => node.CipherKey =
+  Number.parseInt(process.versions.node, 10) >= NODE_WITH_SLOW_RAW_KEYS ? node.createSecretKey : (raw) => raw;
+
 function aes256gcmSeal(key: Uint8Array, iv: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Uint8Array {
   const sealed = new Uint8Array(plaintext.length + TAG_BYTES);
   aes256gcmSealInto(key, iv, aad, plaintext, sealed, 0);
@@ -59,7 +64,7 @@ function aes256gcmSealInto(
   to: Uint8Array,
   at: number,
 ): void {
-  const cipher = node.createCipheriv('aes-256-gcm', key, iv).setAAD(aad);
+  const cipher = node.createCipheriv('aes-256-gcm', cipherKey(key), iv).setAAD(aad);
   for (let from = 0; from < plaintext.length; from += PIECE_BYTES)
     to.set(cipher.update(pieceOf(plaintext, from, plaintext.length)), at + from);
   cipher.final();
@@ -75,7 +80,8 @@ function aes256gcmOpen(
 ): Uint8Array | undefined {
   const end = sealed.length - TAG_BYTES;
   if (end < 0) return undefined;
-  const decipher = node.createDecipheriv('aes-256-gcm', key, iv, { authTagLength: TAG_BYTES }).setAAD(aad);
+  const options = { authTagLength: TAG_BYTES };
+  const decipher = node.createDecipheriv('aes-256-gcm', cipherKey(key), iv, options).setAAD(aad);
   decipher.setAuthTag(sealed.subarray(end));
   const opened = into ?? plain(decipher.update(sealed.subarray(0, end)));
   if (into)
