@@ -12,6 +12,7 @@ import { readTrust } from '../mesh/identity.ts';
 import { createNodeCrypto } from '../node.ts';
 import { openStore } from '../platform/node/store.ts';
 import { readConfiguration } from './configuration.ts';
+import { examineTpm } from './tpm-check.ts';
 
 const LEAST_NODE = [20, 19] as const;
 const OTHERS = 0o077;
@@ -37,9 +38,17 @@ export interface DoctorReport {
   checks: Check[];
 }
 
+export interface Examination {
+  /** The node's, if it is to be examined too. */
+  folder?: string | undefined;
+  /** Where the TPM is, if not where the kernel has it. */
+  tcti?: string | undefined;
+}
+
 /** Examines the machine, and the node's `folder` if given. */
-export async function examine(folder: string | undefined): Promise<DoctorReport> {
-  const checks = [nodeVersion(), simd(), relaxedSimd()];
+export async function examine({ folder, tcti }: Examination): Promise<DoctorReport> {
+  const tpm = await examineTpm({ program: process.argv[1], tcti });
+  const checks = [nodeVersion(), simd(), relaxedSimd(), { name: 'tpm', ...tpm }];
   if (folder !== undefined) checks.push(modes(folder), configuration(folder), await clock(folder));
   return { schema: 'ooto.doctor/1', healthy: checks.every(({ ok }) => ok), checks };
 }

@@ -164,10 +164,14 @@ command('attack', 'attack nodes of a mesh and see that they refuse; for demonstr
 
 command('doctor', 'examine this machine, and the folder of a node')
   .option('--folder <folder>', "the node's folder")
+  .option(
+    '--tcti <configuration>',
+    'where the TPM is, as tpm2-tss writes it; else the device of this machine',
+  )
   .action(
-    action(async ({ folder }: { folder?: string }, { terminal }) => {
+    action(async (options: { folder?: string; tcti?: string }, { terminal }) => {
       const { examine } = await import('./doctor.ts');
-      const report = await examine(folder);
+      const report = await examine(options);
       terminal.result(report, () =>
         report.checks.map(({ name, ok, found }) => `${ok ? 'ok  ' : 'FAIL'} ${name}: ${found}`).join('\n'),
       );
