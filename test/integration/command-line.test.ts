@@ -338,8 +338,11 @@ test('doctor examines machine and folder, as text and as JSON', async () => {
   assert.is(report.schema, 'ooto.doctor/1');
   assert.equal(
     report.checks.map(({ name }: { name: string }) => name),
-    ['node', 'wasm-simd', 'wasm-relaxed-simd'],
+    ['node', 'wasm-simd', 'wasm-relaxed-simd', 'tpm'],
   );
+  const gone = await ooto('doctor', '--tcti', 'swtpm:path=/nowhere/tpm');
+  assert.is(gone.code, 1);
+  assert.match(gone.stdout, /^FAIL tpm: .*OOTO_TPM_UNREACHABLE/m);
   const open = folder('d1', { 'node.toml': WORKER, 'identity.key': 'x' }, { 'identity.key': 0o644 });
   const sick = await ooto('doctor', '--folder', open);
   assert.is(sick.code, 1);
