@@ -44,12 +44,11 @@ export function saltedLeaves(count: i32, bytes: i32, most: i32): i32 {
   let salt = inputArea();
   let digest = outputArea();
   let at: i32 = 0;
+  requireWhole(items, count, bytes);
   for (let i: i32 = 0; i < count; i++) {
-    assert(at + HEADER_BYTES <= bytes, "an item cut short");
     const header = bswap(load<u32>(items + at));
-    const length = (header & 0x3fffffff) as i32;
+    const length = lengthIn(header);
     at += HEADER_BYTES;
-    assert(length <= bytes - at, "an item beyond the end");
     if ((header >>> 31) == 0 && length <= most) lay(salt, items + at, length, digest);
     at += length;
     salt += SALT_BYTES;
@@ -64,6 +63,23 @@ export function saltedLeaves(count: i32, bytes: i32, most: i32): i32 {
   wipeSchedule();
   wipeSchedule4();
   return at;
+}
+
+// @ts-ignore: decorator
+@inline function lengthIn(header: u32): i32 {
+  return (header & 0x3fffffff) as i32;
+}
+
+/** All items lie within their bytes; asked before any is laid out, so that a refusal leaves nothing behind. */
+function requireWhole(items: usize, count: i32, bytes: i32): void {
+  let at: i32 = 0;
+  for (let i: i32 = 0; i < count; i++) {
+    assert(at + HEADER_BYTES <= bytes, "an item cut short");
+    const length = lengthIn(bswap(load<u32>(items + at)));
+    at += HEADER_BYTES;
+    assert(length <= bytes - at, "an item beyond the end");
+    at += length;
+  }
 }
 
 // @ts-ignore: decorator

@@ -18,7 +18,8 @@ export interface CoreSaltedLeaves {
    * Writes SHA-256(0x00 ‖ salt ‖ bytes) of each of `count` items `u32be header ‖ bytes` to `row` from `at` on, 32 bytes
    * each. In the places of items of more than `most` bytes, and of those whose header has its highest bit set,
    * stands nothing of use.
-   * @throws OOTO_CORE_SALTED (caller) for items that are not `count` whole ones, or too long for the areas.
+   * @throws OOTO_CORE_SALTED (caller) for fewer salts, bytes or places than `count` items have; OOTO_CORE_ASSERTION
+   * (local) for items that are not whole, or too long for the areas.
    */
   hash(items: Uint8Array, count: number, salts: Uint8Array, most: number, row: Uint8Array, at: number): void;
 }
@@ -34,9 +35,12 @@ export function createCoreSaltedLeaves({ exports, input, output }: Engine): Core
         if (taken < some * ITEM_HEADER_BYTES) throw badItems();
         input.set(salts.subarray(first * SALT_BYTES, (first + some) * SALT_BYTES));
         input.set(items.subarray(from, from + taken), saltBytes);
-        from += exports.saltedLeaves(some, taken, most);
+        try {
+          from += exports.saltedLeaves(some, taken, most);
+        } finally {
+          exports.wipeInput(saltBytes + taken);
+        }
         row.set(output.subarray(0, some * DIGEST_BYTES), at + first * DIGEST_BYTES);
-        exports.wipeInput(saltBytes + taken);
         first += some;
       }
     },

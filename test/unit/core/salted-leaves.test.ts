@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { concat, u32be } from '../../../src/base/bytes.ts';
 import { SALTED_ITEM_BYTES } from '../../../src/core/salted-leaves.ts';
-import { bytes, throwsCode } from '../../support/assert.ts';
+import { bytes, ok, throwsCode } from '../../support/assert.ts';
 import { testCores } from '../../support/core.ts';
 import { seededRandom } from '../../support/network.ts';
 import { suite } from '../../support/suite.ts';
@@ -78,5 +78,19 @@ for (const { name, core } of cores) {
     throwsCode(hash(u32be(0), 2, 2), 'OOTO_CORE_SALTED');
     throwsCode(hash(u32be(0), 1, 2), 'OOTO_CORE_SALTED');
     throwsCode(hash(concat(u32be(0), u32be(0), u32be(0)), 3, 3), 'OOTO_CORE_SALTED');
+  });
+
+  test(`${name}: items that were refused leave nothing for the next ones`, () => {
+    const { items, salts } = given([200, 10]);
+    const short = items.subarray(0, -1);
+    throwsCode(
+      () => core.saltedLeaves.hash(short, 2, salts, 1024, new Uint8Array(64), 0),
+      'OOTO_CORE_ASSERTION',
+    );
+    ok(
+      core.engine.input.every((byte) => byte === 0),
+      'the input area is wiped',
+    );
+    check([10, 10, 10, 10]);
   });
 }
