@@ -1,23 +1,25 @@
 /**
- * AES-256 (FIPS 197) in constant time. What flows through here: blocks, four, five or eight side by side so that
- * the processor is not kept waiting for one of them, go through fourteen rounds of lookups in registers and fixed
- * byte permutations (aes-nibbles.ts, aes-order.ts). Neither time nor addresses depend on key or data.
+ * AES-256 (FIPS 197) in constant time. What flows through here: states that aes-counter.ts has brought through the
+ * first rounds, four, five or eight side by side so that the processor is not kept waiting for one of them, go through
+ * the others: lookups in registers and fixed byte permutations (aes-nibbles.ts, aes-order.ts). Neither time nor
+ * addresses depend on key or data.
  */
+import { ROUNDS_STARTED } from './aes-counter';
 import {
-  doubleTable0, doubleTable1, inverseTable, quotientTable, singleTable0, singleTable1, substituteLast, toBasis,
+  doubleTable0, doubleTable1, inverseTable, quotientTable, singleTable0, singleTable1, substituteLast,
 } from './aes-nibbles';
 import { nextRow, previousRow, shiftRows, turn } from './aes-order';
 import { SCHEDULE_BYTES } from './aes-schedule';
 import { highNibbles, lookup, lowNibbles } from './nibbles';
 
 /**
- * Encrypts `count` blocks in place at `at`. It may encrypt up to three blocks that follow, so room must be there
+ * Turns `count` states at `at` into encrypted blocks. It may do so with up to three that follow, so room must be there
  * for them: a few at once take hardly longer than one.
  */
-export function encryptBlocks(schedule: usize, at: usize, count: i32): void {
-  for (; count > 10 || (count > 5 && count < 9); count -= 8, at += 128) encryptEight(schedule, at);
-  for (; count > 4; count -= 5, at += 80) encryptFive(schedule, at);
-  if (count > 0) encryptFour(schedule, at);
+export function finishBlocks(schedule: usize, at: usize, count: i32): void {
+  for (; count > 10 || (count > 5 && count < 9); count -= 8, at += 128) finishEight(schedule, at);
+  for (; count > 4; count -= 5, at += 80) finishFive(schedule, at);
+  if (count > 0) finishFour(schedule, at);
 }
 
 /**
@@ -47,16 +49,15 @@ export function encryptBlocks(schedule: usize, at: usize, count: i32): void {
   return turn(v128.xor(substituteLast(shiftRows(block), inverse, quotient), key));
 }
 
-function encryptFour(schedule: usize, at: usize): void {
+function finishFour(schedule: usize, at: usize): void {
   const inverse = inverseTable(), quotient = quotientTable();
   const single0 = singleTable0(), single1 = singleTable1(), double0 = doubleTable0(), double1 = doubleTable1();
-  const first = v128.load(schedule);
-  let a = v128.xor(toBasis(turn(v128.load(at, 0))), first);
-  let b = v128.xor(toBasis(turn(v128.load(at, 16))), first);
-  let c = v128.xor(toBasis(turn(v128.load(at, 32))), first);
-  let d = v128.xor(toBasis(turn(v128.load(at, 48))), first);
+  let a = v128.load(at, 0);
+  let b = v128.load(at, 16);
+  let c = v128.load(at, 32);
+  let d = v128.load(at, 48);
   const last = schedule + SCHEDULE_BYTES - 16;
-  for (let round = schedule + 16; round < last; round += 16) {
+  for (let round = schedule + 16 * (1 + ROUNDS_STARTED); round < last; round += 16) {
     const key = v128.load(round);
     a = cipherRound(a, key, inverse, quotient, single0, single1, double0, double1);
     b = cipherRound(b, key, inverse, quotient, single0, single1, double0, double1);
@@ -70,17 +71,16 @@ function encryptFour(schedule: usize, at: usize): void {
   v128.store(at, lastRound(d, key, inverse, quotient), 48);
 }
 
-function encryptFive(schedule: usize, at: usize): void {
+function finishFive(schedule: usize, at: usize): void {
   const inverse = inverseTable(), quotient = quotientTable();
   const single0 = singleTable0(), single1 = singleTable1(), double0 = doubleTable0(), double1 = doubleTable1();
-  const first = v128.load(schedule);
-  let a = v128.xor(toBasis(turn(v128.load(at, 0))), first);
-  let b = v128.xor(toBasis(turn(v128.load(at, 16))), first);
-  let c = v128.xor(toBasis(turn(v128.load(at, 32))), first);
-  let d = v128.xor(toBasis(turn(v128.load(at, 48))), first);
-  let e = v128.xor(toBasis(turn(v128.load(at, 64))), first);
+  let a = v128.load(at, 0);
+  let b = v128.load(at, 16);
+  let c = v128.load(at, 32);
+  let d = v128.load(at, 48);
+  let e = v128.load(at, 64);
   const last = schedule + SCHEDULE_BYTES - 16;
-  for (let round = schedule + 16; round < last; round += 16) {
+  for (let round = schedule + 16 * (1 + ROUNDS_STARTED); round < last; round += 16) {
     const key = v128.load(round);
     a = cipherRound(a, key, inverse, quotient, single0, single1, double0, double1);
     b = cipherRound(b, key, inverse, quotient, single0, single1, double0, double1);
@@ -96,20 +96,19 @@ function encryptFive(schedule: usize, at: usize): void {
   v128.store(at, lastRound(e, key, inverse, quotient), 64);
 }
 
-function encryptEight(schedule: usize, at: usize): void {
+function finishEight(schedule: usize, at: usize): void {
   const inverse = inverseTable(), quotient = quotientTable();
   const single0 = singleTable0(), single1 = singleTable1(), double0 = doubleTable0(), double1 = doubleTable1();
-  const first = v128.load(schedule);
-  let a = v128.xor(toBasis(turn(v128.load(at, 0))), first);
-  let b = v128.xor(toBasis(turn(v128.load(at, 16))), first);
-  let c = v128.xor(toBasis(turn(v128.load(at, 32))), first);
-  let d = v128.xor(toBasis(turn(v128.load(at, 48))), first);
-  let e = v128.xor(toBasis(turn(v128.load(at, 64))), first);
-  let f = v128.xor(toBasis(turn(v128.load(at, 80))), first);
-  let g = v128.xor(toBasis(turn(v128.load(at, 96))), first);
-  let h = v128.xor(toBasis(turn(v128.load(at, 112))), first);
+  let a = v128.load(at, 0);
+  let b = v128.load(at, 16);
+  let c = v128.load(at, 32);
+  let d = v128.load(at, 48);
+  let e = v128.load(at, 64);
+  let f = v128.load(at, 80);
+  let g = v128.load(at, 96);
+  let h = v128.load(at, 112);
   const last = schedule + SCHEDULE_BYTES - 16;
-  for (let round = schedule + 16; round < last; round += 16) {
+  for (let round = schedule + 16 * (1 + ROUNDS_STARTED); round < last; round += 16) {
     const key = v128.load(round);
     a = cipherRound(a, key, inverse, quotient, single0, single1, double0, double1);
     b = cipherRound(b, key, inverse, quotient, single0, single1, double0, double1);

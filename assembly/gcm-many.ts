@@ -6,7 +6,7 @@
  */
 import { blocksOf, openShort, sealShort, TAG_BYTES } from './gcm-message';
 import { slotSchedule, slotTables } from './key-slots';
-import { encryptWindow, ivBlock, layCounters, windowBlock, wipeWindow, WINDOW_BLOCKS } from './keystream';
+import { beginStream, finishStream, ivBlock, windowBlock, wipeWindow, WINDOW_BLOCKS } from './keystream';
 import { AREA_BYTES, inputArea, outputArea, wipeArea } from './memory';
 import { DESCRIPTOR_BYTES, descriptor, endOfGroup, lengthOf } from './message-group';
 
@@ -67,10 +67,10 @@ function layGroup(slot: i32, first: i32, count: i32): i32 {
   let block: i32 = 0;
   for (let message = first; message < end; message++) {
     const blocks = blocksOf(lengthOf(inputArea(), message));
-    layCounters(block, ivBlock(descriptor(inputArea(), message) + 8), 1, blocks);
+    beginStream(slotSchedule(slot), block, ivBlock(descriptor(inputArea(), message) + 8), 1, blocks);
     block += blocks;
   }
-  encryptWindow(slotSchedule(slot), block);
+  finishStream(slotSchedule(slot), block);
   return end;
 }
 

@@ -6,7 +6,7 @@
  */
 import { absorb, absorbLengths, beginHash, finishHash } from './ghash';
 import { slotSchedule, slotTables } from './key-slots';
-import { combine, encryptWindow, layCounters, windowBlock, wipeWindow, WINDOW_BLOCKS } from './keystream';
+import { beginStream, combine, finishStream, windowBlock, wipeWindow, WINDOW_BLOCKS } from './keystream';
 
 export const TAG_BYTES: i32 = 16;
 
@@ -65,8 +65,8 @@ export function beginMessage(slot: i32, iv: v128): void {
   textBytes = 0;
   counter = 2;
   v128.store(IV, iv);
-  layCounters(0, iv, 1, 1);
-  encryptWindow(schedule, 1);
+  beginStream(schedule, 0, iv, 1, 1);
+  finishStream(schedule, 1);
   v128.store(MASK, v128.load(windowBlock(0)));
   beginHash();
 }
@@ -85,8 +85,8 @@ export function addText(from: usize, to: usize, length: i32, sealing: bool): voi
   while (length > 0) {
     const part = min(length, 16 * WINDOW_BLOCKS);
     const blocks = (part + 15) >>> 4;
-    layCounters(0, v128.load(IV), counter, blocks);
-    encryptWindow(schedule, blocks);
+    beginStream(schedule, 0, v128.load(IV), counter, blocks);
+    finishStream(schedule, blocks);
     if (!sealing) absorb(tables, from, part);
     combine(windowBlock(0), from, to, part);
     if (sealing) absorb(tables, to, part);

@@ -7,7 +7,7 @@ import {
   addAad, addText, beginMessage, blocksOf, finishMessage, finishMessageWith, openShort, sealShort, TAG_BYTES,
 } from './gcm-message';
 import { fillSlot, slotSchedule, slotTables, wipeSlot } from './key-slots';
-import { encryptWindow, ivBlock, layCounters, windowBlock, wipeWindow, WINDOW_BLOCKS } from './keystream';
+import { beginStream, finishStream, ivBlock, windowBlock, wipeWindow, WINDOW_BLOCKS } from './keystream';
 import { AREA_BYTES, inputArea, outputArea, wipeArea } from './memory';
 
 const IV_BYTES: i32 = 12;
@@ -69,8 +69,8 @@ function requireFit(aadLength: i32, length: i32): void {
 }
 
 function prepareWindow(slot: i32, length: i32): void {
-  layCounters(0, ivBlock(inputArea()), 1, blocksOf(length));
-  encryptWindow(slotSchedule(slot), blocksOf(length));
+  beginStream(slotSchedule(slot), 0, ivBlock(inputArea()), 1, blocksOf(length));
+  finishStream(slotSchedule(slot), blocksOf(length));
 }
 
 /** Begins a message in pieces; its iv is in the first 12 input bytes. */

@@ -4,6 +4,7 @@
  * up as one string of 32 bytes, which is reduced once. A lookup is a swizzle that takes all sixteen bytes of a
  * block at once; tables are read in a fixed order.
  */
+import { clear } from './memory';
 import { highNibbles, lookup, lowNibbles } from './nibbles';
 
 /** Bytes of the table of one power. */
@@ -12,23 +13,49 @@ export const TABLE_BYTES: i32 = 256;
 /** The sum so far: two vectors of what high nibbles give, two of what low nibbles give, four bits further on. */
 const SUM: usize = memory.data(4 * 16, 16);
 
-/** block · power, by the power's table. */
+/**
+ * Up to eight blocks as nibbles: the high ones of all, then the low ones. They lie in memory because what V8 is free to
+ * compute later it computes again in every turn of a loop; what is loaded before the loop it keeps.
+ */
+const HIGH: usize = memory.data(8 * 16, 16);
+const LOW: usize = memory.data(8 * 16, 16);
+
+/** Brings block number `place` of those that the next {@link multiplyMany} multiplies. */
 // @ts-ignore: decorator
-@inline export function multiplyOne(table: usize, block: v128): v128 {
-  clearSum();
-  addOne(table, block);
-  return reduceSum();
+@inline export function bringBlock(place: i32, block: v128): void {
+  v128.store(HIGH + 16 * place, highNibbles(block));
+  v128.store(LOW + 16 * place, lowNibbles(block));
+}
+
+/** Adds to the first block that was brought. */
+// @ts-ignore: decorator
+@inline export function addToFirst(block: v128): void {
+  v128.store(HIGH, v128.xor(v128.load(HIGH), highNibbles(block)));
+  v128.store(LOW, v128.xor(v128.load(LOW), lowNibbles(block)));
 }
 
 /**
- * The sum of `count` blocks at `at`, the first by the table at `tables`, each by the one after that of the block
- * before it.
+ * The sum of the `count` blocks brought, the first by the table at `tables`, each by the one after that of the one
+ * before. The first, to which a value may still be on its way, comes last.
  */
-export function multiplyMany(tables: usize, at: usize, count: i32): v128 {
+export function multiplyMany(tables: usize, count: i32): v128 {
   clearSum();
-  for (; count >= 4; count -= 4, at += 64, tables += 4 * TABLE_BYTES) addFour(tables, at);
-  for (; count > 0; count--, at += 16, tables += TABLE_BYTES) addOne(tables, v128.load(at));
+  for (; count >= 4; ) {
+    count -= 4;
+    addFour(tables + count * TABLE_BYTES, HIGH + 16 * count, SUM);
+    addFour(tables + count * TABLE_BYTES, LOW + 16 * count, SUM + 32);
+  }
+  for (; count > 0; ) {
+    count--;
+    addOne(tables + count * TABLE_BYTES, HIGH + 16 * count, LOW + 16 * count);
+  }
   return reduceSum();
+}
+
+/** Forgets the blocks that were brought. */
+export function wipeBlocks(): void {
+  clear(HIGH, 128);
+  clear(LOW, 128);
 }
 
 // @ts-ignore: decorator
@@ -55,15 +82,9 @@ export function multiplyMany(tables: usize, at: usize, count: i32): v128 {
 // Lane i of what is looked up for byte o belongs at place i + o: from the last byte on, what is there is moved one
 // place and the next is added.
 
-// @ts-ignore: decorator
-@inline function addFour(tables: usize, at: usize): void {
-  const a = v128.load(at, 0), b = v128.load(at, 16), c = v128.load(at, 32), d = v128.load(at, 48);
-  addNibbles(tables, highNibbles(a), highNibbles(b), highNibbles(c), highNibbles(d), SUM);
-  addNibbles(tables, lowNibbles(a), lowNibbles(b), lowNibbles(c), lowNibbles(d), SUM + 32);
-}
-
 /** High nibbles and low ones apart: all of either has room in the processor's registers. */
-function addNibbles(tables: usize, a: v128, b: v128, c: v128, d: v128, to: usize): void {
+function addFour(tables: usize, nibbles: usize, to: usize): void {
+  const a = v128.load(nibbles, 0), b = v128.load(nibbles, 16), c = v128.load(nibbles, 32), d = v128.load(nibbles, 48);
   const zero = i8x16.splat(0);
   let first = zero, second = zero;
   for (let byte = tables + TABLE_BYTES - 16; byte >= tables; byte -= 16) {
@@ -78,8 +99,8 @@ function addNibbles(tables: usize, a: v128, b: v128, c: v128, d: v128, to: usize
   addToSum(to, first, second);
 }
 
-function addOne(table: usize, block: v128): void {
-  const high = highNibbles(block), low = lowNibbles(block);
+function addOne(table: usize, highNibbles: usize, lowNibbles: usize): void {
+  const high = v128.load(highNibbles), low = v128.load(lowNibbles);
   const zero = i8x16.splat(0);
   let high0 = zero, high1 = zero, low0 = zero, low1 = zero;
   for (let byte = table + TABLE_BYTES - 16; byte >= table; byte -= 16) {

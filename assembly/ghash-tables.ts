@@ -4,7 +4,7 @@
  * nibble with its high bit x⁰. Multiplication by x moves a string right, as the first bit of a string (the high
  * bit of byte 0) is the coefficient of x⁰ (NIST SP 800-38D section 6.3).
  */
-import { multiplyOne, TABLE_BYTES } from './ghash-product';
+import { bringBlock, multiplyMany, TABLE_BYTES, wipeBlocks } from './ghash-product';
 
 /** Powers of H that stand ready: as many blocks are multiplied before one reduction. */
 export const POWERS: i32 = 8;
@@ -19,9 +19,11 @@ export const TABLES_BYTES: i32 = POWERS * TABLE_BYTES;
   makeTable(h, ofH);
   let power = h;
   for (let table = ofH - TABLE_BYTES; table >= tables; table -= TABLE_BYTES) {
-    power = multiplyOne(ofH, power);
+    bringBlock(0, power);
+    power = multiplyMany(ofH, 1);
     makeTable(power, table);
   }
+  wipeBlocks();
 }
 
 /**

@@ -3,11 +3,10 @@
  * the running value they are multiplied by eight powers of H and reduced once, X1·H⁸ + … + X8·H. At the end
  * what waits is multiplied by as many powers.
  */
-import { multiplyMany, reverse, TABLE_BYTES } from './ghash-product';
+import { addToFirst, bringBlock, multiplyMany, reverse, TABLE_BYTES, wipeBlocks } from './ghash-product';
 import { POWERS } from './ghash-tables';
-import { clear, firstBytes } from './memory';
+import { firstBytes } from './memory';
 
-const WAITING: usize = memory.data(POWERS * 16, 16);
 let waiting: i32 = 0;
 
 /** The running value; it is added to the first block that waits. */
@@ -38,18 +37,18 @@ export function finishHash(tables: usize): v128 {
   if (waiting > 0) multiply(tables);
   const value = v128.load(VALUE);
   v128.store(VALUE, i8x16.splat(0));
-  clear(WAITING, POWERS * 16);
+  wipeBlocks();
   return value;
 }
 
 // @ts-ignore: decorator
 @inline function wait(tables: usize, block: v128): void {
-  v128.store(WAITING + 16 * waiting, block);
+  bringBlock(waiting, block);
   if (++waiting == POWERS) multiply(tables);
 }
 
 function multiply(tables: usize): void {
-  v128.store(WAITING, v128.xor(v128.load(WAITING), v128.load(VALUE)));
-  v128.store(VALUE, multiplyMany(tables + (POWERS - waiting) * TABLE_BYTES, WAITING, waiting));
+  addToFirst(v128.load(VALUE));
+  v128.store(VALUE, multiplyMany(tables + (POWERS - waiting) * TABLE_BYTES, waiting));
   waiting = 0;
 }

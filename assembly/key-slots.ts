@@ -2,7 +2,8 @@
  * Expanded keys of AES-256-GCM, each in a numbered slot: the AES round keys and the tables of its hash key. What
  * flows through here: 32 key bytes become a slot that any number of messages share; releasing a slot wipes it.
  */
-import { encryptBlocks } from './aes';
+import { finishBlocks } from './aes';
+import { startCounters } from './aes-counter';
 import { expandKey, SCHEDULE_BYTES } from './aes-schedule';
 import { makeTables, TABLES_BYTES } from './ghash-tables';
 import { clear } from './memory';
@@ -29,8 +30,8 @@ export function slotTables(slot: i32): usize {
 /** Fills a slot from the 32 bytes at `key`. The hash key is the block of zeros, encrypted. */
 export function fillSlot(slot: i32, key: usize): void {
   expandKey(key, slotSchedule(slot));
-  clear(HASH_KEY, 16);
-  encryptBlocks(slotSchedule(slot), HASH_KEY, 1);
+  startCounters(slotSchedule(slot), HASH_KEY, i8x16.splat(0), 0, 1);
+  finishBlocks(slotSchedule(slot), HASH_KEY, 1);
   makeTables(v128.load(HASH_KEY), slotTables(slot));
   clear(HASH_KEY, 64);
 }

@@ -9,7 +9,7 @@ import {
   addAad, addText, beginMessage, blocksOf, finishMessage, finishMessageWith, openShort, sealShort, TAG_BYTES,
 } from './gcm-message';
 import { slotSchedule, slotTables } from './key-slots';
-import { encryptWindow, layCounters, windowBlock, wipeWindow } from './keystream';
+import { beginStream, finishStream, windowBlock, wipeWindow } from './keystream';
 import { AREA_BYTES, inputArea, outputArea, wipeArea } from './memory';
 import { DESCRIPTOR_BYTES, descriptor, endOfGroup, lengthOf } from './message-group';
 
@@ -129,10 +129,10 @@ function layGroup(slot: i32, table: usize, first: i32, end: i32): void {
   let block: i32 = 0;
   for (let record = first; record < end; record++) {
     const blocks = blocksOf(lengthOf(table, record));
-    layCounters(block, ivOf(descriptor(table, record)), 1, blocks);
+    beginStream(slotSchedule(slot), block, ivOf(descriptor(table, record)), 1, blocks);
     block += blocks;
   }
-  encryptWindow(slotSchedule(slot), block);
+  finishStream(slotSchedule(slot), block);
 }
 
 function sealLong(slot: i32, record: usize, from: usize, to: usize): void {
