@@ -40,15 +40,11 @@ const LOW: usize = memory.data(8 * 16, 16);
  */
 export function multiplyMany(tables: usize, count: i32): v128 {
   clearSum();
-  for (; count >= 4; ) {
-    count -= 4;
-    addFour(tables + count * TABLE_BYTES, HIGH + 16 * count, SUM);
-    addFour(tables + count * TABLE_BYTES, LOW + 16 * count, SUM + 32);
+  for (; count >= 2; ) {
+    count -= 2;
+    addTwo(tables + count * TABLE_BYTES, HIGH + 16 * count, LOW + 16 * count);
   }
-  for (; count > 0; ) {
-    count--;
-    addOne(tables + count * TABLE_BYTES, HIGH + 16 * count, LOW + 16 * count);
-  }
+  if (count > 0) addOne(tables, HIGH, LOW);
   return reduceSum();
 }
 
@@ -82,25 +78,25 @@ export function wipeBlocks(): void {
 // Lane i of what is looked up for byte o belongs at place i + o: from the last byte on, what is there is moved one
 // place and the next is added.
 
-/** High nibbles and low ones apart: all of either has room in the processor's registers. */
-function addFour(tables: usize, nibbles: usize, to: usize): void {
-  const a = v128.load(nibbles, 0), b = v128.load(nibbles, 16), c = v128.load(nibbles, 32), d = v128.load(nibbles, 48);
+/** Two at once: their nibbles and the sums have room in the processor's registers, and each table is loaded once. */
+function addTwo(tables: usize, highs: usize, lows: usize): void {
+  const aHigh = v128.load(highs), bHigh = v128.load(highs, 16);
+  const aLow = v128.load(lows), bLow = v128.load(lows, 16);
   const zero = i8x16.splat(0);
-  let first = zero, second = zero;
+  let high0 = zero, high1 = zero, low0 = zero, low1 = zero;
   for (let byte = tables + TABLE_BYTES - 16; byte >= tables; byte -= 16) {
-    second = nextByte(first, second);
-    first = nextByte(zero, first);
-    const fromA = lookup(v128.load(byte, 0), a);
-    const fromB = lookup(v128.load(byte, TABLE_BYTES), b);
-    const fromC = lookup(v128.load(byte, 2 * TABLE_BYTES), c);
-    const fromD = lookup(v128.load(byte, 3 * TABLE_BYTES), d);
-    first = v128.xor(first, v128.xor(v128.xor(fromA, fromB), v128.xor(fromC, fromD)));
+    high1 = nextByte(high0, high1);
+    low1 = nextByte(low0, low1);
+    const a = v128.load(byte), b = v128.load(byte, TABLE_BYTES);
+    high0 = v128.xor(nextByte(zero, high0), v128.xor(lookup(a, aHigh), lookup(b, bHigh)));
+    low0 = v128.xor(nextByte(zero, low0), v128.xor(lookup(a, aLow), lookup(b, bLow)));
   }
-  addToSum(to, first, second);
+  addToSum(SUM, high0, high1);
+  addToSum(SUM + 32, low0, low1);
 }
 
-function addOne(table: usize, highNibbles: usize, lowNibbles: usize): void {
-  const high = v128.load(highNibbles), low = v128.load(lowNibbles);
+function addOne(table: usize, highs: usize, lows: usize): void {
+  const high = v128.load(highs), low = v128.load(lows);
   const zero = i8x16.splat(0);
   let high0 = zero, high1 = zero, low0 = zero, low1 = zero;
   for (let byte = table + TABLE_BYTES - 16; byte >= table; byte -= 16) {
