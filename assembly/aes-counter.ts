@@ -10,7 +10,18 @@ import {
   doubleTable0, doubleTable1, inverseTable, quotientTable, singleTable0, singleTable1, toBasis,
 } from './aes-nibbles';
 import { nextRow, previousRow, shiftRows, turn } from './aes-order';
+import { clear } from './memory';
 import { highNibbles, lookup, lowNibbles } from './nibbles';
+
+/** The last bytes of up to 256 blocks after the S-box, and their doubles. */
+const SINGLES: usize = memory.data(256, 16);
+const DOUBLES: usize = memory.data(256, 16);
+
+/**
+ * What blocks share after two rounds, then their column after one. It lies in memory because what V8 is free to compute
+ * later it computes again in every turn of a loop; what is loaded before the loop it keeps.
+ */
+const SHARED: usize = memory.data(32, 16);
 
 /** Rounds that are done when {@link startCounters} returns. */
 export const ROUNDS_STARTED: i32 = 2;
@@ -40,30 +51,42 @@ export function startCounters(schedule: usize, at: usize, iv: v128, counter: u32
   const turned1 = shiftRows(shared1);
   const butColumn = i8x16(0, -1, -1, -1, -1, -1, -1, 0, -1, -1, 0, -1, -1, 0, -1, -1);
   const shared2 = mixed(v128.and(single(turned1), butColumn), v128.and(double(turned1), butColumn), v128.load(schedule, 32));
-  const column = i8x16.swizzle(shared1, i8x16(0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12));
-  const lastKey = i8x16.swizzle(key0, i8x16.splat(15));
+  substituteLastBytes(i8x16.swizzle(key0, i8x16.splat(15)), counter, count);
+  v128.store(SHARED, shared2);
+  v128.store(SHARED, i8x16.swizzle(shared1, i8x16(0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12)), 16);
+  startFours(at, count);
+  clear(SHARED, 32);
+  clear(SINGLES, count);
+  clear(DOUBLES, count);
+}
 
+/** The last bytes of `count` blocks after the S-box, to {@link SINGLES} and {@link DOUBLES}. */
+// @ts-ignore: decorator
+@inline function substituteLastBytes(key: v128, counter: u32, count: i32): void {
   let bytes = i8x16.add(i8x16.splat(counter as i8), i8x16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
-  for (let left = count; left > 0; left -= 16) {
-    const x = v128.xor(toBasis(bytes), lastKey);
-    let once = single(x), twice = double(x);
-    for (let four: i32 = min(left, 16); four > 0; four -= 4, at += 64) {
-      startFour(at, once, twice, column, shared2);
-      once = nextRow(once);
-      twice = nextRow(twice);
-    }
+  for (let block: i32 = 0; block < count; block += 16) {
+    const x = v128.xor(toBasis(bytes), key);
+    v128.store(SINGLES + block, single(x));
+    v128.store(DOUBLES + block, double(x));
     bytes = i8x16.add(bytes, i8x16.splat(16));
   }
 }
 
-/** Four blocks, from their last bytes after the S-box, which stand in the first four places. */
 // @ts-ignore: decorator
-@inline function startFour(at: usize, once: v128, twice: v128, column: v128, shared: v128): void {
-  // MixColumns of a column whose last byte alone is not zero; the columns of four blocks stand side by side.
-  const x = v128.xor(column, v128.xor(
-    i8x16.swizzle(once, i8x16(0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, -1, -1, -1, -1)),
-    i8x16.swizzle(twice, i8x16(-1, -1, -1, -1, -1, -1, -1, -1, 0, 1, 2, 3, 0, 1, 2, 3)),
-  ));
+@inline function startFours(at: usize, count: i32): void {
+  const shared = v128.load(SHARED), column = v128.load(SHARED, 16);
+  for (let block: i32 = 0; block < count; block += 4, at += 64) startFour(at, block, column, shared);
+}
+
+/**
+ * Four blocks from number `block` on. After MixColumns the column that they do not share is, by row, x, x, 3x and 2x, x
+ * being the last byte after the S-box; the columns of four blocks stand side by side.
+ */
+// @ts-ignore: decorator
+@inline function startFour(at: usize, block: i32, column: v128, shared: v128): void {
+  const once = v128.and(v128.load32_splat(SINGLES + block), i32x4(-1, -1, -1, 0));
+  const twice = v128.and(v128.load32_splat(DOUBLES + block), i32x4(0, 0, -1, -1));
+  const x = v128.xor(column, v128.xor(once, twice));
   const s = single(x), d = double(x);
   startOne(at, s, d, shared, 0);
   startOne(at + 16, s, d, shared, 1);
