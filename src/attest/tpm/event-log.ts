@@ -24,7 +24,7 @@ const SPEC_ID_FIXED_BYTES = 4 + 4;
 /** Registers that begin as all ones, until a dynamic launch. */
 const [FIRST_DYNAMIC, LAST_DYNAMIC] = [17, 22];
 
-/** One measurement of the SHA-256 bank. */
+/** One measurement of the SHA-256 bank; its bytes are views of the log. */
 export interface Measurement {
   readonly register: number;
   /** SHA-256. */
@@ -177,20 +177,27 @@ class LogReader {
     return this.#at === this.#bytes.length;
   }
 
+  /** A view. */
   bytes(length: number): Uint8Array {
-    if (length > this.#bytes.length - this.#at) throw malformed('it is cut short');
-    this.#at += length;
-    return this.#bytes.slice(this.#at - length, this.#at);
+    const at = this.#advance(length);
+    return this.#bytes.subarray(at, at + length);
   }
 
   u16(): number {
-    const [low, high] = this.bytes(2);
-    return low | (high << 8);
+    const at = this.#advance(2);
+    return this.#bytes[at] | (this.#bytes[at + 1] << 8);
   }
 
   u32(): number {
     const low = this.u16();
     return low + this.u16() * 0x1_0000;
+  }
+
+  /** Where the next `length` bytes begin. */
+  #advance(length: number): number {
+    if (length > this.#bytes.length - this.#at) throw malformed('it is cut short');
+    this.#at += length;
+    return this.#at - length;
   }
 
   register(): number {

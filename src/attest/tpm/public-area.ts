@@ -144,7 +144,7 @@ export function requireAttestationKey(crypto: Crypto, key: PublicArea): void {
 
 /**
  * A signing key that never leaves its TPM and that no password, only its policy, opens.
- * @throws OOTO_ATTEST_TPM_ATTRIBUTES, _ALGORITHM (peer).
+ * @throws OOTO_ATTEST_TPM_ATTRIBUTES, _ALGORITHM, OOTO_CRYPTO_KEY (peer).
  */
 export function requireIdentityKey(crypto: Crypto, key: PublicArea): void {
   requireAttributes(key, {
@@ -152,6 +152,7 @@ export function requireIdentityKey(crypto: Crypto, key: PublicArea): void {
     clear: ['decrypt', 'restricted', 'userWithAuth', 'stClear', 'x509sign', 'encryptedDuplication'],
   });
   requireSigning(crypto, key);
+  crypto.p256.admitKey(key.key);
 }
 
 /**
@@ -187,7 +188,6 @@ function requireSigning(crypto: Crypto, key: PublicArea): void {
   if (algorithm !== 'p256' || scheme !== ALG.ecdsa || schemeHash !== ALG.sha256)
     throw refuse('ALGORITHM', 'the key does not sign with ECDSA on P-256 and SHA-256');
   if (symmetric.algorithm !== ALG.null) throw refuse('ALGORITHM', 'a signing key with a symmetric algorithm');
-  crypto.p256.admitKey(key.key);
 }
 
 function refuse(what: string, message: string): OotoError {

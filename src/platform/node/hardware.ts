@@ -4,7 +4,7 @@
  * Judging keys and signatures by the mesh's rule is not done here.
  */
 import * as node from 'node:crypto';
-import { concat } from '../../base/bytes.ts';
+import { concat, equal } from '../../base/bytes.ts';
 import { unhex } from '../../base/hex.ts';
 import type { Hardware } from '../../ports.ts';
 
@@ -128,12 +128,17 @@ function ed25519Key(raw: Uint8Array): node.KeyObject {
   return publicJwk({ kty: 'OKP', crv: 'Ed25519', x: base64url(raw) });
 }
 
-/** As a JWK (RFC 7518 section 6.2), from the uncompressed point. */
+let lastP256: { point: Uint8Array; key: node.KeyObject } | undefined;
+
+/** As a JWK (RFC 7518 section 6.2), from the uncompressed point; a TPM's key is mostly asked for twice in a row. */
 function p256Key(point: Uint8Array): node.KeyObject {
+  if (lastP256 && equal(lastP256.point, point)) return lastP256.key;
   if (point.length !== P256_KEY_BYTES || point[0] !== UNCOMPRESSED)
     throw new Error('not an uncompressed point');
   const [x, y] = [point.subarray(1, 33), point.subarray(33)].map(base64url);
-  return publicJwk({ kty: 'EC', crv: 'P-256', x, y });
+  const key = publicJwk({ kty: 'EC', crv: 'P-256', x, y });
+  lastP256 = { point: point.slice(), key };
+  return key;
 }
 
 function publicJwk(key: node.JsonWebKey): node.KeyObject {

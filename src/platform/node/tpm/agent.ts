@@ -81,17 +81,32 @@ export async function serveTpm(
   loadLibraries();
   const agent = new Agent(tcti);
   let received: Uint8Array = new Uint8Array(0);
-  try {
-    for await (const chunk of requests as AsyncIterable<Uint8Array>) {
-      received = concat(received, chunk);
-      for (let next = unframe(codec, received); next; next = unframe(codec, received)) {
-        received = received.subarray(next.taken);
-        answers.write(frame(codec, agent.answer(next.message)));
-      }
+  const serve = (chunk: Uint8Array) => {
+    received = concat(received, chunk);
+    for (let next = unframe(codec, received); next; next = unframe(codec, received)) {
+      received = received.subarray(next.taken);
+      answers.write(frame(codec, agent.answer(next.message)));
     }
+  };
+  try {
+    await eachChunk(requests, serve);
   } finally {
     agent.close();
   }
+}
+
+/** By events: an async iterator would cost each request some turns of the loop. */
+function eachChunk(stream: Readable, take: (chunk: Uint8Array) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stream.on('data', (chunk: Uint8Array) => {
+      try {
+        take(chunk);
+      } catch (error) {
+        reject(error);
+      }
+    });
+    stream.on('end', resolve).on('close', resolve).on('error', reject);
+  });
 }
 
 function loadLibraries(): void {

@@ -18,9 +18,9 @@ import { concat, equal, u16be, u32be } from '../../../../src/base/bytes.ts';
 import { hex, unhex } from '../../../../src/base/hex.ts';
 import { bytes, ok, throwsCode } from '../../../support/assert.ts';
 import { testCrypto } from '../../../support/crypto.ts';
+import { ENDORSEMENT, softwareEndorsementKey, softwareKey } from '../../../support/software-tpm.ts';
 import { suite } from '../../../support/suite.ts';
 import vectors from '../../../vectors/tpm-kdf.json' with { type: 'json' };
-import { ENDORSEMENT, softwareEndorsementKey, softwareKey } from './software-tpm.ts';
 
 const test = suite('TPM credential');
 const crypto = testCrypto();

@@ -10,9 +10,9 @@ import { concat } from '../../../../src/base/bytes.ts';
 import { unhex } from '../../../../src/base/hex.ts';
 import { throwsCode } from '../../../support/assert.ts';
 import { testCrypto } from '../../../support/crypto.ts';
+import { IDENTITY, softwareKey, statementBy } from '../../../support/software-tpm.ts';
 import { suite } from '../../../support/suite.ts';
 import live from '../../../vectors/tpm-statements.json' with { type: 'json' };
-import { IDENTITY, softwareKey, statementBy } from './software-tpm.ts';
 
 const test = suite('TPM key certification');
 const crypto = testCrypto();

@@ -9,9 +9,15 @@ import { isOotoError } from '../../../../src/base/errors.ts';
 import { unhex } from '../../../../src/base/hex.ts';
 import { equal, is, ok, throwsCode } from '../../../support/assert.ts';
 import { testCrypto } from '../../../support/crypto.ts';
+import {
+  ATTESTATION,
+  quoted,
+  type StatementFields,
+  softwareKey,
+  statementBy,
+} from '../../../support/software-tpm.ts';
 import { suite } from '../../../support/suite.ts';
 import live from '../../../vectors/tpm-statements.json' with { type: 'json' };
-import { ATTESTATION, quoted, type StatementFields, softwareKey, statementBy } from './software-tpm.ts';
 
 const test = suite('TPM quote');
 const crypto = testCrypto();

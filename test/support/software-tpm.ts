@@ -1,15 +1,15 @@
 /** A TPM that says whatever a test wants, and signs it: an attestation key in software, crafted statements. */
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
-import { encodeSelection, type PcrValues, pcrDigest } from '../../../../src/attest/tpm/pcr.ts';
+import { encodeSelection, type PcrValues, pcrDigest } from '../../src/attest/tpm/pcr.ts';
 import {
   ATTRIBUTE,
   endorsementQualifiedName,
   type PublicArea,
   readPublicArea,
-} from '../../../../src/attest/tpm/public-area.ts';
-import { sized } from '../../../../src/attest/tpm/wire.ts';
-import { concat, u16be, u32be, u64be } from '../../../../src/base/bytes.ts';
-import { testCrypto } from '../../../support/crypto.ts';
+} from '../../src/attest/tpm/public-area.ts';
+import { sized } from '../../src/attest/tpm/wire.ts';
+import { concat, u16be, u32be, u64be } from '../../src/base/bytes.ts';
+import { testCrypto } from './crypto.ts';
 
 const crypto = testCrypto();
 const A = ATTRIBUTE;
