@@ -2,7 +2,14 @@
  * The `Crypto` interface from @noble and node:crypto alone: an implementation nobody here wrote, against which
  * the core is compared, and a stand-in with which single rooms are tested.
  */
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import {
+  constants,
+  createCipheriv,
+  createDecipheriv,
+  createPublicKey,
+  publicEncrypt,
+  randomBytes,
+} from 'node:crypto';
 import { ed25519, x25519 } from '@noble/curves/ed25519.js';
 import { p256 } from '@noble/curves/nist.js';
 import { expand, hkdf } from '@noble/hashes/hkdf.js';
@@ -257,8 +264,13 @@ export function nobleCrypto(random: Random = { bytes: (n) => new Uint8Array(rand
         guarded('OOTO_CRYPTO_KEY', () => p256.getSharedSecret(secretKey, publicKey, false).slice(1, 33)),
     },
     rsa: {
-      encryptOaep256: () => {
-        throw new Error('node:crypto draws its own padding; src/crypto/rsa.ts is checked by decryption');
+      // node:crypto draws the seed itself.
+      encryptOaep256: ({ modulus }, message, label) => {
+        const n = Buffer.from(modulus).toString('base64url');
+        const key = createPublicKey({ key: { kty: 'RSA', n, e: 'AQAB' }, format: 'jwk' });
+        const padding = constants.RSA_PKCS1_OAEP_PADDING;
+        const oaep = { key, padding, oaepHash: 'sha256', oaepLabel: Buffer.from(label) };
+        return new Uint8Array(publicEncrypt(oaep, message));
       },
     },
     aes128cfbEncrypt: (key, iv, plaintext) => {

@@ -2,6 +2,7 @@
  * Every function of `Crypto`, on every engine, against an implementation nobody here wrote: the same inputs, good
  * and altered, must give the same bytes or the same refusal.
  */
+import { constants, generateKeyPairSync, privateDecrypt } from 'node:crypto';
 import { p256 } from '@noble/curves/nist.js';
 import fc from 'fast-check';
 import { concat, u32be } from '../../../src/base/bytes.ts';
@@ -75,6 +76,17 @@ function altered(bytes: Uint8Array, { at, mask }: Alteration): Uint8Array {
   const copy = bytes.slice();
   if (copy.length > 0) copy[at % copy.length] ^= mask;
   return copy;
+}
+
+const rsaKeys = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const RSA_MODULUS = new Uint8Array(
+  Buffer.from(rsaKeys.publicKey.export({ format: 'jwk' }).n ?? '', 'base64url'),
+);
+
+function opened(sealed: Uint8Array, label: Uint8Array): Uint8Array {
+  const padding = constants.RSA_PKCS1_OAEP_PADDING;
+  const key = { key: rsaKeys.privateKey, padding, oaepHash: 'sha256', oaepLabel: Buffer.from(label) };
+  return new Uint8Array(privateDecrypt(key, sealed));
 }
 
 const calls: Record<string, fc.Arbitrary<Call>> = {
@@ -352,6 +364,27 @@ const calls: Record<string, fc.Arbitrary<Call>> = {
     const point = altered(p256.Point.fromBytes(publicKey).toBytes(false), change);
     return (crypto) => crypto.p256.admitKey(point);
   }),
+  'p256.keygen': exactly(48).map(
+    (seed): Call =>
+      (crypto) =>
+        crypto.p256.keygen(seed),
+  ),
+  'p256.sharedSecret': fc.tuple(exactly(48), exactly(48), alteration).map(([seed, other, change]): Call => {
+    const { secretKey } = judge.p256.keygen(seed);
+    const publicKey = altered(judge.p256.keygen(other).publicKey, change);
+    return (crypto) => crypto.p256.sharedSecret(secretKey, publicKey);
+  }),
+  // The judge pads with randomness of its own: what counts is that the holder of the private key reads the message.
+  'rsa.encryptOaep256': fc.tuple(long(190), long(40), key).map(
+    ([message, label, seed]): Call =>
+      (crypto) =>
+        opened(crypto.rsa.encryptOaep256({ modulus: RSA_MODULUS }, message, label, seed), label),
+  ),
+  aes128cfbEncrypt: fc.tuple(exactly(16), exactly(16), long(100)).map(
+    ([k, iv, plaintext]): Call =>
+      (crypto) =>
+        crypto.aes128cfbEncrypt(k, iv, plaintext),
+  ),
   'chain.append': fc.tuple(key, texts).map(
     ([head, records]): Call =>
       (crypto) =>
