@@ -35,7 +35,7 @@ const [SLOW_ROUNDS, LEAST_ROUNDS] = [5, 3];
 const RETRIES = 3;
 const MOST_RETRIED_MS = 30;
 /** The untimed calls at the beginning of a round, as a part of it: the one before has emptied the caches. */
-const LEAD_IN = 0.1;
+const LEAD_IN = 0.5;
 
 /** What the stop-watch needs of its surroundings. The last two are asked outside of what is timed. */
 export interface Surroundings {
