@@ -31,7 +31,7 @@ export interface BatchPlace {
   readonly epoch: number;
   /** The sender's role byte. */
   readonly direction: number;
-  /** SHA-256 of the message keys. */
+  /** SHA-256 over id, subject of the delegation and message key. */
   readonly senderKeyHash: Uint8Array;
   readonly receiverKeyHash: Uint8Array;
 }

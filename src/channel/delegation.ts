@@ -3,7 +3,7 @@
  * message key and a Noise static key speak for it; peers check that one statement, and everything else is signed
  * by the message key. The statement stands alone: making one never takes input from an unproven peer.
  */
-import { equal } from '../base/bytes.ts';
+import { concat, equal, lengthPrefixed, utf8 } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import type { CborValue } from '../envelope/cbor.ts';
@@ -98,6 +98,18 @@ export function verifyDelegation(
   require(claimed.notAfter <= context.identityNotAfter, 'outlives the identity that gave it');
   crypto.ed25519.admitKey(claimed.messageKey);
   return verifyStatement(crypto, statement, context.identityKey);
+}
+
+/**
+ * SHA-256 that names a party in what message keys sign: its id, what names its identity key, its message key. The key
+ * alone would not do, for whoever has an identity key can delegate to the message key of somebody else.
+ */
+export function partyHash(
+  crypto: Crypto,
+  id: string,
+  { subject, messageKey }: Pick<Delegation, 'subject' | 'messageKey'>,
+): Uint8Array {
+  return crypto.sha256(concat(lengthPrefixed(utf8(id)), subject, messageKey));
 }
 
 function bodyOf(delegation: Delegation): CborValue {

@@ -9,10 +9,11 @@ import type { Crypto } from '../crypto/crypto.ts';
 import type { SigningKey } from '../envelope/keys.ts';
 import type { Role } from '../noise/handshake-state.ts';
 import type { OwnCredential, Peer, ShownCredential } from './credential.ts';
+import { partyHash, readDelegation } from './delegation.ts';
 import type { Moment } from './limits.ts';
 import { badFrame } from './wire.ts';
 
-/** SHA-256 of the message keys of a record's sender and receiver. */
+/** The {@link partyHash} of a record's sender and receiver. */
 export interface KeyHashes {
   readonly senderKeyHash: Uint8Array;
   readonly receiverKeyHash: Uint8Array;
@@ -40,9 +41,9 @@ export class Parties {
     this.#ownAtPeer = own;
     this.#peer = peer;
     this.#shownByPeer = shownBy(peer);
-    this.#ownKeyHash = crypto.sha256(own.messageKey.publicKey);
+    this.#ownKeyHash = ownHash(crypto, own);
     this.#ownKeyHashAtPeer = this.#ownKeyHash;
-    this.#peerKeyHash = crypto.sha256(peer.delegation.messageKey);
+    this.#peerKeyHash = partyHash(crypto, peer.identity.id, peer.delegation);
     this.#lapsesAt = lapseOf(peer, now);
     const ids = [own.id, peer.identity.id];
     [this.initiatorId, this.responderId] = role === 'initiator' ? ids : ids.reverse();
@@ -90,7 +91,7 @@ export class Parties {
     }
     this.#renewing = true;
     this.#own = own;
-    this.#ownKeyHash = this.crypto.sha256(own.messageKey.publicKey);
+    this.#ownKeyHash = ownHash(this.crypto, own);
     return true;
   }
 
@@ -112,7 +113,7 @@ export class Parties {
   renewPeer(peer: Peer, now: Moment): void {
     this.#peer = peer;
     this.#shownByPeer = shownBy(peer);
-    this.#peerKeyHash = this.crypto.sha256(peer.delegation.messageKey);
+    this.#peerKeyHash = partyHash(this.crypto, peer.identity.id, peer.delegation);
     this.#lapsesAt = lapseOf(peer, now);
   }
 
@@ -128,6 +129,11 @@ export class Parties {
         hint: 'a running peer shows a new one every few minutes; check its clock and its identity key',
       });
   }
+}
+
+function ownHash(crypto: Crypto, { id, delegation, messageKey }: OwnCredential): Uint8Array {
+  const { subject } = readDelegation(delegation).unverified;
+  return partyHash(crypto, id, { subject, messageKey: messageKey.publicKey });
 }
 
 function shownBy({ presented: { kind, id, credential }, encodedDelegation }: Peer): ShownCredential {

@@ -31,7 +31,7 @@ import {
   type PeerIdentity,
   type ShownCredential,
 } from './credential.ts';
-import { MAX_DELEGATION_BYTES, readDelegation, verifyDelegation } from './delegation.ts';
+import { MAX_DELEGATION_BYTES, partyHash, readDelegation, verifyDelegation } from './delegation.ts';
 import type { Moment } from './limits.ts';
 import type { SignedItem } from './signed-batch.ts';
 import { ROLE_BYTE } from './transcript.ts';
@@ -137,8 +137,8 @@ export function verifyMessageProof(
     epochHash,
     epoch,
     direction,
-    senderKeyHash: crypto.sha256(sender.messageKey),
-    receiverKeyHash: crypto.sha256(receiver.messageKey),
+    senderKeyHash: sender.keyHash,
+    receiverKeyHash: receiver.keyHash,
   };
   requireOneMessage(proof.parts);
   const messages = new BatchMessages(place);
@@ -193,11 +193,11 @@ function verifyParty(
   { meshId, verifier, at }: ProofContext,
   { kind, id, credential, delegation: encoded }: Proof['sender'],
   direction: number,
-): { identity: PeerIdentity; messageKey: Uint8Array } {
+): { identity: PeerIdentity; messageKey: Uint8Array; keyHash: Uint8Array } {
   const role = direction === ROLE_BYTE.initiator ? 'initiator' : 'responder';
   if (direction !== ROLE_BYTE[role]) throw badProof('names no direction');
   const identity = judgeCredential(verifier, { kind, id, credential, meshId, role }, at);
-  const { messageKey } = verifyDelegation(crypto, readDelegation(encoded), {
+  const delegation = verifyDelegation(crypto, readDelegation(encoded), {
     meshId,
     noiseStatic: undefined,
     identityKey: identity.identityKey,
@@ -205,7 +205,8 @@ function verifyParty(
     identityNotAfter: identity.notAfter,
     wall: at.wall,
   });
-  return { identity, messageKey };
+  const { messageKey } = delegation;
+  return { identity, messageKey, keyHash: partyHash(crypto, identity.id, delegation) };
 }
 
 function verifyPart(crypto: Crypto, messages: BatchMessages, senderKey: Uint8Array, part: Part): void {

@@ -7,7 +7,7 @@ import { exportMessageProof, MAX_PROOF_BYTES, verifyMessageProof } from '../../.
 import type { SignedItem } from '../../../src/channel/signed-batch.ts';
 import { type CborValue, decode, encode } from '../../../src/envelope/cbor.ts';
 import { bytes, is, ok, throwsCode } from '../../support/assert.ts';
-import { MESH_ID, Pair, START, verifierOf } from '../../support/network.ts';
+import { MESH_ID, makeParty, Pair, START, verifierOf } from '../../support/network.ts';
 import { suite } from '../../support/suite.ts';
 
 const test = suite('message proofs', { timeout: 30_000 });
@@ -142,6 +142,23 @@ test('a path is exactly as long as index and leaf count call for', () => {
   );
   const moved = edited(run, 35, (_, parts) => void Object.assign(parts[0], { leafIndex: 40 }));
   throwsCode(moved, 'OOTO_CHANNEL_PROOF');
+});
+
+test('nobody puts himself in the place of sender or receiver by delegating to their message key', () => {
+  const run = sent(utf8('one'));
+  const { pair } = run;
+  for (const role of ['sender', 'receiver'] as const) {
+    const { messageKey } = (role === 'sender' ? pair.alice : pair.bob).own;
+    const mallory = makeParty(pair.crypto, 'mallory', { delegation: { messageKey: messageKey.publicKey } });
+    const { kind, id, credential, delegation } = mallory.own;
+    const proof = decode(exportMessageProof(pair.crypto, run.items[0]), { maxBytes: MAX_PROOF_BYTES });
+    const forged = encode({
+      ...(proof as Record<string, CborValue>),
+      [role]: { kind, id, credential, delegation },
+    });
+    const context = { ...contextOf(run), verifier: verifierOf(pair.alice, pair.bob, mallory) };
+    throwsCode(() => verifyMessageProof(pair.crypto, forged, context), 'OOTO_CHANNEL_SIGNATURE');
+  }
 });
 
 test('sender, receiver, direction and place cannot be exchanged', () => {

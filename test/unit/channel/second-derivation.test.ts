@@ -168,8 +168,9 @@ test('a batch: record, salts, leaves, root and signature', () => {
     be(0, 4),
     Uint8Array.of(1),
     be(0, 8),
-    sha256(pair.alice.delegation.messageKey),
-    sha256(pair.bob.delegation.messageKey),
+    ...[pair.alice, pair.bob].map(({ own, subject, delegation }) =>
+      sha256(be(own.id.length, 4), utf8(own.id), subject, delegation.messageKey),
+    ),
     be(3, 4),
     root,
   );
