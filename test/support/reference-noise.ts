@@ -127,13 +127,10 @@ export function referenceNNhfsPsk0(
   const name = Buffer.from('Noise_NNhfs+psk0_25519+MLKEM768_AESGCM_SHA256');
   const { publicKey: ek } = ml_kem768.keygen(kemSeed);
   let h: Uint8Array = sha256(name);
-  let ck: Uint8Array = h;
-  let k: Uint8Array;
-  let hashed: Uint8Array;
   h = sha256(h, prologue);
 
   // -> psk, e, e1
-  [ck, hashed, k] = hkdf(ck, psk);
+  let [ck, hashed, k] = hkdf(sha256(name), psk);
   h = sha256(h, hashed);
   h = sha256(h, publicOf(initiatorEphemeral));
   [ck, k] = hkdf(ck, publicOf(initiatorEphemeral));
