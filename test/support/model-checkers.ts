@@ -4,7 +4,7 @@
  * that did not finish its search has found nothing and says so by an error.
  */
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -62,4 +62,33 @@ function readSpin(output: string): SpinResult {
   if (errors === '0' && /not completed|max search depth too small|reached -D/.test(output))
     throw new Error(`spin did not search everything:\n${output.slice(-2000)}`);
   return { states: Number(states), violation };
+}
+
+/**
+ * Searches a maude model. Each command is one `search … .`; what comes back says for each whether it found a state,
+ * and how many states it looked at.
+ */
+export async function searchWithMaude(
+  model: string,
+  commands: readonly string[],
+): Promise<{ found: boolean; states: number }[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'ooto-maude-'));
+  try {
+    const script = join(folder, 'searches.maude');
+    writeFileSync(script, [`load ${join(FOLDER, model)}`, ...commands, 'quit', ''].join('\n'));
+    const { stdout, stderr } = await run('maude', [...MAUDE_OPTIONS, script], { maxBuffer: OUTPUT_BYTES });
+    return readMaude(`${stdout}${stderr}`, commands.length);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const MAUDE_OPTIONS = ['-no-banner', '-no-tecla', '-no-ansi-color', '-no-advise', '-batch'];
+
+function readMaude(output: string, searches: number): { found: boolean; states: number }[] {
+  if (/^(Warning|Error)/m.test(output)) throw new Error(`maude complains:\n${output.slice(0, 2000)}`);
+  const answers = [...output.matchAll(/^(Solution 1 |No solution\.)[^]*?^states: (\d+)/gm)];
+  if (answers.length !== searches)
+    throw new Error(`maude answered ${answers.length} of ${searches} searches:\n${output.slice(-2000)}`);
+  return answers.map(([, answer, states]) => ({ found: answer !== 'No solution.', states: Number(states) }));
 }
