@@ -185,7 +185,7 @@ export class Pair {
   /** Moves what one side has to say; returns the number of bytes. */
   move(from: Side): number {
     const bytes = this[from].flush(this.now);
-    this.#collect(from);
+    this.collect(from);
     if (bytes.length === 0) return 0;
     for (const part of this.tamper(bytes, from)) this.inject(from, part);
     return bytes.length;
@@ -195,7 +195,7 @@ export class Pair {
   inject(from: Side, bytes: Uint8Array): void {
     const to = from === 'initiator' ? 'responder' : 'initiator';
     if (this[to].state !== 'closed') this[to].receive(bytes, this.now);
-    this.#collect(to);
+    this.collect(to);
   }
 
   /** Moves the clock and ticks both sides. */
@@ -203,7 +203,7 @@ export class Pair {
     this.now = later(this.now, ms);
     for (const side of ['initiator', 'responder'] as const) {
       this[side].tick(this.now);
-      this.#collect(side);
+      this.collect(side);
     }
   }
 
@@ -221,7 +221,8 @@ export class Pair {
     return closed.type === 'closed' && closed.error ? closed.error.code : 'clean';
   }
 
-  #collect(side: Side): void {
+  /** Takes up what happened at a side. */
+  collect(side: Side): void {
     this.events[side].push(...this[side].takeEvents());
   }
 }
