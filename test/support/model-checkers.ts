@@ -87,7 +87,7 @@ const MAUDE_OPTIONS = ['-no-banner', '-no-tecla', '-no-ansi-color', '-no-advise'
 
 function readMaude(output: string, searches: number): { found: boolean; states: number }[] {
   if (/^(Warning|Error)/m.test(output)) throw new Error(`maude complains:\n${output.slice(0, 2000)}`);
-  const answers = [...output.matchAll(/^(Solution 1 |No solution\.)[^]*?^states: (\d+)/gm)];
+  const answers = [...output.matchAll(/^(Solution 1 |No solution\.)[\s\S]*?^states: (\d+)/gm)];
   if (answers.length !== searches)
     throw new Error(`maude answered ${answers.length} of ${searches} searches:\n${output.slice(-2000)}`);
   return answers.map(([, answer, states]) => ({ found: answer !== 'No solution.', states: Number(states) }));

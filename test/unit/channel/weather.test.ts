@@ -147,6 +147,6 @@ test('the diagram in docs/protocol.md is that of a run', () => {
     { at: 3_000, side: 'initiator', act: 'close' },
   ];
   weather.play(script, 10_000);
-  const [, drawn] = /```mermaid\n([^]*?)\n```/.exec(readFileSync('docs/protocol.md', 'utf8')) ?? [];
+  const [, drawn] = /```mermaid\n([\s\S]*?)\n```/.exec(readFileSync('docs/protocol.md', 'utf8')) ?? [];
   is(drawn, weather.diagram());
 });
