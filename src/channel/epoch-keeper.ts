@@ -203,13 +203,8 @@ export class EpochKeeper implements Disposable {
     this.#dueAt = this.#nextDue();
   }
 
-  /** Up to a tenth early, at random, so that the channels of a node do not change in step. */
   #nextDue(): number {
-    const { crypto, limits } = this.#options;
-    const [high, low] = crypto.random.bytes(2);
-    const jitter = 1 - ((high << 8) | low) / 0x10000 / 10;
-    const patience = this.#role === 'initiator' ? 1 : ASK_DELAY;
-    return this.#sending.since + limits.epochMs * jitter * patience;
+    return this.#sending.since + epochLife(this.#options);
   }
 
   #requireFresh(now: number): void {
@@ -240,4 +235,15 @@ export class EpochKeeper implements Disposable {
     if (!this.#incoming) throw badFrame('an epoch switch without a change under way');
     return this.#incoming;
   }
+}
+
+/** Milliseconds after which a side wants the next epoch: up to a tenth early, so that channels do not change in step. */
+export function epochLife({
+  crypto,
+  limits,
+  role,
+}: Pick<EpochKeeperOptions, 'crypto' | 'limits' | 'role'>): number {
+  const [high, low] = crypto.random.bytes(2);
+  const jitter = 1 - ((high << 8) | low) / 0x10000 / 10;
+  return limits.epochMs * jitter * (role === 'initiator' ? 1 : ASK_DELAY);
 }

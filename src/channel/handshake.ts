@@ -144,7 +144,8 @@ class Responder implements Handshake {
   }
 }
 
-function noiseState(
+/** The Noise state of one side. */
+export function noiseState(
   crypto: Crypto,
   { role, own }: { role: Role; own: PeerContext['own'] },
   prologue: Uint8Array,
@@ -157,12 +158,13 @@ function noiseState(
   });
 }
 
-function ownPayload({ crypto, own, role }: HandshakeContext, h: Uint8Array): Uint8Array {
+/** The payload of message 2 or 3, signed over `h`. */
+export function ownPayload({ crypto, own, role }: PeerContext, h: Uint8Array): Uint8Array {
   return makePayload(crypto, own, (contentHash) => transcriptMessage(role, h, contentHash));
 }
 
 /** Reads the peer's payload; the static key that came with it is proven once its payload has opened. */
-function readPeer(context: HandshakeContext, noise: HandshakeState, bytes: Uint8Array, now: Moment): Peer {
+export function readPeer(context: PeerContext, noise: HandshakeState, bytes: Uint8Array, now: Moment): Peer {
   const { payload, transcript } = noise.readMessage(bytes);
   const message = (contentHash: Uint8Array) =>
     transcriptMessage(otherRole(context.role), transcript, contentHash);

@@ -19,17 +19,20 @@ export interface SessionContext {
   readonly epochs: EpochKeeper;
 }
 
+/** What names a session, its parties and this side's role among them. */
+export type SessionNames = Pick<SessionContext, 'meshId' | 'sessionId' | 'role' | 'parties'>;
+
 /** The place of the batches that this side sends in `epoch`. */
-export function sendingPlace(context: SessionContext, epoch: Epoch): BatchPlace {
+export function sendingPlace(context: SessionNames, epoch: Epoch): BatchPlace {
   return { ...placeOf(context, epoch), direction: ROLE_BYTE[context.role], ...context.parties.sending };
 }
 
 /** The place that batches of the peer must have in `epoch`. */
-export function receivingPlace(context: SessionContext, epoch: Epoch): BatchPlace {
+export function receivingPlace(context: SessionNames, epoch: Epoch): BatchPlace {
   const direction = ROLE_BYTE[otherRole(context.role)];
   return { ...placeOf(context, epoch), direction, ...context.parties.receiving };
 }
 
-function placeOf({ meshId, sessionId }: SessionContext, epoch: Epoch) {
+function placeOf({ meshId, sessionId }: SessionNames, epoch: Epoch) {
   return { meshId, sessionId, epochHash: epoch.hash, epoch: epoch.number };
 }

@@ -14,12 +14,12 @@ import {
   eachItem,
   type Fragment,
   type Item,
+  type ItemOrder,
   readBatch,
   SIGNATURE_BYTES,
 } from './batch.ts';
 import type { ShownCredential } from './credential.ts';
 import type { Direction } from './epoch.ts';
-import type { FragmentOrder } from './fragments.ts';
 import type { UnsignedBatch } from './record-builder.ts';
 
 /** What is kept of a batch as long as a message of it is held: enough to prove the message to others. */
@@ -62,7 +62,7 @@ export interface BatchReceiver {
   readonly sender: ShownCredential;
   readonly receiver: ShownCredential;
   readonly direction: Direction;
-  readonly order: FragmentOrder;
+  readonly order: ItemOrder;
 }
 
 /** A batch whose signature is still to be checked. */

@@ -17,6 +17,7 @@ export const LABELS = [
   'batch',
   'delegation',
   'cookie',
+  'datagrams',
   'epoch-psk',
   'batch-salts',
   'attestation-exporter',

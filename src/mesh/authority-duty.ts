@@ -21,6 +21,7 @@ import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import { hex } from '../base/hex.ts';
 import type { Root } from '../cert/validate.ts';
+import { Rates } from '../channel/rates.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import { type CborValue, decode, encode } from '../envelope/cbor.ts';
 import { bytes, bytesBetween, fields, object, text, uint, variant } from '../envelope/fields.ts';
@@ -28,7 +29,6 @@ import type { SigningKey } from '../envelope/keys.ts';
 import { Log, parseCheckpoint, parseNote, parseWitnessRequest, Witness } from '../log/index.ts';
 import type { Clock, Store, StoreChange } from '../ports.ts';
 import { decodeSecretShare, SigningMember } from '../threshold/index.ts';
-import { Rates } from './rates.ts';
 
 const SIGNED_HEAD_KEY = 'authority/signed-head';
 const HEAD_TOLERANCE_MS = 60_000;

@@ -18,6 +18,7 @@ import {
 import { type EnrolmentRequest, readRequest } from '../authority/request.ts';
 import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
+import { Rates } from '../channel/rates.ts';
 import type { CborValue } from '../envelope/cbor.ts';
 import { bytesBetween, fields } from '../envelope/fields.ts';
 import type { SigningKey } from '../envelope/keys.ts';
@@ -35,7 +36,6 @@ import type { MeshNode } from './node.ts';
 import { DELEGATION_LIFE_MS, OwnCredentials } from './own-credential.ts';
 import { pause } from './patience.ts';
 import { readPolicy } from './policy.ts';
-import { Rates } from './rates.ts';
 import { Registrar } from './registrar.ts';
 import { originatorKey } from './workload-trust.ts';
 

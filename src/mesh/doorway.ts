@@ -7,18 +7,16 @@
  */
 import { OotoError } from '../base/errors.ts';
 import type { CookieGuard } from '../channel/cookie.ts';
+import { CookieSecrets } from '../channel/cookie-secrets.ts';
+import { Rates } from '../channel/rates.ts';
+import { sourceOf } from '../channel/source.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import type { Clock } from '../ports.ts';
-import { Rates } from './rates.ts';
-import { sourceOf } from './source.ts';
 
-/** A cookie secret makes cookies for one period, and is accepted for one more. */
-export const COOKIE_PERIOD_MS = 120_000;
 export const MOST_HALF_OPEN = 1_024;
 export const MOST_SOURCES = 65_536;
 export const SOURCE_PER_SECOND = 20;
 export const SOURCE_BURST = 5;
-const SECRET_BYTES = 32;
 /** An eighth of the bound: there is still room for those who bring a cookie. */
 const LOADED_HALF_OPEN = MOST_HALF_OPEN / 8;
 /** First messages in one second that a node works on without asking; each costs it about two milliseconds. */
@@ -44,13 +42,11 @@ export interface DoorwayStatus {
 }
 
 export class Doorway {
-  readonly #crypto: Crypto;
+  readonly #secrets: CookieSecrets;
   readonly #clock: Clock;
   readonly #sources = new Rates({ perSecond: SOURCE_PER_SECOND, burst: SOURCE_BURST, most: MOST_SOURCES });
   readonly #halfOpen = new Set<HalfOpen>();
   readonly #unproven = new Set<HalfOpen>();
-  #secrets: Uint8Array[] = [];
-  #secretsSince = 0;
   #windowEnds = 0;
   #firstMessages = 0;
   #loadedUntil = Number.NEGATIVE_INFINITY;
@@ -58,7 +54,7 @@ export class Doorway {
   #brought = 0;
 
   constructor(crypto: Crypto, clock: Clock) {
-    this.#crypto = crypto;
+    this.#secrets = new CookieSecrets(crypto.random);
     this.#clock = clock;
   }
 
@@ -76,7 +72,7 @@ export class Doorway {
   /** What a responder to this connection goes by; `admitted` is called when its first message is worked on. */
   guardFor(remoteAddress: string, admitted: () => void = () => {}): CookieGuard {
     const address = sourceOf(remoteAddress);
-    const secrets = () => this.#currentSecrets();
+    const secrets = () => this.#secrets.at(this.#clock.monotonic());
     return {
       get secrets() {
         return secrets();
@@ -147,18 +143,6 @@ export class Doorway {
       throw new OotoError('OOTO_MESH_SOURCE_RATE', 'peer', `${source} begins too many handshakes`, {
         hint: 'the node is under load; dial again later',
       });
-  }
-
-  /** The secret that makes cookies, and the one before it while that is valid. */
-  #currentSecrets(): readonly Uint8Array[] {
-    const now = this.#clock.monotonic();
-    const periods = Math.floor((now - this.#secretsSince) / COOKIE_PERIOD_MS);
-    if (this.#secrets.length > 0 && periods === 0) return this.#secrets;
-    const kept = this.#secrets.length > 0 && periods === 1 ? this.#secrets.slice(0, 1) : [];
-    for (const secret of this.#secrets) if (!kept.includes(secret)) secret.fill(0);
-    this.#secretsSince = kept.length > 0 ? this.#secretsSince + COOKIE_PERIOD_MS : now;
-    this.#secrets = [this.#crypto.random.bytes(SECRET_BYTES), ...kept];
-    return this.#secrets;
   }
 }
 

@@ -2,10 +2,11 @@
 import fc from 'fast-check';
 import { OotoError } from '../../../src/base/errors.ts';
 import { isAdmitted, makeCookie } from '../../../src/channel/cookie.ts';
-import { COOKIE_PERIOD_MS, Doorway, MOST_HALF_OPEN, SOURCE_BURST } from '../../../src/mesh/doorway.ts';
-import { Rates } from '../../../src/mesh/rates.ts';
+import { COOKIE_PERIOD_MS } from '../../../src/channel/cookie-secrets.ts';
+import { Rates } from '../../../src/channel/rates.ts';
+import { sourceOf } from '../../../src/channel/source.ts';
+import { Doorway, MOST_HALF_OPEN, SOURCE_BURST } from '../../../src/mesh/doorway.ts';
 import { Refusals } from '../../../src/mesh/refusals.ts';
-import { sourceOf } from '../../../src/mesh/source.ts';
 import * as assert from '../../support/assert.ts';
 import { testCrypto } from '../../support/crypto.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
