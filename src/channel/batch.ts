@@ -31,9 +31,9 @@ export interface BatchPlace {
   readonly epoch: number;
   /** The sender's role byte. */
   readonly direction: number;
-  /** SHA-256 over id, subject of the delegation and message key. */
-  readonly senderKeyHash: Uint8Array;
-  readonly receiverKeyHash: Uint8Array;
+  /** The hash of a party: SHA-256 over id, subject of the delegation and message key. */
+  readonly senderHash: Uint8Array;
+  readonly receiverHash: Uint8Array;
 }
 
 /** What a record says of its items. */
@@ -70,7 +70,7 @@ export class BatchMessages {
   readonly #counterAt: number;
 
   constructor(place: BatchPlace) {
-    const { meshId, sessionId, epochHash, epoch, direction, senderKeyHash, receiverKeyHash } = place;
+    const { meshId, sessionId, epochHash, epoch, direction, senderHash, receiverHash } = place;
     const before = concat(
       label('batch'),
       meshId,
@@ -81,14 +81,17 @@ export class BatchMessages {
     );
     this.place = place;
     this.#counterAt = before.length;
-    this.#template = concat(before, u64be(0), senderKeyHash, receiverKeyHash, u32be(0), new Uint8Array(32));
+    this.#template = concat(before, new Uint8Array(16), senderHash, receiverHash, new Uint8Array(36));
   }
 
-  /** The message of the batch with this counter, leaf count and root. */
-  of(counter: number, leafCount: number, root: Uint8Array): Uint8Array {
+  /**
+   * The message of the batch with this counter, leaf count and root.
+   * @param number of batches that the sender sent before it in this session
+   */
+  of(counter: number, number: number, leafCount: number, root: Uint8Array): Uint8Array {
     const message = this.#template.slice();
-    writeU32be(message, this.#counterAt, Math.floor(counter / 2 ** 32));
-    writeU32be(message, this.#counterAt + 4, counter);
+    writeU64be(message, this.#counterAt, counter);
+    writeU64be(message, this.#counterAt + 8, number);
     writeU32be(message, message.length - 36, leafCount);
     message.set(root, message.length - 32);
     return message;
@@ -98,6 +101,11 @@ export class BatchMessages {
 /** What stands between salt and bytes of a part: u64be message ‖ u32be index ‖ u8 last. */
 export function placeOf({ message, index, last }: Fragment): Uint8Array {
   return concat(u64be(message), u32be(index), Uint8Array.of(last ? 1 : 0));
+}
+
+function writeU64be(to: Uint8Array, at: number, value: number): void {
+  writeU32be(to, at, Math.floor(value / 2 ** 32));
+  writeU32be(to, at + 4, value);
 }
 
 /** The low 32 bits of `value`, big-endian. */

@@ -267,9 +267,13 @@ export class Channel implements Disposable {
     this.#guarded(() => this.#session!.renewCredential(own));
   }
 
-  /** Ends the channel: what waits and the mark of the end come with the next flush. Idempotent. */
-  close(): void {
+  /**
+   * Ends the channel: what waits and the mark of the end come with the next flush. Where an epoch or a delegation has
+   * run out, nothing more is sealed, and the end is an error. Idempotent.
+   */
+  close(now: Moment): void {
     this.#guarded(() => {
+      this.#checkTime(now);
       if (this.#state === 'established') {
         this.#session!.finish();
         this.#output.push(...this.#session!.outgoing.flush());
@@ -285,8 +289,10 @@ export class Channel implements Disposable {
     });
   }
 
+  /** Ends the channel on this side alone: nothing more is sealed, and the peer sees the connection end. */
   [Symbol.dispose](): void {
-    this.close();
+    this.#output = [];
+    this.#guarded(() => this.#end());
   }
 
   #takeQueue() {

@@ -1,8 +1,8 @@
 /**
  * The epochs of one session. What flows through here: the initiator offers a new epoch when the running one is
  * old or worn, the responder may ask for one; each side switches its sending once the other has proven itself in
- * the new epoch, and its receiving with the other's first record of it, which says how many records came before
- * it, so that none can be dropped at the seam. At any time each direction has exactly one key, and the header of a
+ * the new epoch, and its receiving with the other's first record of it, which says what came before it, so
+ * that nothing can be dropped at the seam. At any time each direction has exactly one key, and the header of a
  * record says which.
  */
 import { concat, readU64be, u64be } from '../base/bytes.ts';
@@ -11,7 +11,7 @@ import type { LabelKind } from '../envelope/labels.ts';
 import type { Role, SplitResult } from '../noise/handshake-state.ts';
 import { Epoch, type EpochOptions } from './epoch.ts';
 import { answerOffer, type EpochContext, EpochOffer, verifyEpochSignature } from './epoch-change.ts';
-import { epochConfirmationMessage } from './transcript.ts';
+import { epochConfirmationMessage, otherRole, type Sent } from './transcript.ts';
 import { badFrame, FRAME } from './wire.ts';
 
 export type EpochKeeperOptions = Omit<EpochOptions, 'number' | 'split' | 'since'> & {
@@ -24,11 +24,17 @@ export interface ControlRecord {
   readonly plaintext: Uint8Array;
 }
 
+/** Batches of the whole session so far. */
+export interface BatchCounts {
+  readonly sent: number;
+  readonly received: number;
+}
+
 /** The responder waits a little longer than the initiator before it asks. */
 const ASK_DELAY = 1.1;
-/** How many records the sender of a switch sent in the epoch before. */
-const COUNT_BYTES = 8;
-const CONFIRMATION_BYTES = COUNT_BYTES + 64;
+/** `u64be records ‖ u64be batches`: what the sender of a switch sent before it. */
+const SENT_BYTES = 16;
+const SWITCH_BYTES = SENT_BYTES + 64;
 
 export class EpochKeeper implements Disposable {
   readonly #options: EpochKeeperOptions;
@@ -105,8 +111,11 @@ export class EpochKeeper implements Disposable {
     return { type: FRAME.epochAnswer, plaintext: answer };
   }
 
-  /** At the initiator: the answer arrived. Sending switches; the record returned is the first of the new epoch. */
-  receiveAnswer(plaintext: Uint8Array, now: number): ControlRecord {
+  /**
+   * At the initiator: the answer arrived. Sending switches; the record returned is the first of the new epoch.
+   * @param batches sent so far
+   */
+  receiveAnswer(plaintext: Uint8Array, now: number, batches: number): ControlRecord {
     this.#requireRole('initiator');
     if (!this.#offer) throw badFrame('an epoch answer without an offer');
     const next = this.#begin(this.#offer.complete(plaintext), now);
@@ -115,9 +124,7 @@ export class EpochKeeper implements Disposable {
     this.#sending.sending[Symbol.dispose]();
     this.#sending = next;
     this.#incoming = next;
-    const message = epochConfirmationMessage('initiator', next.hash, next.number, records);
-    const signature = this.#options.context.messageKey.sign(message);
-    return { type: FRAME.epochConfirmation, plaintext: concat(u64be(records), signature) };
+    return { type: FRAME.epochConfirmation, plaintext: this.#signSwitch(next, { records, batches }) };
   }
 
   /**
@@ -132,26 +139,31 @@ export class EpochKeeper implements Disposable {
     throw new OotoError('OOTO_CHANNEL_EPOCH', 'peer', `a record of epoch ${number} is out of place`);
   }
 
-  /** At the responder: the initiator's first record of the new epoch. Both directions switch. */
-  receiveConfirmation(plaintext: Uint8Array): ControlRecord {
+  /**
+   * At the responder: the initiator's first record of the new epoch. Both directions switch.
+   * @param batches sent and received so far
+   */
+  receiveConfirmation(plaintext: Uint8Array, batches: BatchCounts): ControlRecord {
     this.#requireRole('responder');
     const next = this.#requireIncoming();
-    if (plaintext.length !== CONFIRMATION_BYTES) throw badFrame('an epoch confirmation of another length');
-    const message = epochConfirmationMessage('initiator', next.hash, next.number, readU64be(plaintext));
-    verifyEpochSignature(this.#options.context, message, plaintext.subarray(COUNT_BYTES));
-    this.#requireAllArrived(readU64be(plaintext));
+    this.#verifySwitch(next, plaintext, batches.received);
     const records = this.#sending.sending.counter;
     this.#sending = next;
     this.#settle(next);
-    return { type: FRAME.epochSwitched, plaintext: u64be(records) };
+    return {
+      type: FRAME.epochSwitched,
+      plaintext: this.#signSwitch(next, { records, batches: batches.sent }),
+    };
   }
 
-  /** At the initiator: the responder's first record of the new epoch. */
-  receiveSwitched(plaintext: Uint8Array): void {
+  /**
+   * At the initiator: the responder's first record of the new epoch.
+   * @param batches received so far
+   */
+  receiveSwitched(plaintext: Uint8Array, batches: number): void {
     this.#requireRole('initiator');
     const next = this.#requireIncoming();
-    if (plaintext.length !== COUNT_BYTES) throw badFrame('an epoch switch of another length');
-    this.#requireAllArrived(readU64be(plaintext));
+    this.#verifySwitch(next, plaintext, batches);
     this.#settle(next);
   }
 
@@ -215,16 +227,20 @@ export class EpochKeeper implements Disposable {
       });
   }
 
-  /** The epoch that ends must have arrived whole: nothing in the next one's counters would show a record missing. */
-  #requireAllArrived(sent: bigint): void {
-    const received = this.#receiving.receiving.counter;
-    if (sent !== BigInt(received))
-      throw new OotoError(
-        'OOTO_CHANNEL_COUNTER',
-        'peer',
-        `${sent} records were sent in the epoch that ends, ${received} arrived`,
-        { hint: 'records were dropped on the way' },
-      );
+  /** `records ‖ batches ‖ signature`, by this side. */
+  #signSwitch(next: Epoch, sent: Sent): Uint8Array {
+    const message = epochConfirmationMessage(this.#role, next.hash, next.number, sent);
+    return concat(u64be(sent.records), u64be(sent.batches), this.#options.context.messageKey.sign(message));
+  }
+
+  /** The peer proves itself in the new epoch, and that the one that ends arrived whole. */
+  #verifySwitch(next: Epoch, plaintext: Uint8Array, batches: number): void {
+    if (plaintext.length !== SWITCH_BYTES) throw badFrame('an epoch switch of another length');
+    const sent = { records: readU64be(plaintext), batches: readU64be(plaintext, 8) };
+    const message = epochConfirmationMessage(otherRole(this.#role), next.hash, next.number, sent);
+    verifyEpochSignature(this.#options.context, message, plaintext.subarray(SENT_BYTES));
+    requireAllArrived('records', sent.records, this.#receiving.receiving.counter);
+    requireAllArrived('batches', sent.batches, batches);
   }
 
   #requireRole(role: Role): void {
@@ -246,4 +262,19 @@ export function epochLife({
   const [high, low] = crypto.random.bytes(2);
   const jitter = 1 - ((high << 8) | low) / 0x10000 / 10;
   return limits.epochMs * jitter * (role === 'initiator' ? 1 : ASK_DELAY);
+}
+
+/**
+ * What was sent must have arrived whole: nothing that follows would show a record missing, or a batch in whose place
+ * a thief of the record keys has put a record of his own.
+ * @throws OOTO_CHANNEL_COUNTER (peer).
+ */
+export function requireAllArrived(unit: string, sent: bigint, received: number): void {
+  if (sent !== BigInt(received))
+    throw new OotoError(
+      'OOTO_CHANNEL_COUNTER',
+      'peer',
+      `${sent} ${unit} were sent before the peer's mark, ${received} arrived`,
+      { hint: 'records were dropped or replaced on the way' },
+    );
 }

@@ -59,6 +59,7 @@ export class Incoming {
   #job: SignatureJob | undefined;
   #jobs = 0;
   #records = 0;
+  #batches = 0;
   #messages = 0;
   #batchMessages: BatchMessages | undefined;
   #epoch: Epoch | undefined;
@@ -73,6 +74,11 @@ export class Incoming {
   /** Records opened so far. */
   get records(): number {
     return this.#records;
+  }
+
+  /** Batches opened so far. */
+  get batches(): number {
+    return this.#batches;
   }
 
   /** Messages delivered so far. */
@@ -122,6 +128,7 @@ export class Incoming {
         ...parties.shown,
         direction: receiving,
         order: this.#order,
+        number: this.#batches++,
       },
       counter,
       plaintext,
@@ -197,12 +204,10 @@ export class Incoming {
 
   /** Made anew when epoch or keys have changed. */
   #batchMessagesOf(epoch: Epoch): BatchMessages {
-    const { senderKeyHash, receiverKeyHash } = this.#context.parties.receiving;
+    const { senderHash, receiverHash } = this.#context.parties.receiving;
     const place = this.#batchMessages?.place;
     const isCurrent =
-      this.#epoch === epoch &&
-      place?.senderKeyHash === senderKeyHash &&
-      place.receiverKeyHash === receiverKeyHash;
+      this.#epoch === epoch && place?.senderHash === senderHash && place.receiverHash === receiverHash;
     if (!isCurrent) this.#batchMessages = new BatchMessages(receivingPlace(this.#context, epoch));
     this.#epoch = epoch;
     return this.#batchMessages!;

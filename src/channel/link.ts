@@ -91,7 +91,7 @@ export class Link {
 
   /** Ends the channel, and the connection behind it. */
   close(): void {
-    this.channel.close();
+    this.channel.close(this.#moment());
     this.#settle();
   }
 

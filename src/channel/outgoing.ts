@@ -20,6 +20,7 @@ export class Outgoing {
   readonly #wire = new WireBuffers();
   #sealed: Uint8Array[] = [];
   #records = 0;
+  #batches = 0;
   #messages = 0;
   #batchMessages: BatchMessages | undefined;
   #epoch: Epoch | undefined;
@@ -32,6 +33,11 @@ export class Outgoing {
   /** Records sealed so far. */
   get records(): number {
     return this.#records;
+  }
+
+  /** Batches signed so far. */
+  get batches(): number {
+    return this.#batches;
   }
 
   /** Messages taken so far. */
@@ -64,7 +70,7 @@ export class Outgoing {
     const messages = this.#batchMessagesOf(epochs.sending);
     const taken = this.#builder.take();
     for (const batch of taken) {
-      signBatch(crypto, parties.messageKey, messages, sending, sending.counter, batch);
+      signBatch(crypto, parties.messageKey, messages, sending, this.#batches++, batch);
       const frame = { type: FRAME.batch, plaintext: batch.plaintext };
       this.#sealed.push(
         sending.seal([frame], this.#wire.take(RECORD_OVERHEAD_BYTES + batch.plaintext.length)),
@@ -100,12 +106,10 @@ export class Outgoing {
 
   /** Made anew when epoch or keys have changed. */
   #batchMessagesOf(epoch: Epoch): BatchMessages {
-    const { senderKeyHash, receiverKeyHash } = this.#context.parties.sending;
+    const { senderHash, receiverHash } = this.#context.parties.sending;
     const place = this.#batchMessages?.place;
     const isCurrent =
-      this.#epoch === epoch &&
-      place?.senderKeyHash === senderKeyHash &&
-      place.receiverKeyHash === receiverKeyHash;
+      this.#epoch === epoch && place?.senderHash === senderHash && place.receiverHash === receiverHash;
     if (!isCurrent) this.#batchMessages = new BatchMessages(sendingPlace(this.#context, epoch));
     this.#epoch = epoch;
     return this.#batchMessages!;

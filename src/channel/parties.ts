@@ -14,9 +14,9 @@ import type { Moment } from './limits.ts';
 import { badFrame } from './wire.ts';
 
 /** The {@link partyHash} of a record's sender and receiver. */
-export interface KeyHashes {
-  readonly senderKeyHash: Uint8Array;
-  readonly receiverKeyHash: Uint8Array;
+export interface PartyHashes {
+  readonly senderHash: Uint8Array;
+  readonly receiverHash: Uint8Array;
 }
 
 export class Parties {
@@ -28,9 +28,9 @@ export class Parties {
   #shownByPeer: ShownCredential;
   /** By which the peer still names this side, while a renewal is not acknowledged. */
   #ownAtPeer: OwnCredential;
-  #ownKeyHash: Uint8Array;
-  #ownKeyHashAtPeer: Uint8Array;
-  #peerKeyHash: Uint8Array;
+  #ownHash: Uint8Array;
+  #ownHashAtPeer: Uint8Array;
+  #peerHash: Uint8Array;
   #lapsesAt: number;
   #renewing = false;
   #waiting: OwnCredential | undefined;
@@ -41,9 +41,9 @@ export class Parties {
     this.#ownAtPeer = own;
     this.#peer = peer;
     this.#shownByPeer = shownBy(peer);
-    this.#ownKeyHash = ownHash(crypto, own);
-    this.#ownKeyHashAtPeer = this.#ownKeyHash;
-    this.#peerKeyHash = partyHash(crypto, peer.identity.id, peer.delegation);
+    this.#ownHash = hashOf(crypto, own);
+    this.#ownHashAtPeer = this.#ownHash;
+    this.#peerHash = partyHash(crypto, peer.identity.id, peer.delegation);
     this.#lapsesAt = lapseOf(peer, now);
     const ids = [own.id, peer.identity.id];
     [this.initiatorId, this.responderId] = role === 'initiator' ? ids : ids.reverse();
@@ -66,13 +66,13 @@ export class Parties {
   }
 
   /** As they stand in the next record that this side sends. */
-  get sending(): KeyHashes {
-    return { senderKeyHash: this.#ownKeyHash, receiverKeyHash: this.#peerKeyHash };
+  get sending(): PartyHashes {
+    return { senderHash: this.#ownHash, receiverHash: this.#peerHash };
   }
 
   /** As they must stand in the next record that the peer sent. */
-  get receiving(): KeyHashes {
-    return { senderKeyHash: this.#peerKeyHash, receiverKeyHash: this.#ownKeyHashAtPeer };
+  get receiving(): PartyHashes {
+    return { senderHash: this.#peerHash, receiverHash: this.#ownHashAtPeer };
   }
 
   /** Whose keys the peer's next record names. */
@@ -91,7 +91,7 @@ export class Parties {
     }
     this.#renewing = true;
     this.#own = own;
-    this.#ownKeyHash = ownHash(this.crypto, own);
+    this.#ownHash = hashOf(this.crypto, own);
     return true;
   }
 
@@ -103,7 +103,7 @@ export class Parties {
     if (!this.#renewing) throw badFrame('an acknowledgement of nothing');
     this.#renewing = false;
     this.#ownAtPeer = this.#own;
-    this.#ownKeyHashAtPeer = this.#ownKeyHash;
+    this.#ownHashAtPeer = this.#ownHash;
     const waiting = this.#waiting;
     this.#waiting = undefined;
     return waiting;
@@ -113,7 +113,7 @@ export class Parties {
   renewPeer(peer: Peer, now: Moment): void {
     this.#peer = peer;
     this.#shownByPeer = shownBy(peer);
-    this.#peerKeyHash = partyHash(this.crypto, peer.identity.id, peer.delegation);
+    this.#peerHash = partyHash(this.crypto, peer.identity.id, peer.delegation);
     this.#lapsesAt = lapseOf(peer, now);
   }
 
@@ -131,7 +131,7 @@ export class Parties {
   }
 }
 
-function ownHash(crypto: Crypto, { id, delegation, messageKey }: OwnCredential): Uint8Array {
+function hashOf(crypto: Crypto, { id, delegation, messageKey }: OwnCredential): Uint8Array {
   const { subject } = readDelegation(delegation).unverified;
   return partyHash(crypto, id, { subject, messageKey: messageKey.publicKey });
 }

@@ -68,6 +68,7 @@ const PARTY = {
 const FRAGMENT = { message: uint(), index: uint(MAX_PARTS), last: boolean };
 const PART = {
   counter: uint(MAX_COUNT),
+  batch: uint(),
   leafCount: uint(MAX_COUNT),
   leafIndex: uint(MAX_COUNT),
   salt: bytes(16),
@@ -137,8 +138,8 @@ export function verifyMessageProof(
     epochHash,
     epoch,
     direction,
-    senderKeyHash: sender.keyHash,
-    receiverKeyHash: receiver.keyHash,
+    senderHash: sender.hash,
+    receiverHash: receiver.hash,
   };
   requireOneMessage(proof.parts);
   const messages = new BatchMessages(place);
@@ -163,6 +164,7 @@ function partOf(crypto: Crypto, { item, batch, index }: SignedItem) {
   const leaves = rowsOf(crypto.saltedTree.leaves(batch.items));
   return {
     counter: batch.counter,
+    batch: batch.number,
     leafCount: count,
     leafIndex: index,
     salt: salts.slice(16 * index, 16 * (index + 1)),
@@ -193,7 +195,7 @@ function verifyParty(
   { meshId, verifier, at }: ProofContext,
   { kind, id, credential, delegation: encoded }: Proof['sender'],
   direction: number,
-): { identity: PeerIdentity; messageKey: Uint8Array; keyHash: Uint8Array } {
+): { identity: PeerIdentity; messageKey: Uint8Array; hash: Uint8Array } {
   const role = direction === ROLE_BYTE.initiator ? 'initiator' : 'responder';
   if (direction !== ROLE_BYTE[role]) throw badProof('names no direction');
   const identity = judgeCredential(verifier, { kind, id, credential, meshId, role }, at);
@@ -206,15 +208,15 @@ function verifyParty(
     wall: at.wall,
   });
   const { messageKey } = delegation;
-  return { identity, messageKey, keyHash: partyHash(crypto, identity.id, delegation) };
+  return { identity, messageKey, hash: partyHash(crypto, identity.id, delegation) };
 }
 
 function verifyPart(crypto: Crypto, messages: BatchMessages, senderKey: Uint8Array, part: Part): void {
-  const { counter, leafCount, leafIndex, salt, path, signature, fragment } = part;
+  const { counter, batch, leafCount, leafIndex, salt, path, signature, fragment } = part;
   const leaf = leafHash(crypto, { bytes: part.bytes, fragment: fragment ?? undefined }, salt);
   const root = rootOfPath(crypto, leaf, leafIndex, leafCount, path);
   try {
-    crypto.ed25519.verify(senderKey, messages.of(counter, leafCount, root), signature);
+    crypto.ed25519.verify(senderKey, messages.of(counter, batch, leafCount, root), signature);
   } catch (cause) {
     throw new OotoError(
       'OOTO_CHANNEL_SIGNATURE',

@@ -3,6 +3,7 @@
  * {@link Incoming}, every other record changes the session: its epoch, the peer's
  * credential, its end. What is due by time or wear is asked for in {@link Session.maintain}.
  */
+import { concat, readU64be, u64be } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import type { SplitResult } from '../noise/handshake-state.ts';
 import {
@@ -13,13 +14,19 @@ import {
   type Peer,
 } from './credential.ts';
 import type { Epoch } from './epoch.ts';
-import { type ControlRecord, EpochKeeper, type EpochKeeperOptions } from './epoch-keeper.ts';
+import {
+  type BatchCounts,
+  type ControlRecord,
+  EpochKeeper,
+  type EpochKeeperOptions,
+  requireAllArrived,
+} from './epoch-keeper.ts';
 import { type Delivery, Incoming, type SignatureJob } from './incoming.ts';
 import type { Moment } from './limits.ts';
 import { Outgoing } from './outgoing.ts';
 import { Parties } from './parties.ts';
 import type { SignedBatch, SignedItem } from './signed-batch.ts';
-import { confirmationMessage, otherRole, renewalMessage } from './transcript.ts';
+import { closeMessage, confirmationMessage, otherRole, renewalMessage } from './transcript.ts';
 import { badFrame, FRAME, type Frame } from './wire.ts';
 
 export interface SessionOptions extends Omit<EpochKeeperOptions, 'context'> {
@@ -40,6 +47,7 @@ export type SessionEvent =
   | { readonly type: 'ended' };
 
 const NOTHING = new Uint8Array();
+const CLOSE_BYTES = 8 + 64;
 /** Messages that were delivered unchecked wait so long for company: checking many signatures costs little more than one. */
 const CHECK_DELAY_MS = 2;
 
@@ -144,16 +152,23 @@ export class Session implements Disposable {
     this.#sendControl({ type: FRAME.credential, plaintext });
   }
 
-  /** Seals what waits and marks the end of this direction. */
+  /** Seals what waits and marks the end of this direction: `u64be batches ‖ signature`. */
   finish(): void {
     this.outgoing.sealMessages();
-    this.#sendControl({ type: FRAME.close, plaintext: NOTHING });
+    const { batches } = this.outgoing;
+    const message = closeMessage(this.#options.role, this.sessionId, batches);
+    const signature = this.#parties.messageKey.sign(message);
+    this.#sendControl({ type: FRAME.close, plaintext: concat(u64be(batches), signature) });
   }
 
   [Symbol.dispose](): void {
     this.outgoing.clear();
     this.incoming.clear();
     this.epochs[Symbol.dispose]();
+  }
+
+  get #batches(): BatchCounts {
+    return { sent: this.outgoing.batches, received: this.incoming.batches };
   }
 
   #sendControl(record: ControlRecord | undefined): void {
@@ -209,14 +224,14 @@ export class Session implements Disposable {
         this.#sendControl(epochs.receiveOffer(plaintext, now.monotonic));
         break;
       case FRAME.epochAnswer:
-        this.#sendControl(epochs.receiveAnswer(plaintext, now.monotonic));
+        this.#sendControl(epochs.receiveAnswer(plaintext, now.monotonic, this.outgoing.batches));
         break;
       case FRAME.epochConfirmation:
-        this.#sendControl(epochs.receiveConfirmation(plaintext));
+        this.#sendControl(epochs.receiveConfirmation(plaintext, this.#batches));
         this.#emit({ type: 'epoch', epoch: epochs.number });
         break;
       case FRAME.epochSwitched:
-        epochs.receiveSwitched(plaintext);
+        epochs.receiveSwitched(plaintext, this.incoming.batches);
         this.#emit({ type: 'epoch', epoch: epochs.number });
         break;
       case FRAME.credential:
@@ -234,18 +249,13 @@ export class Session implements Disposable {
   }
 
   #receiveConfirmation(signature: Uint8Array): void {
-    const { crypto, role } = this.#options;
-    const message = confirmationMessage(otherRole(role), this.sessionId);
-    try {
-      crypto.ed25519.verify(this.#parties.peerMessageKey, message, signature);
-    } catch (cause) {
-      throw new OotoError(
-        'OOTO_CHANNEL_CONFIRMATION',
-        'peer',
-        'the responder did not confirm the session with its key',
-        { cause },
-      );
-    }
+    const message = confirmationMessage(otherRole(this.#options.role), this.sessionId);
+    this.#verify(
+      message,
+      signature,
+      'OOTO_CHANNEL_CONFIRMATION',
+      'the responder did not confirm the session with its key',
+    );
     this.#established = true;
     this.#emit({ type: 'established' });
   }
@@ -275,8 +285,21 @@ export class Session implements Disposable {
     if (waiting) this.renewCredential(waiting);
   }
 
+  /** An end that the peer has signed, after all its batches. */
   #receiveClose(plaintext: Uint8Array): void {
-    if (plaintext.length > 0) throw badFrame('an end with content');
+    if (plaintext.length !== CLOSE_BYTES) throw badFrame('an end of another length');
+    const batches = readU64be(plaintext);
+    const message = closeMessage(otherRole(this.#options.role), this.sessionId, batches);
+    this.#verify(message, plaintext.subarray(8), 'OOTO_CHANNEL_END', 'the end is not signed by the peer');
+    requireAllArrived('batches', batches, this.incoming.batches);
     this.#emit({ type: 'ended' });
+  }
+
+  #verify(message: Uint8Array, signature: Uint8Array, code: string, why: string): void {
+    try {
+      this.#options.crypto.ed25519.verify(this.#parties.peerMessageKey, message, signature);
+    } catch (cause) {
+      throw new OotoError(code, 'peer', why, { cause });
+    }
   }
 }

@@ -26,6 +26,8 @@ import type { UnsignedBatch } from './record-builder.ts';
 export interface SignedBatch {
   readonly place: BatchPlace;
   readonly counter: number;
+  /** How many batches its sender sent before it in this session. */
+  readonly number: number;
   readonly sender: ShownCredential;
   readonly receiver: ShownCredential;
   readonly signature: Uint8Array;
@@ -41,18 +43,22 @@ export interface SignedItem {
   readonly index: number;
 }
 
-/** Signs the next batch record of `direction`: its plain text is then complete. */
+/**
+ * Signs the next batch record of `direction`: its plain text is then complete.
+ * @param number of batches that this side sent before it in this session
+ */
 export function signBatch(
   crypto: Crypto,
   key: SigningKey,
   messages: BatchMessages,
   direction: Direction,
-  counter: number,
+  number: number,
   { plaintext, count, long }: UnsignedBatch,
 ): void {
+  const { counter } = direction;
   const salts = direction.salts(counter, count);
   const root = crypto.saltedTree.root({ bytes: plaintext, start: BATCH_HEADER_BYTES, count, salts, long });
-  plaintext.set(key.sign(messages.of(counter, count, root)));
+  plaintext.set(key.sign(messages.of(counter, number, count, root)));
 }
 
 export interface BatchReceiver {
@@ -63,6 +69,8 @@ export interface BatchReceiver {
   readonly receiver: ShownCredential;
   readonly direction: Direction;
   readonly order: ItemOrder;
+  /** How many batches came before in this session. */
+  readonly number: number;
 }
 
 /** A batch whose signature is still to be checked. */
@@ -76,7 +84,7 @@ export interface UncheckedBatch {
  * @throws OOTO_CHANNEL_FRAME, OOTO_CHANNEL_SIZE (peer).
  */
 export function receiveBatch(
-  { crypto, messages, senderKey, sender, receiver, direction, order }: BatchReceiver,
+  { crypto, messages, senderKey, sender, receiver, direction, order, number }: BatchReceiver,
   counter: number,
   plaintext: Uint8Array,
 ): UncheckedBatch {
@@ -84,9 +92,9 @@ export function receiveBatch(
   const { count, long, fragments } = readBatch(plaintext, order, saltedTree.longFrom);
   const salts = direction.salts(counter, count);
   const items = { bytes: plaintext, start: BATCH_HEADER_BYTES, count, salts, long };
-  const message = messages.of(counter, count, saltedTree.root(items));
+  const message = messages.of(counter, number, count, saltedTree.root(items));
   const signature = plaintext.subarray(0, SIGNATURE_BYTES);
-  const batch = { place: messages.place, counter, sender, receiver, signature, items, fragments };
+  const batch = { place: messages.place, counter, number, sender, receiver, signature, items, fragments };
   return { batch, check: { publicKey: senderKey, message, signature } };
 }
 

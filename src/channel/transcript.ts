@@ -24,17 +24,27 @@ export function epochTranscriptMessage(role: Role, h: Uint8Array, epoch: number)
   return concat(label('epoch-transcript'), roleOf(role), h, u32be(epoch));
 }
 
-/**
- * The initiator's first record of an epoch: the epoch's final `h`, its number, and how many records the initiator
- * sent in the epoch before.
- */
+/** How much a side has sent when it switches to a new epoch. */
+export interface Sent {
+  /** Records in the epoch that ends. */
+  readonly records: number | bigint;
+  /** Batches in the whole session. */
+  readonly batches: number | bigint;
+}
+
+/** A side's first record of an epoch: the epoch's final `h`, its number, and what the side sent before it. */
 export function epochConfirmationMessage(
   role: Role,
   h: Uint8Array,
   epoch: number,
-  records: number | bigint,
+  { records, batches }: Sent,
 ): Uint8Array {
-  return concat(label('epoch-confirmation'), roleOf(role), h, u32be(epoch), u64be(records));
+  return concat(label('epoch-confirmation'), roleOf(role), h, u32be(epoch), u64be(records), u64be(batches));
+}
+
+/** A side's last record of a session: how many batches it sent in it. */
+export function closeMessage(role: Role, sessionId: Uint8Array, batches: number | bigint): Uint8Array {
+  return concat(label('close'), roleOf(role), sessionId, u64be(batches));
 }
 
 /** In a renewal record, by the new message key: session, epoch, and the hash of the new credential. */

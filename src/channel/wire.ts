@@ -28,11 +28,11 @@ export const FRAME = {
   epochOffer: 0x13,
   /** Noise message 2 of a new epoch. */
   epochAnswer: 0x14,
-  /** The initiator's first record of a new epoch: its signature over the epoch's hash. */
+  /** The initiator's first record of a new epoch: its signature over the epoch's hash and what it sent before. */
   epochConfirmation: 0x15,
-  /** The responder's first record of a new epoch. */
+  /** The responder's first record of a new epoch, signed like the initiator's. */
   epochSwitched: 0x16,
-  /** Nothing follows in this direction. */
+  /** Nothing follows in this direction; signed. */
   close: 0x17,
   /** A new credential of the sender. */
   credential: 0x18,

@@ -14,6 +14,7 @@ export const LABELS = [
   'renewal',
   'epoch-transcript',
   'epoch-confirmation',
+  'close',
   'batch',
   'delegation',
   'cookie',

@@ -139,7 +139,7 @@ export class Session {
     if (this.#ended) return;
     this.#ended = true;
     this.#cancelTimer();
-    this.#channel.close();
+    this.#channel.close(this.#moment());
     this.#flush();
     this.#closeConnection();
     this.#exchange.end(reason);

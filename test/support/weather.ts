@@ -108,7 +108,7 @@ export class Weather {
     const channel = this.#pair[side];
     if (act === 'start') channel.start(this.#moment(side));
     else if (channel.state === 'closed') return;
-    else if (act === 'close') channel.close();
+    else if (act === 'close') channel.close(this.#moment(side));
     else if (channel.state !== 'established') throw new Error(`${side} is ${channel.state} at ${this.#now}`);
     else if (act === 'renewEpoch') channel.renewEpoch();
     else channel.send(act.send);

@@ -70,7 +70,7 @@ test('both sides export the same value, another in each epoch', () => {
 test('close delivers what waits, then ends both sides without error', () => {
   const pair = Pair.established();
   pair.initiator.send(ONE);
-  pair.initiator.close();
+  pair.initiator.close(pair.now);
   pair.run();
   equal(pair.takeMessages('responder'), [ONE]);
   is(pair.closedBy('responder'), 'clean');

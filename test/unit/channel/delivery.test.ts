@@ -82,7 +82,7 @@ test('without deferring the same holds', () => {
 test('a record of another kind does not overtake messages whose check is deferred', () => {
   const pair = withForged([], DEFERRED);
   pair.initiator.send(ONE);
-  pair.initiator.close();
+  pair.initiator.close(pair.now);
   pair.run();
   equal(
     pair.events.responder.map(({ type }) => type),
@@ -93,7 +93,7 @@ test('a record of another kind does not overtake messages whose check is deferre
 test('a record of another kind finds out a signature that was deferred', () => {
   const pair = withForged([0], DEFERRED);
   pair.initiator.send(ONE);
-  pair.initiator.close();
+  pair.initiator.close(pair.now);
   pair.run();
   is(pair.takeMessages('responder').length, 0);
   is(pair.closedBy('responder'), 'OOTO_CHANNEL_SIGNATURE');
@@ -207,7 +207,7 @@ test('a listener gets what the events say, in the same order, without an object 
   };
   send(ONE, TWO);
   send(long, THREE);
-  pair.initiator.close();
+  pair.initiator.close(pair.now);
   channel.receive(pair.initiator.flush(pair.now), pair.now);
   drain();
   equal(

@@ -382,7 +382,33 @@ test('keys of an epoch are overwritten when it is left, and all of them when the
   pair.run();
   const alive = first.filter((key) => key.some((byte) => byte !== 0));
   is(alive.length, 1, 'only the exported value of the epoch before is kept');
-  pair.initiator.close();
+  pair.initiator.close(pair.now);
   for (const key of keys) bytes(key, new Uint8Array(key.length));
   not.equal(keys.length, first.length);
+});
+
+test('close() seals nothing in an epoch 90 s old or for a peer whose delegation has lapsed', () => {
+  for (const [ms, code] of [
+    [89_999, 'clean'],
+    [90_000, 'OOTO_CHANNEL_EPOCH_OVERDUE'],
+    [3_600_000, 'OOTO_CHANNEL_LAPSED'],
+  ] as const) {
+    const pair = Pair.established();
+    pair.initiator.send(MESSAGE);
+    pair.now = later(pair.now, ms);
+    pair.initiator.close(pair.now);
+    is(pair.initiator.flush(pair.now).length > 0, code === 'clean');
+    pair.collect('initiator');
+    is(pair.closedBy('initiator'), code);
+  }
+});
+
+test('a channel that is disposed of seals nothing more, and the peer does not take that for an agreed end', () => {
+  const pair = Pair.established();
+  pair.initiator.send(MESSAGE);
+  pair.initiator[Symbol.dispose]();
+  is(pair.initiator.flush(pair.now).length, 0);
+  pair.responder.receiveEnd();
+  pair.collect('responder');
+  is(pair.closedBy('responder'), 'OOTO_CHANNEL_TRUNCATED');
 });

@@ -228,7 +228,7 @@ test('an acknowledgement and an end carry nothing', () => {
     const pair = Pair.established({ responder: { crypto } });
     pair.initiator.renewCredential(renewed(pair, pair.alice));
     pair.run();
-    pair.responder.close();
+    pair.responder.close(pair.now);
     pair.run();
     is(pair.closedBy('initiator'), 'OOTO_CHANNEL_FRAME');
   }

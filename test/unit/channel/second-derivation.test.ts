@@ -15,7 +15,7 @@ import { readU32be, utf8 } from '../../../src/base/bytes.ts';
 import type { Crypto } from '../../../src/crypto/crypto.ts';
 import { bytes, equal, is, ok } from '../../support/assert.ts';
 import { testCrypto } from '../../support/crypto.ts';
-import { framesOf, MESH_ID, Pair, type Side, seededRandom } from '../../support/network.ts';
+import { framesOf, MESH_ID, Pair, type Party, type Side, seededRandom } from '../../support/network.ts';
 import {
   type ReferenceKeys,
   type ReferenceRun,
@@ -59,6 +59,9 @@ function verifies(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Ar
   const key = createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' });
   return verify(null, message, key, signature);
 }
+
+const partyHash = ({ own, subject, delegation }: Party) =>
+  sha256(be(own.id.length, 4), utf8(own.id), subject, delegation.messageKey);
 
 /** What one side drew and what it gave to the cipher of the handshake. */
 interface Notes {
@@ -168,13 +171,46 @@ test('a batch: record, salts, leaves, root and signature', () => {
     be(0, 4),
     Uint8Array.of(1),
     be(0, 8),
-    ...[pair.alice, pair.bob].map(({ own, subject, delegation }) =>
-      sha256(be(own.id.length, 4), utf8(own.id), subject, delegation.messageKey),
-    ),
+    be(0, 8),
+    ...[pair.alice, pair.bob].map(partyHash),
     be(3, 4),
     root,
   );
   ok(verifies(pair.alice.delegation.messageKey, signed, plaintext.subarray(0, 64)));
+});
+
+test('the number of a batch and the end, which is signed with the number of all', () => {
+  const recorded = record();
+  const { pair } = recorded;
+  const run = handshakeOf(recorded);
+  pair.initiator.send(utf8('one'));
+  pair.run();
+  pair.initiator.send(utf8('two'));
+  pair.initiator.close(pair.now);
+  const [batch, close] = framesOf(pair.initiator.flush(pair.now));
+  const plaintext = openRecord(run.outputs[0], 1, batch);
+  const saltKey = exported(run, 'batch-salts', Uint8Array.of(1));
+  const stream = createCipheriv('aes-256-ctr', saltKey, join(be(0, 4), be(1, 8), be(2, 4)));
+  const salt = new Uint8Array(stream.update(new Uint8Array(16)));
+  const signed = join(
+    utf8('ooto/1 batch\0'),
+    MESH_ID,
+    run.handshakeHash,
+    run.handshakeHash,
+    be(0, 4),
+    Uint8Array.of(1),
+    be(1, 8),
+    be(1, 8),
+    ...[pair.alice, pair.bob].map(partyHash),
+    be(1, 4),
+    sha256(Uint8Array.of(0), salt, utf8('two')),
+  );
+  ok(verifies(pair.alice.delegation.messageKey, signed, plaintext.subarray(0, 64)));
+  const end = openRecord(run.outputs[0], 2, close);
+  is(close[4], 0x17);
+  bytes(end.subarray(0, 8), be(2, 8));
+  const ended = join(utf8('ooto/1 close\0'), Uint8Array.of(1), run.handshakeHash, be(2, 8));
+  ok(verifies(pair.alice.delegation.messageKey, ended, end.subarray(8)));
 });
 
 test('payloads: the transcript signature covers role, h and content', () => {
@@ -225,11 +261,16 @@ test('the next epoch: psk, prologue, messages, signatures and keys', () => {
   const answered = join(utf8('ooto/1 epoch-transcript\0'), Uint8Array.of(2), run.transcripts[1], be(1, 4));
   ok(verifies(pair.bob.delegation.messageKey, answered, signature));
   const confirmed = openRecord(run.outputs[0], 0, confirmation);
-  bytes(confirmed.subarray(0, 8), be(1, 8));
-  const place = [Uint8Array.of(1), run.handshakeHash, be(1, 4), be(1, 8)];
-  const signed = join(utf8('ooto/1 epoch-confirmation\0'), ...place);
-  ok(verifies(pair.alice.delegation.messageKey, signed, confirmed.subarray(8)));
-  bytes(openRecord(run.outputs[1], 0, switched), be(2, 8));
+  const switchedBack = openRecord(run.outputs[1], 0, switched);
+  for (const [role, content, records, party] of [
+    [1, confirmed, 1, pair.alice],
+    [2, switchedBack, 2, pair.bob],
+  ] as const) {
+    bytes(content.subarray(0, 16), join(be(records, 8), be(0, 8)));
+    const place = [Uint8Array.of(role), run.handshakeHash, be(1, 4), be(records, 8), be(0, 8)];
+    const signed = join(utf8('ooto/1 epoch-confirmation\0'), ...place);
+    ok(verifies(party.delegation.messageKey, signed, content.subarray(16)));
+  }
   is(readU32be(switched, 5), 1);
   bytes(pair.responder.export('attestation-exporter'), exported(run, 'attestation-exporter'));
 });
