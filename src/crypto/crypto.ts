@@ -163,6 +163,17 @@ export interface P256 {
   sharedSecret(secretKey: Uint8Array, publicKey: Uint8Array): Uint8Array;
 }
 
+/** Hashes of signatures under certificates of others. */
+export type CertificateHash = 'sha256' | 'sha384' | 'sha512';
+
+/** For certificates of TPM vendors: verification alone. */
+export interface P384 {
+  /** `publicKey` is the uncompressed point, `signature` DER; high S accepted. @throws OOTO_CRYPTO_SIGNATURE (peer). */
+  verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array, hash: CertificateHash): void;
+  /** @throws OOTO_CRYPTO_KEY (peer) unless the key is 97 bytes, uncompressed, and a point of the curve. */
+  admitKey(publicKey: Uint8Array): void;
+}
+
 /** The public exponent is 65537. */
 export interface RsaPublicKey {
   /** Big-endian, without leading zeros, of 2048 to 4096 bits. */
@@ -175,6 +186,13 @@ export interface Rsa {
    * @throws OOTO_CRYPTO_KEY (peer) for a modulus of another size; OOTO_CRYPTO_RSA (caller) for a message too long.
    */
   encryptOaep256(key: RsaPublicKey, message: Uint8Array, label: Uint8Array, seed: Uint8Array): Uint8Array;
+  /** RSASSA-PKCS1-v1_5 (RFC 8017 section 8.2.2). @throws OOTO_CRYPTO_SIGNATURE, OOTO_CRYPTO_KEY (peer). */
+  verifyPkcs1(key: RsaPublicKey, message: Uint8Array, signature: Uint8Array, hash: CertificateHash): void;
+  /**
+   * RSASSA-PSS (RFC 8017 section 8.1.2) with MGF1 of the same hash and a salt as long as the hash.
+   * @throws OOTO_CRYPTO_SIGNATURE, OOTO_CRYPTO_KEY (peer).
+   */
+  verifyPss(key: RsaPublicKey, message: Uint8Array, signature: Uint8Array, hash: CertificateHash): void;
 }
 
 /** SHA-256 hash chain (docs/protocol.md, "Hash chain"). Heads are 32 bytes. */
@@ -261,6 +279,7 @@ export interface Crypto {
   readonly x25519: X25519;
   readonly mlkem768: MlKem768;
   readonly p256: P256;
+  readonly p384: P384;
   readonly rsa: Rsa;
   /** Full-block feedback; key and iv 16 bytes. For the credentials of TPMs alone: it authenticates nothing. */
   aes128cfbEncrypt(key: Uint8Array, iv: Uint8Array, plaintext: Uint8Array): Uint8Array;

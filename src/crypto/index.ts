@@ -16,6 +16,7 @@ import { createKeystreams } from './keystream.ts';
 import { createMerkle } from './merkle.ts';
 import { createMlKem768 } from './mlkem768.ts';
 import { createP256 } from './p256.ts';
+import { p384 } from './p384.ts';
 import { createRecordCipher } from './record-cipher.ts';
 import { createRsa } from './rsa.ts';
 import { createSaltedTree } from './salted-tree.ts';
@@ -52,6 +53,7 @@ export function createCrypto(parts: CryptoParts): Crypto {
     x25519: createX25519(parts),
     mlkem768: createMlKem768(parts),
     p256: createP256(parts),
+    p384,
     rsa: createRsa(parts),
     aes128cfbEncrypt,
     chain: createHashChain(parts),

@@ -4,17 +4,16 @@
  * same question; then the platform answers where it can, noble elsewhere. High S is accepted: TPMs write it.
  */
 import { p256 } from '@noble/curves/nist.js';
-import { compare, concat } from '../base/bytes.ts';
+import { compare } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import { unhex } from '../base/hex.ts';
 import type { Hardware } from '../ports.ts';
 import type { P256 } from './crypto.ts';
+import { fixedFromDer } from './ecdsa-signature.ts';
 
 const KEY_BYTES = 65;
 const UNCOMPRESSED = 4;
 const NUMBER_BYTES = 32;
-const SEQUENCE = 0x30;
-const INTEGER = 0x02;
 /** The order n of the group. */
 const ORDER = unhex('ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551');
 const ZERO = new Uint8Array(NUMBER_BYTES);
@@ -22,7 +21,7 @@ const ZERO = new Uint8Array(NUMBER_BYTES);
 export function createP256({ hardware }: { hardware: Hardware }): P256 {
   return {
     verify(publicKey, message, signature, encoding) {
-      const fixed = encoding === 'der' ? fixedFromDer(signature) : signature;
+      const fixed = encoding === 'der' ? fixedFromDer(signature, NUMBER_BYTES) : signature;
       requireNumbers(fixed);
       const good =
         isUncompressed(publicKey) &&
@@ -70,32 +69,6 @@ function nobleAccepts(publicKey: Uint8Array, message: Uint8Array, signature: Uin
   } catch {
     return false;
   }
-}
-
-/** `SEQUENCE { INTEGER r, INTEGER s }` (X.690, distinguished encoding) as two numbers of 32 bytes. */
-function fixedFromDer(der: Uint8Array): Uint8Array {
-  if (der.length < 2 || der[0] !== SEQUENCE || der[1] !== der.length - 2)
-    throw refused('the ECDSA signature is not a DER sequence');
-  const first = readInteger(der, 2);
-  const second = readInteger(der, first.end);
-  if (second.end !== der.length) throw refused('the ECDSA signature has trailing bytes');
-  return concat(first.number, second.number);
-}
-
-/** One non-negative INTEGER in its shortest form, of at most 32 bytes. */
-function readInteger(der: Uint8Array, at: number): { number: Uint8Array; end: number } {
-  const length = der[at + 1];
-  const end = at + 2 + length;
-  if (der[at] !== INTEGER || !(length >= 1) || end > der.length)
-    throw refused('the ECDSA signature lacks an integer');
-  const digits = der.subarray(at + 2, end);
-  if (digits[0] >= 0x80) throw refused('an integer of the ECDSA signature is negative');
-  const padded = length > 1 && digits[0] === 0;
-  if (padded && digits[1] < 0x80)
-    throw refused('an integer of the ECDSA signature is not in its shortest form');
-  const magnitude = padded ? digits.subarray(1) : digits;
-  if (magnitude.length > NUMBER_BYTES) throw refused('an integer of the ECDSA signature is too long');
-  return { number: concat(new Uint8Array(NUMBER_BYTES - magnitude.length), magnitude), end };
 }
 
 function refused(message: string): OotoError {

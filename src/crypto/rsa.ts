@@ -1,27 +1,32 @@
 /**
- * RSA with a public key: encryption with OAEP (RFC 8017 section 7.1), which credentials for the RSA endorsement keys
- * of TPMs need. What flows through here: message, label and seed become one padded number, which is raised to the
- * public exponent. Its time depends on the number; each is random and used once.
+ * RSA with a public key (RFC 8017): encryption with OAEP, which credentials for the RSA endorsement keys of TPMs need,
+ * and verification of signatures, as vendors' certificates have them. What flows through here: message, label and seed
+ * become one padded number, which is raised to the public exponent; or a signature is raised to it, and must give
+ * exactly the padding that its message has. The time depends on the numbers: what is encrypted is random and used once.
  */
-import { concat, u32be } from '../base/bytes.ts';
+import { concat, equal, u32be } from '../base/bytes.ts';
 import { wipe } from '../base/disposal.ts';
 import { OotoError } from '../base/errors.ts';
 import { hex, unhex } from '../base/hex.ts';
 import type { Core } from '../core/index.ts';
-import type { Rsa, RsaPublicKey } from './crypto.ts';
+import type { CertificateHash, Rsa, RsaPublicKey } from './crypto.ts';
+import { CERTIFICATE_HASHES } from './p384.ts';
 
 const HASH_BYTES = 32;
 const [LEAST_MODULUS_BYTES, MOST_MODULUS_BYTES] = [256, 512];
 const EXPONENT = 65537n;
+/** DigestInfo up to the digest (RFC 8017 section 9.2, note 1). */
+const DIGEST_INFO: Readonly<Record<CertificateHash, Uint8Array>> = {
+  sha256: unhex('3031300d060960864801650304020105000420'),
+  sha384: unhex('3041300d060960864801650304020205000430'),
+  sha512: unhex('3051300d060960864801650304020305000440'),
+};
+const PSS_TRAILER = 0xbc;
 
 export function createRsa({ core }: { core: Core }): Rsa {
   const { hash } = core.sha256;
 
-  /** MGF1 with SHA-256 (RFC 8017 appendix B.2.1). */
-  function mask(seed: Uint8Array, length: number): Uint8Array {
-    const blocks = Array.from({ length: Math.ceil(length / HASH_BYTES) }, (_, i) => hash(seed, u32be(i)));
-    return concat(...blocks).slice(0, length);
-  }
+  const mask = (seed: Uint8Array, length: number) => mgf1((block) => hash(block), HASH_BYTES, seed, length);
 
   return {
     encryptOaep256(key, message, label, seed) {
@@ -37,9 +42,52 @@ export function createRsa({ core }: { core: Core }): Rsa {
       const padded = concat(Uint8Array.of(0), maskedSeed, block);
       const sealed = power(numberOf(padded), numberOf(key.modulus));
       wipe(padded, block);
-      return unhex(sealed.toString(16).padStart(2 * size, '0'));
+      return bytesOf(sealed, size);
+    },
+    verifyPkcs1(key, message, signature, name) {
+      const padded = opened(key, signature);
+      const info = concat(DIGEST_INFO[name], CERTIFICATE_HASHES[name](message));
+      const filling = new Uint8Array(padded.length - info.length - 3).fill(0xff);
+      if (!equal(padded, concat(Uint8Array.of(0, 1), filling, Uint8Array.of(0), info))) throw refused();
+    },
+    verifyPss(key, message, signature, name) {
+      const digestOf = CERTIFICATE_HASHES[name];
+      const digest = digestOf(message);
+      const padded = opened(key, signature);
+      const end = padded.length - digest.length - 1;
+      const block = padded.slice(0, end);
+      const proof = padded.subarray(end, end + digest.length);
+      // The padded number has one bit less than the modulus, whose first bit is set.
+      if (padded[padded.length - 1] !== PSS_TRAILER || block[0] >= 0x80) throw refused();
+      xor(block, mgf1(digestOf, digest.length, proof, end));
+      block[0] &= 0x7f;
+      const salt = block.subarray(end - digest.length);
+      const filling = concat(new Uint8Array(end - digest.length - 1), Uint8Array.of(1));
+      const expected = digestOf(concat(new Uint8Array(8), digest, salt));
+      if (!equal(block.subarray(0, filling.length), filling) || !equal(proof, expected)) throw refused();
     },
   };
+}
+
+/** MGF1 (RFC 8017 appendix B.2.1). */
+function mgf1(
+  digestOf: (block: Uint8Array) => Uint8Array,
+  hashBytes: number,
+  seed: Uint8Array,
+  length: number,
+): Uint8Array {
+  const blocks = Array.from({ length: Math.ceil(length / hashBytes) }, (_, i) =>
+    digestOf(concat(seed, u32be(i))),
+  );
+  return concat(...blocks).slice(0, length);
+}
+
+/** The padded message under a signature, as long as the modulus. */
+function opened(key: RsaPublicKey, signature: Uint8Array): Uint8Array {
+  const size = modulusBytes(key);
+  const [number, modulus] = [numberOf(signature), numberOf(key.modulus)];
+  if (signature.length !== size || number >= modulus) throw refused();
+  return bytesOf(power(number, modulus), size);
 }
 
 /** @throws OOTO_CRYPTO_KEY (peer) for a modulus that is even or not of 2048 to 4096 bits. */
@@ -59,7 +107,15 @@ function power(base: bigint, modulus: bigint): bigint {
 }
 
 function numberOf(bytes: Uint8Array): bigint {
-  return BigInt(`0x${hex(bytes)}`);
+  return BigInt(`0x0${hex(bytes)}`);
+}
+
+function bytesOf(number: bigint, length: number): Uint8Array {
+  return unhex(number.toString(16).padStart(2 * length, '0'));
+}
+
+function refused(): OotoError {
+  return new OotoError('OOTO_CRYPTO_SIGNATURE', 'peer', 'the RSA signature is not valid');
 }
 
 function xor(into: Uint8Array, mask: Uint8Array): void {

@@ -9,6 +9,7 @@ import {
   createPublicKey,
   publicEncrypt,
   randomBytes,
+  verify,
 } from 'node:crypto';
 import { ed25519, x25519 } from '@noble/curves/ed25519.js';
 import { p256 } from '@noble/curves/nist.js';
@@ -272,6 +273,22 @@ export function nobleCrypto(random: Random = { bytes: (n) => new Uint8Array(rand
         const oaep = { key, padding, oaepHash: 'sha256', oaepLabel: Buffer.from(label) };
         return new Uint8Array(publicEncrypt(oaep, message));
       },
+      verifyPkcs1: ({ modulus }, message, signature, hash) =>
+        nodeVerify(hash, message, { ...rsaKey(modulus), padding: constants.RSA_PKCS1_PADDING }, signature),
+      verifyPss: ({ modulus }, message, signature, hash) => {
+        const padding = {
+          padding: constants.RSA_PKCS1_PSS_PADDING,
+          saltLength: constants.RSA_PSS_SALTLEN_DIGEST,
+        };
+        nodeVerify(hash, message, { ...rsaKey(modulus), ...padding }, signature);
+      },
+    },
+    p384: {
+      verify: (publicKey, message, signature, hash) =>
+        nodeVerify(hash, message, p384Key(publicKey), signature),
+      admitKey: (publicKey) => {
+        guarded('OOTO_CRYPTO_KEY', () => p384Key(publicKey));
+      },
     },
     aes128cfbEncrypt: (key, iv, plaintext) => {
       const cipher = createCipheriv('aes-128-cfb', key, iv);
@@ -292,4 +309,25 @@ export function nobleCrypto(random: Random = { bytes: (n) => new Uint8Array(rand
       rootOfHashes,
     },
   };
+}
+
+function nodeVerify(
+  hash: string,
+  message: Uint8Array,
+  key: Parameters<typeof verify>[2],
+  signature: Uint8Array,
+): void {
+  if (!verify(hash, message, key, signature)) throw refuse('OOTO_CRYPTO_SIGNATURE');
+}
+
+function rsaKey(modulus: Uint8Array) {
+  const n = Buffer.from(modulus).toString('base64url');
+  return { key: createPublicKey({ key: { kty: 'RSA', n, e: 'AQAB' }, format: 'jwk' }) };
+}
+
+function p384Key(point: Uint8Array) {
+  const [x, y] = [point.subarray(1, 49), point.subarray(49)].map((part) =>
+    Buffer.from(part).toString('base64url'),
+  );
+  return createPublicKey({ key: { kty: 'EC', crv: 'P-384', x, y }, format: 'jwk' });
 }

@@ -11,12 +11,12 @@ import {
   privateDecrypt,
 } from 'node:crypto';
 import { kdfa, kdfe, makeCredential } from '../../../../src/attest/tpm/credential.ts';
-import { endorsementFingerprint, requireEndorsed } from '../../../../src/attest/tpm/endorsement.ts';
+import { endorsementFingerprint, requireEndorsement } from '../../../../src/attest/tpm/endorsement.ts';
 import { nameOf, readPublicArea } from '../../../../src/attest/tpm/public-area.ts';
 import { sized } from '../../../../src/attest/tpm/wire.ts';
 import { concat, equal, u16be, u32be } from '../../../../src/base/bytes.ts';
 import { hex, unhex } from '../../../../src/base/hex.ts';
-import { bytes, ok, throwsCode } from '../../../support/assert.ts';
+import { bytes, is, ok, throwsCode } from '../../../support/assert.ts';
 import { testCrypto } from '../../../support/crypto.ts';
 import { ENDORSEMENT, softwareEndorsementKey, softwareKey } from '../../../support/software-tpm.ts';
 import { suite } from '../../../support/suite.ts';
@@ -110,10 +110,12 @@ test('refused: keys that are no endorsement key, no attestation key, and secrets
 test('an endorsement key is admitted by its public key, whatever stands around it', () => {
   const { publicArea } = softwareEndorsementKey();
   const fingerprint = endorsementFingerprint(crypto, publicArea);
-  requireEndorsed(crypto, publicArea, ['00', fingerprint]);
+  const admit = (key: typeof publicArea, ...fingerprints: string[]) =>
+    requireEndorsement(crypto, { key, certificates: [] }, { fingerprints, roots: [] }, 0);
+  is(admit(publicArea, '00', fingerprint).basis, 'listed');
   const other = softwareEndorsementKey().publicArea;
-  throwsCode(() => requireEndorsed(crypto, other, [fingerprint]), 'OOTO_ATTEST_TPM_ENDORSEMENT');
-  throwsCode(() => requireEndorsed(crypto, publicArea, []), 'OOTO_ATTEST_TPM_ENDORSEMENT');
+  throwsCode(() => admit(other, fingerprint), 'OOTO_ATTEST_TPM_ENDORSEMENT');
+  throwsCode(() => admit(publicArea), 'OOTO_ATTEST_TPM_ENDORSEMENT');
   const serial = hex(publicArea.encoded).slice(0, 64);
-  throwsCode(() => requireEndorsed(crypto, publicArea, [serial]), 'OOTO_ATTEST_TPM_ENDORSEMENT');
+  throwsCode(() => admit(publicArea, serial), 'OOTO_ATTEST_TPM_ENDORSEMENT');
 });
