@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { libp2pRival } from './libp2p.ts';
 import type { Rival } from './link.ts';
 import { countMessages, handshakes, roundTrips, sendFor, type Task, watchGaps } from './measure.ts';
 import { ootoRival } from './ooto.ts';
@@ -22,7 +23,9 @@ function rivalsOf(identity: TlsIdentity): Map<string, Rival> {
     tlsRival('gather', identity),
     ootoRival('ooto', {}),
     ootoRival('ooto-authenticated', { delivery: 'authenticated' }),
-    ...[secretStreamRival()].filter((rival) => rival !== undefined),
+    ...[secretStreamRival(), libp2pRival('write'), libp2pRival('gather')].filter(
+      (rival) => rival !== undefined,
+    ),
   ];
   return new Map(rivals.map((rival) => [rival.name, rival]));
 }

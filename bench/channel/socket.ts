@@ -5,12 +5,11 @@
  */
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { type TLSSocket, connect as tlsConnect, createServer as tlsCreateServer } from 'node:tls';
+import { Framer, Splitter } from './framing.ts';
 import type { Link, Rival } from './link.ts';
 import type { TlsIdentity } from './tls-identity.ts';
 
 export type Gathering = 'write' | 'cork' | 'gather';
-
-const PREFIX_BYTES = 4;
 
 export function tcpRival(gathering: Gathering): Rival {
   return {
@@ -57,24 +56,21 @@ class SocketLink implements Link {
   onEnd: Link['onEnd'] = () => {};
   readonly #socket: Socket | TLSSocket;
   readonly #gathering: Gathering;
-  #partial: Buffer[] = [];
-  #partialBytes = 0;
-  #needed = PREFIX_BYTES;
-  #frame: Uint8Array = new Uint8Array();
-  #framed: Uint8Array | undefined;
+  readonly #framer = new Framer();
   #gathered: Uint8Array[] = [];
   #gatheredBytes = 0;
 
   constructor(socket: Socket | TLSSocket, gathering: Gathering) {
     this.#socket = socket;
     this.#gathering = gathering;
-    socket.on('data', (chunk: Buffer) => this.#take(chunk));
+    const splitter = new Splitter((message) => this.onMessage(message));
+    socket.on('data', (chunk: Buffer) => splitter.take(chunk));
     socket.on('error', () => {});
     socket.on('close', () => this.onEnd());
   }
 
   send(message: Uint8Array): boolean {
-    const frame = this.#frameOf(message);
+    const frame = this.#framer.frameOf(message);
     if (this.#gathering !== 'gather') return this.#socket.write(frame);
     this.#gathered.push(frame);
     this.#gatheredBytes += frame.length;
@@ -99,38 +95,6 @@ class SocketLink implements Link {
 
   close(): void {
     this.#socket.end();
-  }
-
-  /** The same message again keeps its frame: what framing costs the rival is not counted against it. */
-  #frameOf(message: Uint8Array): Uint8Array {
-    if (this.#framed === message) return this.#frame;
-    this.#framed = message;
-    this.#frame = new Uint8Array(PREFIX_BYTES + message.length);
-    new DataView(this.#frame.buffer).setUint32(0, message.length);
-    this.#frame.set(message, PREFIX_BYTES);
-    return this.#frame;
-  }
-
-  /** Chunks of a message that is not whole yet are joined once, when its last byte is there. */
-  #take(arrived: Buffer): void {
-    this.#partial.push(arrived);
-    this.#partialBytes += arrived.length;
-    if (this.#partialBytes < this.#needed) return;
-    const chunk = this.#partial.length === 1 ? arrived : Buffer.concat(this.#partial);
-    let at = 0;
-    this.#needed = PREFIX_BYTES;
-    while (at + PREFIX_BYTES <= chunk.length) {
-      const length = (chunk[at] << 24) | (chunk[at + 1] << 16) | (chunk[at + 2] << 8) | chunk[at + 3];
-      const end = at + PREFIX_BYTES + length;
-      if (end > chunk.length) {
-        this.#needed = PREFIX_BYTES + length;
-        break;
-      }
-      this.onMessage(chunk.subarray(at + PREFIX_BYTES, end));
-      at = end;
-    }
-    this.#partial = at === chunk.length ? [] : [chunk.subarray(at)];
-    this.#partialBytes = chunk.length - at;
   }
 }
 

@@ -2,7 +2,8 @@
  * The channel against what a program would use instead, between two processes over the loopback: every message
  * delivered by itself, on the channel signed by its sender and verified before delivery. Rivals: TLS 1.3 with
  * AES-256-GCM and certificates on both sides, messages behind a length, the better of writing each message and of
- * gathering a turn's under cork; TCP the same way without any protection; @hyperswarm/secret-stream, where it is there.
+ * gathering a turn's under cork; TCP the same way without any protection; @hyperswarm/secret-stream and libp2p with noise
+ * and yamux, where they are there.
  */
 import type { Row, Suite } from '../suite.ts';
 import { DIALLING, Duel, dialling } from './duel.ts';
@@ -73,12 +74,13 @@ const CASES: Readonly<Record<string, Suite['cases'][string] & { figures: Figures
 async function throughput(duel: Duel): Promise<Row[]> {
   const rows: Row[] = [];
   for (const size of SIZES) {
-    const others = ['secret-stream'].filter((name) => duel.has(name));
+    const others = ['secret-stream', 'libp2p', 'libp2p-gather'].filter((name) => duel.has(name));
     const names = ['tls-write', 'tls-cork', 'tls-gather', 'tcp-write', ...others, 'ooto'];
     const rates = await inTurns(names, (name) => duel.throughput(name, size, ROUND_MS));
     const tls = rates['tls-write'].map((rate, i) => Math.max(rate, rates['tls-cork'][i]));
     const rivals = { tls, 'tls-gathered-by-hand': rates['tls-gather'], tcp: rates['tcp-write'] };
-    for (const name of others) Object.assign(rivals, { [name]: rates[name] });
+    for (const name of others)
+      Object.assign(rivals, { [name.replace('-gather', '-gathered-by-hand')]: rates[name] });
     for (const [rival, theirs] of Object.entries(rivals))
       rows.push(rateRow('throughput-signed', size, rival, rates.ooto, theirs));
   }

@@ -106,3 +106,28 @@ declare module '@stablelib/ed25519' {
 declare module '@stablelib/x25519' {
   export function scalarMult(scalar: Uint8Array, point: Uint8Array): Uint8Array;
 }
+
+declare module 'libp2p' {
+  export function createLibp2p(options: {
+    addresses: { listen: readonly string[] };
+    transports: readonly unknown[];
+    connectionEncrypters: readonly unknown[];
+    streamMuxers: readonly unknown[];
+  }): Promise<unknown>;
+}
+
+declare module '@libp2p/tcp' {
+  export function tcp(): unknown;
+}
+
+declare module '@chainsafe/libp2p-noise' {
+  export function noise(): unknown;
+}
+
+declare module '@chainsafe/libp2p-yamux' {
+  export function yamux(): unknown;
+}
+
+declare module '@multiformats/multiaddr' {
+  export function multiaddr(text: string): unknown;
+}
