@@ -176,7 +176,10 @@ export class Channel implements Disposable {
       this.#checkTime(now);
       if (!this.#session) return;
       const records = this.#session.outgoing.flush();
-      if (records.length > 0) this.#stirredAt = now.monotonic;
+      if (records.length > 0) {
+        this.#stirredAt = now.monotonic;
+        this.#session.lifeSigns.sent(now.monotonic);
+      }
       this.#output.push(...records);
     });
     const output = this.#output;

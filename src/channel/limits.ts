@@ -22,6 +22,10 @@ export interface ChannelLimits {
   epochBytes: number;
   /** Records in one direction under one key, ever. */
   keyRecords: number;
+  /** After so long without sending a side gives a sign of life; up to a quarter earlier, at random. */
+  keepAliveMs: number;
+  /** A peer of which nothing comes for so long is given up. */
+  silenceMs: number;
   /** Longest message. */
   messageBytes: number;
   /** Most bytes that may wait for {@link Channel.flush}. */
@@ -35,6 +39,8 @@ export const DEFAULT_LIMITS: Readonly<ChannelLimits> = {
   epochRecords: 2 ** 23,
   epochBytes: 2 ** 36,
   keyRecords: 2 ** 24,
+  keepAliveMs: 15_000,
+  silenceMs: 45_000,
   messageBytes: 16 * 2 ** 20,
   queueBytes: 64 * 2 ** 20,
 };

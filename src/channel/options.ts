@@ -33,6 +33,8 @@ export interface ChannelOptions {
    * Without, a channel checks signatures itself.
    */
   readonly defersSignatures?: boolean;
+  /** Whether this side's records are kept until the peer has them; see lasting/. */
+  readonly lasting?: boolean;
   /** Told of every use of a key, for audits. */
   readonly onNonce?: NonceAudit;
 }

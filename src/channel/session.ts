@@ -22,6 +22,7 @@ import {
   requireAllArrived,
 } from './epoch-keeper.ts';
 import { type Delivery, Incoming, type SignatureJob } from './incoming.ts';
+import { LifeSigns } from './lasting/life-signs.ts';
 import type { Moment } from './limits.ts';
 import { Outgoing } from './outgoing.ts';
 import { Parties } from './parties.ts';
@@ -36,6 +37,7 @@ export interface SessionOptions extends Omit<EpochKeeperOptions, 'context'> {
   readonly verifier: CredentialVerifier;
   readonly delivery?: Delivery;
   readonly defersSignatures?: boolean;
+  readonly lasting?: boolean;
 }
 
 export type SessionEvent =
@@ -57,6 +59,7 @@ export class Session implements Disposable {
   readonly epochs: EpochKeeper;
   readonly outgoing: Outgoing;
   readonly incoming: Incoming;
+  readonly lifeSigns: LifeSigns;
   readonly #options: SessionOptions;
   readonly #emit: (event: SessionEvent) => void;
   readonly #parties: Parties;
@@ -80,6 +83,9 @@ export class Session implements Disposable {
       batch: (batch) => emit({ type: 'batch', batch }),
       message: (message, items) => emit({ type: 'message', message, items }),
     });
+    const counts = () => ({ sent: this.outgoing.records, received: this.incoming.records });
+    const { limits, lasting = false } = options;
+    this.lifeSigns = new LifeSigns({ random: crypto.random, limits, lasting, counts }, now.monotonic);
     this.#established = role === 'responder';
     if (this.#established) this.#confirm();
   }
@@ -99,6 +105,7 @@ export class Session implements Disposable {
       const epoch = this.incoming.epochOf(frame);
       if (frame.type === FRAME.batch && this.#established) this.#receiveBatch(epoch, frame, now);
       else this.#receiveControl(epoch, frame, now);
+      this.lifeSigns.heard(frame, now.monotonic);
     } catch (error) {
       this.incoming.check();
       throw error;
@@ -112,14 +119,25 @@ export class Session implements Disposable {
 
   /** Monotonic milliseconds at which {@link maintain} is next needed. */
   get deadline(): number {
-    return Math.min(this.epochs.deadline, this.#parties.lapsesAt, this.#checkAt);
+    return Math.min(
+      this.epochs.deadline,
+      this.#parties.lapsesAt,
+      this.#checkAt,
+      this.#established ? this.lifeSigns.deadline : Number.POSITIVE_INFINITY,
+    );
   }
 
-  /** What time or wear demands. @throws OOTO_CHANNEL_LAPSED, OOTO_CHANNEL_EPOCH_OVERDUE (peer). */
+  /**
+   * What time or wear demands.
+   * @throws OOTO_CHANNEL_LAPSED, OOTO_CHANNEL_EPOCH_OVERDUE, OOTO_CHANNEL_SILENT (peer).
+   */
   maintain(now: Moment): void {
     if (now.monotonic >= this.#checkAt) this.#endPatience();
     this.#parties.requireValidPeer(now);
-    this.#sendControl(this.epochs.maintain(now.monotonic));
+    const change = this.epochs.maintain(now.monotonic);
+    if (change) this.lifeSigns.sent(now.monotonic);
+    this.#sendControl(change);
+    this.#sendControl(this.lifeSigns.maintain(now.monotonic));
   }
 
   /** Signatures to be checked by the owner, once it is time. */
@@ -179,6 +197,11 @@ export class Session implements Disposable {
   #confirm(): void {
     const message = confirmationMessage(this.#options.role, this.sessionId);
     this.#sendControl({ type: FRAME.confirmation, plaintext: this.#parties.messageKey.sign(message) });
+    this.#offerToLast();
+  }
+
+  #offerToLast(): void {
+    if (this.#options.lasting) this.#sendControl({ type: FRAME.lasting, plaintext: NOTHING });
   }
 
   #receiveBatch(epoch: Epoch, frame: Frame, now: Moment): void {
@@ -240,6 +263,12 @@ export class Session implements Disposable {
       case FRAME.credentialAccepted:
         this.#receiveAcknowledgement(plaintext);
         break;
+      case FRAME.alive:
+        this.lifeSigns.receiveAlive(plaintext);
+        break;
+      case FRAME.lasting:
+        this.lifeSigns.receiveLasting(plaintext);
+        break;
       case FRAME.close:
         this.#receiveClose(plaintext);
         break;
@@ -258,6 +287,7 @@ export class Session implements Disposable {
     );
     this.#established = true;
     this.#emit({ type: 'established' });
+    this.#offerToLast();
   }
 
   /**

@@ -38,6 +38,10 @@ export const FRAME = {
   credential: 0x18,
   /** The new credential is accepted. */
   credentialAccepted: 0x19,
+  /** A sign of life: how many records of the peer have come. */
+  alive: 0x1a,
+  /** The sender keeps what it sends until the peer has it, so that the session can outlive its connection. */
+  lasting: 0x1b,
 } as const;
 
 export const LENGTH_BYTES = 4;

@@ -111,6 +111,12 @@ export function rogueCrypto(crypto: Crypto, change: (record: RecordFrame) => Rec
   };
 }
 
+/** Limits of sides that are silent while they have nothing to say, and bear it. */
+export const WITHOUT_LIFE_SIGNS = {
+  keepAliveMs: Number.POSITIVE_INFINITY,
+  silenceMs: Number.POSITIVE_INFINITY,
+};
+
 export interface PairOptions {
   seed?: string;
   /** Changes to either side's options. */

@@ -15,6 +15,7 @@ import {
   type Side,
   START,
   seededRandom,
+  WITHOUT_LIFE_SIGNS,
 } from '../../support/network.ts';
 import { suite } from '../../support/suite.ts';
 
@@ -38,7 +39,7 @@ function observed(pair: Pair): { from: Side; type: number; epoch: number }[] {
 test('an epoch is due within the last tenth of its 60 seconds, another moment on every channel', () => {
   const due = new Set<number>();
   for (let i = 0; i < 8; i++) {
-    const pair = Pair.established({ seed: `jitter ${i}` });
+    const pair = Pair.established({ seed: `jitter ${i}`, both: { limits: WITHOUT_LIFE_SIGNS } });
     const at = pair.initiator.deadline() - pair.now.monotonic;
     ok(at > 54_000 && at <= 60_000, `${at}`);
     due.add(at);
@@ -47,7 +48,7 @@ test('an epoch is due within the last tenth of its 60 seconds, another moment on
 });
 
 test('the change goes in the order of the protocol', () => {
-  const pair = Pair.established();
+  const pair = Pair.established({ both: { limits: WITHOUT_LIFE_SIGNS } });
   pair.advance(60_000);
   equal(observed(pair), [
     { from: 'initiator', type: FRAME.epochOffer, epoch: 0 },
@@ -62,7 +63,10 @@ test('the change goes in the order of the protocol', () => {
 });
 
 test('the responder asks when the initiator does not offer, and asks once', () => {
-  const pair = Pair.established({ initiator: { limits: { epochMs: 10_000_000 } } });
+  const pair = Pair.established({
+    initiator: { limits: { ...WITHOUT_LIFE_SIGNS, epochMs: 10_000_000 } },
+    responder: { limits: WITHOUT_LIFE_SIGNS },
+  });
   pair.advance(66_000);
   equal(
     observed(pair).map(({ type }) => type),
@@ -142,7 +146,7 @@ test('no data of the new epoch is sent before the peer has signed it', () => {
 });
 
 test('without a new epoch both sides close at 90 seconds', () => {
-  const pair = Pair.established();
+  const pair = Pair.established({ both: { limits: WITHOUT_LIFE_SIGNS } });
   pair.tamper = () => [];
   pair.advance(60_000);
   pair.move('initiator');

@@ -5,8 +5,9 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { equal as sameBytes, utf8, utf8Decode } from '../../../src/base/bytes.ts';
+import type { ChannelLimits } from '../../../src/channel/limits.ts';
 import { equal, is, ok } from '../../support/assert.ts';
-import { Pair, type Side } from '../../support/network.ts';
+import { Pair, type Side, WITHOUT_LIFE_SIGNS } from '../../support/network.ts';
 import { suite } from '../../support/suite.ts';
 import { type Deed, type Faults, Weather } from '../../support/weather.ts';
 
@@ -24,8 +25,8 @@ interface Played {
 }
 
 /** Both sides speak now and then, once the handshake had time; a seed says when. */
-function play(seed: number, faults: Faults, messages = 12): Played {
-  const pair = new Pair({ seed: `weather ${seed}` });
+function play(seed: number, faults: Faults, limits: Partial<ChannelLimits> = {}, messages = 12): Played {
+  const pair = new Pair({ seed: `weather ${seed}`, both: { limits } });
   const weather = new Weather(pair, seed, faults);
   weather.play(START_BOTH, 4_900);
   const sent: Played['sent'] = { initiator: [], responder: [] };
@@ -117,8 +118,13 @@ test('any one frame of a run lost, doubled, overtaken or changed is noticed, at 
     }
 });
 
+test('a link parted for longer than a peer may be silent closes both sides', () => {
+  const played = play(1, { partings: [[20_000, 75_000]] });
+  for (const side of SIDES) is(played.pair.closedBy(side), 'OOTO_CHANNEL_SILENT');
+});
+
 test('a link parted for longer than an epoch lives closes both sides', () => {
-  const played = play(1, { partings: [[20_000, 140_000]] });
+  const played = play(1, { partings: [[20_000, 140_000]] }, WITHOUT_LIFE_SIGNS);
   for (const side of SIDES) is(played.pair.closedBy(side), 'OOTO_CHANNEL_EPOCH_OVERDUE');
 });
 
