@@ -65,12 +65,16 @@ export function answerOffer(
   offer: Uint8Array,
 ): { answer: Uint8Array; split: SplitResult } {
   const noise = epochState(context, 'responder', current);
-  const { payload } = noise.readMessage(offer);
-  if (payload.length > 0) throw badFrame('a payload in an epoch offer');
-  const answer = noise.writeMessage((h) =>
-    context.messageKey.sign(epochTranscriptMessage('responder', h, current.number + 1)),
-  );
-  return { answer, split: noise.split() };
+  try {
+    const { payload } = noise.readMessage(offer);
+    if (payload.length > 0) throw badFrame('a payload in an epoch offer');
+    const answer = noise.writeMessage((h) =>
+      context.messageKey.sign(epochTranscriptMessage('responder', h, current.number + 1)),
+    );
+    return { answer, split: noise.split() };
+  } finally {
+    noise[Symbol.dispose]();
+  }
 }
 
 /** @throws OOTO_CHANNEL_EPOCH_SIGNATURE (peer). */

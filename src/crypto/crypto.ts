@@ -269,7 +269,8 @@ export interface Crypto {
   /** {@link sha256Many} to `digests`, 32 bytes for each message. @throws OOTO_CORE_DIGEST (caller) unless it has that length. */
   sha256ManyInto(messages: readonly Uint8Array[], digests: Uint8Array): void;
   sha512(message: Uint8Array): Uint8Array;
-  hmac256(key: Uint8Array, message: Uint8Array): Uint8Array;
+  /** The MAC of `parts`, one after the other. */
+  hmac256(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array;
   /** RFC 5869, extract then expand. */
   hkdf256(ikm: Uint8Array, salt: Uint8Array, info: Uint8Array, length: number): Uint8Array;
   /** RFC 5869, expand alone. */

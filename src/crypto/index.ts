@@ -46,7 +46,7 @@ export function createCrypto(parts: CryptoParts): Crypto {
     saltedTree: createSaltedTree(parts),
     ...createSha256(parts),
     sha512: createSha512(parts),
-    hmac256: (key, message) => hmac256(key, message),
+    hmac256,
     ...createHkdf256(hmac256),
     ed25519: createEd25519(parts),
     edwards25519: createEdwards25519(parts),

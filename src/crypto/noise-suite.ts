@@ -37,7 +37,8 @@ export interface NoiseCipher {
 export interface NoiseHash {
   readonly bytes: number;
   digest(message: Uint8Array): Uint8Array;
-  hmac(key: Uint8Array, message: Uint8Array): Uint8Array;
+  /** The MAC of `parts`, one after the other, of which no copy stays. */
+  hmac(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array;
 }
 
 /** The key encapsulation of the `hfs` modifier. */
@@ -67,7 +68,7 @@ export function noiseSuite(crypto: Crypto, names: NoiseSuiteNames): NoiseSuite {
     dh: named(names.dh, { '25519': () => x25519(crypto) }),
     cipher: named(names.cipher, { AESGCM: () => aesGcm(crypto), ChaChaPoly: () => chaChaPoly }),
     hash: named(names.hash, {
-      SHA256: () => ({ bytes: 32, digest: (m) => crypto.sha256(m), hmac: (k, m) => crypto.hmac256(k, m) }),
+      SHA256: () => ({ bytes: 32, digest: (m) => crypto.sha256(m), hmac: crypto.hmac256 }),
       SHA512: () => hashOfBlocks((message) => crypto.sha512(message), 64, 128),
       BLAKE2s: () => hashOfBlocks(blake2s, 32, 64),
       BLAKE2b: () => hashOfBlocks(blake2b, 64, 128),
@@ -130,14 +131,16 @@ function hashOfBlocks(
   bytes: number,
   blockBytes: number,
 ): NoiseHash {
-  const hmac = (key: Uint8Array, message: Uint8Array) => {
+  const hmac = (key: Uint8Array, ...parts: readonly Uint8Array[]) => {
     const [inner, outer] = [new Uint8Array(blockBytes).fill(0x36), new Uint8Array(blockBytes).fill(0x5c)];
     for (let i = 0; i < key.length; i++) {
       inner[i] ^= key[i];
       outer[i] ^= key[i];
     }
-    const mac = digest(concat(outer, digest(concat(inner, message))));
-    wipe(inner, outer);
+    const first = concat(inner, ...parts);
+    const second = concat(outer, digest(first));
+    const mac = digest(second);
+    wipe(inner, outer, first, second);
     return mac;
   };
   return { bytes, digest: (message) => digest(message), hmac };

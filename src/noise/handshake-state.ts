@@ -230,8 +230,9 @@ export class HandshakeState implements Disposable {
   }
 
   #writeKemKey(): Uint8Array {
-    const { ek, dk } = this.#fixed.e1 ?? this.#generateKemPair();
-    this.#e1 = dk.slice();
+    const { e1 } = this.#fixed;
+    const { ek, dk } = e1 ? { ek: e1.ek, dk: e1.dk.slice() } : this.#generateKemPair();
+    this.#e1 = dk;
     return this.#symmetric.encryptAndHash(ek);
   }
 

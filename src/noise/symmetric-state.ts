@@ -89,7 +89,7 @@ export class SymmetricState implements Disposable {
     const temporaryKey = hash.hmac(this.#ck, secret);
     const results: Uint8Array[] = [];
     for (let i = 1; i <= outputs; i++)
-      results.push(hash.hmac(temporaryKey, concat(results.at(-1) ?? EMPTY, Uint8Array.of(i))));
+      results.push(hash.hmac(temporaryKey, results.at(-1) ?? EMPTY, Uint8Array.of(i)));
     wipe(temporaryKey);
     return results;
   }

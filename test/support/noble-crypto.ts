@@ -204,7 +204,7 @@ export function nobleCrypto(random: Random = { bytes: (n) => new Uint8Array(rand
     sha256Many: (messages) => messages.map((message) => sha256(message)),
     sha256ManyInto: (messages, digests) => digests.set(concat(...messages.map((message) => sha256(message)))),
     sha512: (message) => sha512(message),
-    hmac256: (key, message) => hmac(sha256, key, message),
+    hmac256: (key, ...parts) => hmac(sha256, key, concat(...parts)),
     hkdf256: (ikm, salt, info, length) => hkdf(sha256, ikm, salt, info, length),
     hkdf256Expand: (prk, info, length) => expand(sha256, prk, info, length),
     ed25519: {

@@ -17,6 +17,7 @@ import {
   seededRandom,
   WITHOUT_LIFE_SIGNS,
 } from '../../support/network.ts';
+import { notingSecrets } from '../../support/secret-arrays.ts';
 import { suite } from '../../support/suite.ts';
 
 const test = suite('channel epochs', { timeout: 30_000 });
@@ -375,6 +376,22 @@ function remembering(crypto: Crypto, keys: Uint8Array[]): Crypto {
     },
   };
 }
+
+test('an offer that is refused leaves no secret of the change behind', () => {
+  const crypto = testCrypto(seededRandom('refused'));
+  const seal: Crypto['aes256gcm']['seal'] = (key, iv, aad, plaintext, engine) =>
+    crypto.aes256gcm.seal(key, iv, aad, plaintext.length > 0 ? plaintext : Uint8Array.of(1), engine);
+  const noting = notingSecrets(testCrypto(seededRandom('noting')));
+  const pair = Pair.established({
+    initiator: { crypto: { ...crypto, aes256gcm: { ...crypto.aes256gcm, seal } } },
+    responder: { crypto: noting.crypto },
+  });
+  pair.initiator.renewEpoch();
+  pair.run();
+  is(pair.closedBy('responder'), 'OOTO_CHANNEL_FRAME');
+  // The message of one HMAC is a public key: the initiator's ephemeral, mixed into ck because a psk is in use.
+  equal(noting.left(), ['hmac message (32)']);
+});
 
 test('keys of an epoch are overwritten when it is left, and all of them when the channel ends', () => {
   const keys: Uint8Array[] = [];

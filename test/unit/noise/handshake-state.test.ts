@@ -2,8 +2,9 @@
 import fc from 'fast-check';
 import { utf8 } from '../../../src/base/bytes.ts';
 import { type HandshakeOptions, HandshakeState } from '../../../src/noise/handshake-state.ts';
-import { bytes, is, ok, throwsCode } from '../../support/assert.ts';
+import { bytes, equal, is, ok, throwsCode } from '../../support/assert.ts';
 import { testCrypto } from '../../support/crypto.ts';
+import { notingSecrets } from '../../support/secret-arrays.ts';
 import { suite } from '../../support/suite.ts';
 
 const test = suite('handshake state');
@@ -163,4 +164,21 @@ test('the caller keeps its keys', () => {
   pair[0].split();
   bytes(staticKey, copy);
   is(pair[0].isFinished, true);
+});
+
+test('every secret of a handshake is overwritten once its keys were taken, or once it has failed', () => {
+  for (const fails of [false, true]) {
+    const noting = notingSecrets(crypto);
+    const [left, right] = (['initiator', 'responder'] as const).map(
+      (role) =>
+        new HandshakeState(noting.crypto, { protocolName: XX, role, staticKey: crypto.random.bytes(32) }),
+    );
+    try {
+      run([left, right], fails ? 2 : -1, (message) => message.with(-1, message[message.length - 1] ^ 1));
+      for (const side of [left, right]) side.split()[Symbol.dispose]();
+    } catch {
+      for (const side of [left, right]) side[Symbol.dispose]();
+    }
+    equal(noting.left(), []);
+  }
 });
