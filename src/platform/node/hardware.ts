@@ -7,6 +7,7 @@ import * as node from 'node:crypto';
 import { concat, equal } from '../../base/bytes.ts';
 import { unhex } from '../../base/hex.ts';
 import type { Hardware } from '../../ports.ts';
+import { giveBack } from './spent-memory.ts';
 
 const TAG_BYTES = 16;
 /** Results of this size lie in memory that the process has; larger ones are mapped anew each time. */
@@ -65,8 +66,11 @@ function aes256gcmSealInto(
   at: number,
 ): void {
   const cipher = node.createCipheriv('aes-256-gcm', cipherKey(key), iv).setAAD(aad);
-  for (let from = 0; from < plaintext.length; from += PIECE_BYTES)
-    to.set(cipher.update(pieceOf(plaintext, from, plaintext.length)), at + from);
+  for (let from = 0; from < plaintext.length; from += PIECE_BYTES) {
+    const piece = cipher.update(pieceOf(plaintext, from, plaintext.length));
+    to.set(piece, at + from);
+    giveBack(piece);
+  }
   cipher.final();
   to.set(cipher.getAuthTag(), at + plaintext.length);
 }
@@ -83,13 +87,13 @@ function aes256gcmOpen(
   const options = { authTagLength: TAG_BYTES };
   const decipher = node.createDecipheriv('aes-256-gcm', cipherKey(key), iv, options).setAAD(aad);
   decipher.setAuthTag(sealed.subarray(end));
-  const opened = into ?? plain(decipher.update(sealed.subarray(0, end)));
-  if (into)
-    for (let at = 0; at < end; at += PIECE_BYTES) {
-      const text = decipher.update(pieceOf(sealed, at, end));
-      into.set(text, at);
-      text.fill(0);
-    }
+  const opened = into ?? plain(Buffer.allocUnsafeSlow(end));
+  for (let at = 0; at < end; at += PIECE_BYTES) {
+    const piece = decipher.update(pieceOf(sealed, at, end));
+    opened.set(piece, at);
+    piece.fill(0);
+    giveBack(piece);
+  }
   if (accepts(() => decipher.final().length === 0)) return opened;
   opened.fill(0);
   return undefined;
