@@ -20,6 +20,14 @@ export interface Random {
 }
 
 /** One ordered, reliable byte connection. */
+/** Takes what arrives on a connection, as it arrives. */
+export interface Receiver {
+  /** A chunk, whose memory is the connection's again when this returns. */
+  take(chunk: Uint8Array): void;
+  /** The peer has ended, or the connection broke. */
+  end(): void;
+}
+
 export interface Connection {
   /** For people and rate limits, for example `127.0.0.1:4710`. Never an identity. */
   readonly remoteAddress: string;
@@ -27,6 +35,11 @@ export interface Connection {
   readonly localAddress?: string | undefined;
   /** Chunks as they arrive; ends when the peer ends or the connection breaks. */
   readonly incoming: AsyncIterable<Uint8Array>;
+  /**
+   * Gives what was not read from `incoming`, and all that comes from now on, to `receiver` at once, with no promise and
+   * no new memory for each chunk. Absent where there is nothing to gain.
+   */
+  receive?(receiver: Receiver): void;
   /**
    * Resolves when more may be written without growing the queue. Rejects when the connection is gone. The bytes are
    * the connection's until it calls `onTaken`, which it need not do.

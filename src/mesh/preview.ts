@@ -48,7 +48,13 @@ function resumed(connection: Connection, held: Uint8Array, rest: AsyncIterator<U
     remoteAddress: connection.remoteAddress,
     localAddress: connection.localAddress,
     incoming: incoming(),
-    write: (bytes) => connection.write(bytes),
+    ...(connection.receive && {
+      receive: (receiver) => {
+        receiver.take(held);
+        connection.receive!(receiver);
+      },
+    }),
+    write: (bytes, onTaken) => connection.write(bytes, onTaken),
     close: () => connection.close(),
   };
 }

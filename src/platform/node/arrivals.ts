@@ -35,6 +35,15 @@ export class Arrivals<T> implements AsyncIterable<T> {
     this.#signal();
   }
 
+  /** Takes all that waits. */
+  takeAll(): T[] {
+    return Array.from({ length: this.#waiting.length }, () => this.#take());
+  }
+
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
   /** No more will come; what is queued is still read. */
   end(): void {
     this.#ended = true;

@@ -1,22 +1,23 @@
 /**
  * TCP as the Transport port. What flows through here: bytes written go to the kernel at once (no Nagle delay)
- * and the returned promise holds a fast writer back while the peer is slow; bytes that arrive wait in a
- * bounded queue, and a slow reader stops the socket, hence the peer. A broken connection ends `incoming`;
+ * and the returned promise holds a fast writer back while the peer is slow; bytes that arrive go to a
+ * receiver at once, or wait in a bounded queue, where a slow reader stops the socket, hence the peer. A broken connection ends `incoming`;
  * whether all was received is for the channel above to know.
  *
  * Bytes given to `write` belong to the transport until it says otherwise: the kernel may read them later.
  */
 import { createServer, connect as netConnect, type Server, type Socket } from 'node:net';
 import { OotoError } from '../../base/errors.ts';
-import type { Connection, Listener, Transport } from '../../ports.ts';
+import type { Connection, Listener, Receiver, Transport } from '../../ports.ts';
 import { formatAddress, parseAddress } from './address.ts';
 import { Arrivals } from './arrivals.ts';
+import { giveBack } from './spent-memory.ts';
 import { systemError } from './system-error.ts';
 
 const UNREAD_BYTES_MOST = 256 * 1024;
 /** What a queued chunk costs beside its bytes: a peer that sends single bytes must not fill memory. */
 const CHUNK_OVERHEAD_BYTES = 256;
-const UNSENT_BYTES_MOST = 256 * 1024;
+const UNSENT_BYTES_MOST = 128 * 1024;
 /** The types of Node 20 know this option for servers alone. */
 const BUFFERING: object = { highWaterMark: UNSENT_BYTES_MOST };
 const WAITING_CONNECTIONS_MOST = 1024;
@@ -122,6 +123,7 @@ class TcpConnection implements Connection {
   readonly localAddress: string;
   readonly incoming: Arrivals<Uint8Array>;
   readonly #socket: Socket;
+  #receiver: Receiver | undefined;
   #drained: PromiseWithResolvers | undefined;
 
   constructor(socket: Socket) {
@@ -142,12 +144,16 @@ class TcpConnection implements Connection {
     });
     socket.on('error', () => {});
     socket.on('drain', () => this.#release());
-    socket.on('end', () => this.incoming.end());
+    socket.on('end', () => this.#end());
     socket.on('close', () => this.#ended());
-    socket.on('data', (chunk) =>
-      this.incoming.push(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length)),
-    );
+    socket.on('data', (chunk) => this.#take(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length)));
     socket.resume();
+  }
+
+  receive(receiver: Receiver): void {
+    for (const chunk of this.incoming.takeAll()) receiver.take(chunk);
+    if (this.incoming.hasEnded) receiver.end();
+    else this.#receiver = receiver;
   }
 
   write(bytes: Uint8Array, onTaken?: () => void): Promise<void> {
@@ -160,10 +166,26 @@ class TcpConnection implements Connection {
   /** What has been written is still sent, unless the peer does not take it within two seconds. */
   close(): void {
     this.incoming.end();
+    this.#receiver = undefined;
     if (this.#socket.destroyed || this.#socket.writableEnded) return;
     this.#socket.resume();
     this.#socket.destroySoon();
     setTimeout(() => this.#socket.destroy(), CLOSE_GRACE_MS).unref();
+  }
+
+  #take(chunk: Uint8Array): void {
+    if (!this.#receiver) {
+      this.incoming.push(chunk);
+      return;
+    }
+    this.#receiver.take(chunk);
+    giveBack(chunk);
+  }
+
+  #end(): void {
+    this.incoming.end();
+    this.#receiver?.end();
+    this.#receiver = undefined;
   }
 
   #release(): void {
@@ -172,7 +194,7 @@ class TcpConnection implements Connection {
   }
 
   #ended(): void {
-    this.incoming.end();
+    this.#end();
     this.#drained?.reject(closed(this.remoteAddress));
     this.#drained = undefined;
   }

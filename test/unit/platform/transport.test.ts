@@ -168,6 +168,49 @@ test('addresses have one form', () => {
     throwsCode(() => parseAddress(wrong), 'OOTO_TRANSPORT_ADDRESS');
 });
 
+test('a receiver gets what waits, then each chunk at once, whose memory is not its own, then the end', async () => {
+  const { listener, near, far } = await pair();
+  await near.write(new Uint8Array(100_000).fill(1));
+  await far.incoming[Symbol.asyncIterator]().next();
+  const chunks: Uint8Array[] = [];
+  const sizes: number[] = [];
+  const ended = new Promise<void>((end) => {
+    far.receive!({
+      take: (chunk) => {
+        chunks.push(chunk);
+        sizes.push(chunk.length);
+      },
+      end,
+    });
+  });
+  const large = new Uint8Array(4_000_000).fill(2);
+  await near.write(large);
+  near.close();
+  await ended;
+  const most = 100_000 + large.length;
+  const total = sizes.reduce((sum, size) => sum + size);
+  ok(total >= large.length && total < most, 'what was read before does not come again');
+  ok(
+    chunks.some((chunk, i) => sizes[i] === 65_536 && chunk.length === 0),
+    'full chunks were given back',
+  );
+  await listener.close();
+});
+
+test('a receiver that comes after the end gets what waits and the end', async () => {
+  const { listener, near, far } = await pair();
+  await near.write(Uint8Array.of(7));
+  near.close();
+  const reader = near.incoming[Symbol.asyncIterator]();
+  while (!(await reader.next()).done);
+  const received: unknown[] = [];
+  await new Promise<void>((end) => {
+    far.receive!({ take: (chunk) => received.push([...chunk]), end });
+  });
+  equal(received, [[7]]);
+  await listener.close();
+});
+
 test('arrivals: the producer is stopped above the bound and resumed at its half', async () => {
   const calls: string[] = [];
   const arrivals = new Arrivals<number>({
