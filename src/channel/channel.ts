@@ -13,6 +13,7 @@ import { type Authenticated, createHandshake, HANDSHAKE_PROTOCOL, type Handshake
 import type { SignatureJob } from './incoming.ts';
 import { type ChannelLimits, DEFAULT_LIMITS, type Moment } from './limits.ts';
 import { badOptions, type ChannelOptions, DEFAULT_EXPORTS, requireSoundOptions } from './options.ts';
+import type { Outgoing } from './outgoing.ts';
 import { Session, type SessionEvent } from './session.ts';
 import { eachSignedItem, type SignedBatch, type SignedItem } from './signed-batch.ts';
 import { type Frame, FrameReader, MAX_HANDSHAKE_BYTES, MAX_RECORD_BYTES } from './wire.ts';
@@ -91,6 +92,11 @@ export class Channel implements Disposable {
     return this.#state === 'established' ? this.#session?.sessionId : undefined;
   }
 
+  /** Whether there are full records, which need not wait for the end of a turn: see {@link takeFull}. */
+  get hasFull(): boolean {
+    return this.#session?.outgoing.hasSealed ?? false;
+  }
+
   /** Bytes that wait for {@link flush}. */
   get queuedBytes(): number {
     return this.#session?.outgoing.queuedBytes ?? 0;
@@ -123,7 +129,10 @@ export class Channel implements Disposable {
     this.#output.push(...this.#handshake.start().output);
   }
 
-  /** Bytes of the peer, in any pieces. Never throws for what the peer did: it closes the channel instead. */
+  /**
+   * Bytes of the peer, in any pieces, of which nothing is kept. Never throws for what the peer did: it closes the
+   * channel instead.
+   */
   receive(bytes: Uint8Array, now: Moment): void {
     if (this.#state === 'new') throw wrongState(this.#state);
     this.#guarded(() => {
@@ -161,7 +170,7 @@ export class Channel implements Disposable {
       throw new OotoError('OOTO_CHANNEL_QUEUE', 'caller', 'too many bytes wait to be sent', {
         hint: 'flush, and wait until the transport took what is there',
       });
-    this.#session!.outgoing.push(message);
+    this.#guarded(() => this.#session!.outgoing.push(message));
   }
 
   /** The bytes for the wire since the last flush; empty when there are none. Call it once a turn. */
@@ -170,21 +179,14 @@ export class Channel implements Disposable {
     return output.length === 1 ? output[0] : concat(...output);
   }
 
+  /** The records that are full, in order; the rest waits for {@link flush}. */
+  takeFull(now: Moment): Uint8Array[] {
+    return this.#outputWith(now, (outgoing) => outgoing.takeSealed());
+  }
+
   /** {@link flush} without joining what is to be written in order. */
   flushParts(now: Moment): Uint8Array[] {
-    this.#guarded(() => {
-      this.#checkTime(now);
-      if (!this.#session) return;
-      const records = this.#session.outgoing.flush();
-      if (records.length > 0) {
-        this.#stirredAt = now.monotonic;
-        this.#session.lifeSigns.sent(now.monotonic);
-      }
-      this.#output.push(...records);
-    });
-    const output = this.#output;
-    this.#output = [];
-    return output;
+    return this.#outputWith(now, (outgoing) => outgoing.flush());
   }
 
   /** The owner has no more use for bytes that a flush gave: their memory serves other records. Need not be called. */
@@ -296,6 +298,23 @@ export class Channel implements Disposable {
   [Symbol.dispose](): void {
     this.#output = [];
     this.#guarded(() => this.#end());
+  }
+
+  /** Where time has run out, nothing more leaves. */
+  #outputWith(now: Moment, take: (outgoing: Outgoing) => Uint8Array[]): Uint8Array[] {
+    this.#guarded(() => {
+      this.#checkTime(now);
+      if (!this.#session) return;
+      const records = take(this.#session.outgoing);
+      if (records.length > 0) {
+        this.#stirredAt = now.monotonic;
+        this.#session.lifeSigns.sent(now.monotonic);
+      }
+      this.#output.push(...records);
+    });
+    const output = this.#output;
+    this.#output = [];
+    return output;
   }
 
   #takeQueue() {

@@ -12,9 +12,6 @@ import type { Moment } from './limits.ts';
 import type { SignatureVerifier } from './signature-verifier.ts';
 import type { SignedItem } from './signed-batch.ts';
 
-/** What waits is sent at once when it fills a record, and not before the turn ends otherwise. */
-const EAGER_BYTES = 256 * 1024;
-
 export interface LinkOptions {
   /** Not started yet; of its signatures the link takes care when its options defer them. */
   readonly channel: Channel;
@@ -55,7 +52,9 @@ export class Link {
     };
     channel.start(this.#moment());
     this.#settle();
-    void this.#readAll();
+    if (connection.receive)
+      connection.receive({ take: (bytes) => this.#receive(bytes), end: () => this.#receiveEnd() });
+    else void this.#readAll();
   }
 
   /** Resolves with the peer once messages may be sent; rejects when the channel ends before. */
@@ -74,12 +73,13 @@ export class Link {
   }
 
   /**
-   * Sends a message, which is copied. Returns false when the sender had better wait for {@link drained}.
+   * Sends a message, which is copied: at once when it fills a record, else when the turn ends. Returns false when the
+   * sender had better wait for {@link drained}.
    * @throws OOTO_CHANNEL_STATE, OOTO_CHANNEL_SIZE, OOTO_CHANNEL_QUEUE (caller).
    */
   send(message: Uint8Array): boolean {
     this.channel.send(message);
-    if (this.channel.queuedBytes >= EAGER_BYTES) this.#flush();
+    if (this.channel.hasFull) this.#write(this.channel.takeFull(this.#moment()));
     else if (!this.#flushDue) this.#flushSoon();
     return this.#writing === undefined;
   }
@@ -98,13 +98,22 @@ export class Link {
   async #readAll(): Promise<void> {
     try {
       for await (const bytes of this.#connection.incoming) {
-        this.channel.receive(bytes, this.#moment());
-        this.#settle();
+        this.#receive(bytes);
         if (this.#isClosed) return;
       }
     } catch {
       // The channel says below what a broken connection means.
     }
+    this.#receiveEnd();
+  }
+
+  #receive(bytes: Uint8Array): void {
+    if (this.#isClosed) return;
+    this.channel.receive(bytes, this.#moment());
+    this.#settle();
+  }
+
+  #receiveEnd(): void {
     if (this.#isClosed) return;
     this.channel.receiveEnd();
     this.#settle();
@@ -132,7 +141,11 @@ export class Link {
   }
 
   #flush(): void {
-    for (const frames of this.channel.flushParts(this.#moment())) {
+    this.#write(this.channel.flushParts(this.#moment()));
+  }
+
+  #write(parts: readonly Uint8Array[]): void {
+    for (const frames of parts) {
       const written = this.#connection.write(frames, () => this.channel.release(frames));
       this.#writing = written;
       written.then(

@@ -1,12 +1,12 @@
 /**
- * What a session sends. What flows through here: messages wait laid out as records, control records are sealed at
- * once; a flush signs each record once and seals it. Counters follow the order in which records were sealed, which
- * is the order on the wire.
+ * What a session sends. What flows through here: messages wait laid out as a record, which is signed once and sealed
+ * when it is full or with the next flush; control records are sealed at once. Counters follow the order in which
+ * records were sealed, which is the order on the wire.
  */
 import { BatchMessages } from './batch.ts';
 import type { Epoch } from './epoch.ts';
 import type { ControlRecord } from './epoch-keeper.ts';
-import { RecordBuilder } from './record-builder.ts';
+import { RecordBuilder, type UnsignedBatch } from './record-builder.ts';
 import { type SessionContext, sendingPlace } from './session-context.ts';
 import { signBatch } from './signed-batch.ts';
 import { FRAME, LENGTH_BYTES, RECORD_HEADER_BYTES, TAG_BYTES } from './wire.ts';
@@ -19,6 +19,7 @@ export class Outgoing {
   readonly #builder: RecordBuilder;
   readonly #wire = new WireBuffers();
   #sealed: Uint8Array[] = [];
+  #sealedBytes = 0;
   #records = 0;
   #batches = 0;
   #messages = 0;
@@ -27,7 +28,7 @@ export class Outgoing {
 
   constructor(context: SessionContext) {
     this.#context = context;
-    this.#builder = new RecordBuilder(context.crypto.saltedTree.longFrom);
+    this.#builder = new RecordBuilder(context.crypto.saltedTree.longFrom, (batch) => this.#seal(batch));
   }
 
   /** Records sealed so far. */
@@ -45,12 +46,17 @@ export class Outgoing {
     return this.#messages;
   }
 
-  /** Bytes of messages that wait. */
+  /** Bytes that wait for the next flush. */
   get queuedBytes(): number {
-    return this.#builder.bytes;
+    return this.#sealedBytes + this.#builder.bytes;
   }
 
-  /** Copies a message, which waits for the next flush. */
+  /** Whether there are records for the wire already. */
+  get hasSealed(): boolean {
+    return this.#sealed.length > 0;
+  }
+
+  /** Copies a message, which waits for the next flush at the latest. */
   push(message: Uint8Array): void {
     this.#builder.push(message);
     this.#messages++;
@@ -58,33 +64,25 @@ export class Outgoing {
 
   /** Seals a record of the session itself, ahead of messages that wait. */
   sealControl(record: ControlRecord): void {
-    this.#sealed.push(this.#context.epochs.sending.sending.seal([record]));
-    this.#records++;
+    this.#add(this.#context.epochs.sending.sending.seal([record]));
   }
 
   /** Signs and seals the messages that wait. */
   sealMessages(): void {
-    if (this.#builder.bytes === 0) return;
-    const { crypto, epochs, parties } = this.#context;
-    const { sending } = epochs.sending;
-    const messages = this.#batchMessagesOf(epochs.sending);
-    const taken = this.#builder.take();
-    for (const batch of taken) {
-      signBatch(crypto, parties.messageKey, messages, sending, this.#batches++, batch);
-      const frame = { type: FRAME.batch, plaintext: batch.plaintext };
-      this.#sealed.push(
-        sending.seal([frame], this.#wire.take(RECORD_OVERHEAD_BYTES + batch.plaintext.length)),
-      );
-      this.#records++;
-    }
-    this.#builder.reuse(taken);
+    this.#builder.flush();
   }
 
   /** Everything for the wire, in order. */
   flush(): Uint8Array[] {
     this.sealMessages();
+    return this.takeSealed();
+  }
+
+  /** The records that are sealed, in order: none but full ones and those of the session itself. */
+  takeSealed(): Uint8Array[] {
     const sealed = this.#sealed;
     this.#sealed = [];
+    this.#sealedBytes = 0;
     return sealed;
   }
 
@@ -101,7 +99,29 @@ export class Outgoing {
 
   clear(): void {
     this.#builder.clear();
-    this.#sealed = [];
+    this.takeSealed();
+  }
+
+  #seal(batch: UnsignedBatch): void {
+    const { crypto, epochs, parties } = this.#context;
+    const { sending } = epochs.sending;
+    signBatch(
+      crypto,
+      parties.messageKey,
+      this.#batchMessagesOf(epochs.sending),
+      sending,
+      this.#batches++,
+      batch,
+    );
+    const { plaintext } = batch;
+    const room = this.#wire.take(RECORD_OVERHEAD_BYTES + plaintext.length);
+    this.#add(sending.seal([{ type: FRAME.batch, plaintext }], room));
+  }
+
+  #add(frames: Uint8Array): void {
+    this.#sealed.push(frames);
+    this.#sealedBytes += frames.length;
+    this.#records++;
   }
 
   /** Made anew when epoch or keys have changed. */

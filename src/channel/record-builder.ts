@@ -1,7 +1,7 @@
 /**
- * Messages that wait to be sent, laid out as the plain text of records. What flows through here: each message is
- * copied behind the one before it, or cut into parts when no record holds it; a full record makes way for the next.
- * Nothing waits for company: a flush takes all there is.
+ * Messages that wait to be sent, laid out as the plain text of a record. What flows through here: each message is
+ * copied behind the one before it, or cut into parts when no record holds it; a full record goes to the sealer at once,
+ * while its bytes are in the processor's cache, and its buffer serves the next one. Nothing waits for company.
  */
 import type { LongItem } from '../crypto/crypto.ts';
 import {
@@ -17,12 +17,15 @@ import {
 } from './batch.ts';
 import { MAX_PLAINTEXT_BYTES } from './wire.ts';
 
-/** The plain text of one record, but for its signature. */
+/** The plain text of one record, but for its signature: good while it is sealed. */
 export interface UnsignedBatch {
   readonly plaintext: Uint8Array;
   readonly count: number;
   readonly long: readonly LongItem[];
 }
+
+/** Seals a record, whose plain text is the builder's again afterwards. */
+export type Sealer = (batch: UnsignedBatch) => void;
 
 const LEAST_BYTES = 1024;
 /** A buffer grows by this factor, and is given up once less than its square is in use. */
@@ -30,8 +33,7 @@ const GROWTH = 4;
 
 export class RecordBuilder {
   readonly #longFrom: number;
-  #full: UnsignedBatch[] = [];
-  #fullBytes = 0;
+  readonly #seal: Sealer;
   #buffer: Uint8Array = new Uint8Array();
   #end = BATCH_HEADER_BYTES;
   #count = 0;
@@ -39,56 +41,45 @@ export class RecordBuilder {
   #cutMessages = 0;
 
   /** @param longFrom length from which the tree wants to know of an item */
-  constructor(longFrom: number) {
+  constructor(longFrom: number, seal: Sealer) {
     this.#longFrom = longFrom;
+    this.#seal = seal;
   }
 
   /** Bytes that wait, with their item headers. */
   get bytes(): number {
-    return this.#fullBytes + this.#end - BATCH_HEADER_BYTES;
+    return this.#end - BATCH_HEADER_BYTES;
   }
 
-  /** Copies the message. */
+  /** Copies the message. A record that has no room for another one like it is full. */
   push(message: Uint8Array): void {
     const { length } = message;
-    if (length > MAX_ITEM_BYTES) {
-      this.#cut(message);
-      return;
+    if (length > MAX_ITEM_BYTES) this.#cut(message);
+    else {
+      const at = this.#room(length);
+      if (length >= this.#longFrom) this.#long.push({ index: this.#count, at, length });
+      this.#put(message, at, length);
     }
-    const at = this.#room(length);
-    writeU32be(this.#buffer, at - ITEM_HEADER_BYTES, length);
-    this.#buffer.set(message, at);
-    if (length >= this.#longFrom) this.#long.push({ index: this.#count, at, length });
-    this.#count++;
-    this.#end = at + length;
+    if (!this.#holds(length)) this.flush();
   }
 
-  /** All that waits. The plain texts are good until {@link reuse}. */
-  take(): UnsignedBatch[] {
-    if (this.#count > 0) this.#close();
-    const full = this.#full;
-    this.#full = [];
-    this.#fullBytes = 0;
-    return full;
-  }
-
-  /** The records taken last are sealed: one buffer serves the next ones, unless it is far too large for such. */
-  reuse(taken: readonly UnsignedBatch[]): void {
-    const { plaintext } = taken[taken.length - 1];
-    const buffer = new Uint8Array(plaintext.buffer);
-    if (this.#count > 0) return;
-    const isFitting = buffer.length <= LEAST_BYTES || plaintext.length * GROWTH * GROWTH >= buffer.length;
-    this.#buffer = isFitting ? buffer : new Uint8Array();
+  /** Seals what waits. */
+  flush(): void {
+    if (this.#count === 0) return;
+    const buffer = this.#buffer;
+    writeU32be(buffer, SIGNATURE_BYTES, this.#count);
+    const batch = { plaintext: buffer.subarray(0, this.#end), count: this.#count, long: this.#long };
+    const isFitting = buffer.length <= LEAST_BYTES || this.#end * GROWTH * GROWTH >= buffer.length;
+    this.#begin(isFitting ? buffer : new Uint8Array());
+    this.#seal(batch);
   }
 
   /** Gives the buffer up while nothing waits. */
   shrink(): void {
-    if (this.#count === 0) this.#buffer = new Uint8Array();
+    if (this.#count === 0) this.clear();
   }
 
   clear(): void {
-    this.#full = [];
-    this.#fullBytes = 0;
     this.#begin(new Uint8Array());
   }
 
@@ -104,20 +95,24 @@ export class RecordBuilder {
   #pushPart(bytes: Uint8Array, fragment: Fragment): void {
     const { length } = bytes;
     const at = this.#room(length);
-    writeU32be(
-      this.#buffer,
-      at - ITEM_HEADER_BYTES,
-      length + FRAGMENT_FLAG + (fragment.last ? LAST_FLAG : 0),
-    );
-    this.#buffer.set(bytes, at);
     this.#long.push({ index: this.#count, at, length, place: placeOf(fragment) });
+    this.#put(bytes, at, length + FRAGMENT_FLAG + (fragment.last ? LAST_FLAG : 0));
+  }
+
+  #put(bytes: Uint8Array, at: number, header: number): void {
+    writeU32be(this.#buffer, at - ITEM_HEADER_BYTES, header);
+    this.#buffer.set(bytes, at);
     this.#count++;
-    this.#end = at + length;
+    this.#end = at + bytes.length;
+  }
+
+  #holds(length: number): boolean {
+    return this.#end + ITEM_HEADER_BYTES + length <= MAX_PLAINTEXT_BYTES;
   }
 
   /** Where the bytes of an item go, behind its header. */
   #room(length: number): number {
-    if (this.#end + ITEM_HEADER_BYTES + length > MAX_PLAINTEXT_BYTES) this.#close();
+    if (!this.#holds(length)) this.flush();
     const at = this.#end + ITEM_HEADER_BYTES;
     if (at + length > this.#buffer.length) this.#grow(at + length);
     return at;
@@ -129,14 +124,6 @@ export class RecordBuilder {
     const grown = new Uint8Array(Math.min(bytes, MAX_PLAINTEXT_BYTES));
     grown.set(this.#buffer.subarray(0, this.#end));
     this.#buffer = grown;
-  }
-
-  #close(): void {
-    writeU32be(this.#buffer, SIGNATURE_BYTES, this.#count);
-    const plaintext = this.#buffer.subarray(0, this.#end);
-    this.#full.push({ plaintext, count: this.#count, long: this.#long });
-    this.#fullBytes += this.#end - BATCH_HEADER_BYTES;
-    this.#begin(new Uint8Array());
   }
 
   #begin(buffer: Uint8Array): void {

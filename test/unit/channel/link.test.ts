@@ -4,6 +4,7 @@ import { OotoError } from '../../../src/base/errors.ts';
 import { Channel, type ChannelOptions } from '../../../src/channel/channel.ts';
 import { Link } from '../../../src/channel/link.ts';
 import { SignatureVerifier } from '../../../src/channel/signature-verifier.ts';
+import type { Connection } from '../../../src/ports.ts';
 import { bytes, equal, is, ok } from '../../support/assert.ts';
 import { testCrypto } from '../../support/crypto.ts';
 import { ManualClock, settled } from '../../support/manual-clock.ts';
@@ -13,6 +14,7 @@ import { suite } from '../../support/suite.ts';
 
 const test = suite('link');
 const [ONE, TWO] = ['one', 'two'].map(utf8);
+const LENT_BYTES = 5_000;
 
 interface Ends {
   left: Link;
@@ -22,12 +24,25 @@ interface Ends {
   heard: Uint8Array[];
 }
 
-async function linked(options: Partial<ChannelOptions> = {}): Promise<Ends> {
+/** Lends each chunk for the time of the call alone: afterwards other bytes are in its memory. */
+function lending(connection: MemoryConnection): MemoryConnection {
+  const receive: Connection['receive'] = async (receiver) => {
+    for await (const chunk of connection.incoming)
+      for (let at = 0; at < chunk.length; at += LENT_BYTES) {
+        const lent = chunk.slice(at, at + LENT_BYTES);
+        receiver.take(lent);
+        lent.fill(0xee);
+      }
+    receiver.end();
+  };
+  return Object.assign(connection, { receive });
+}
+
+async function linked(options: Partial<ChannelOptions> = {}, wires = MemoryConnection.pair()): Promise<Ends> {
   const crypto = testCrypto(seededRandom('links'));
   const clock = new ManualClock();
   const verifier = new SignatureVerifier(crypto, queueMicrotask);
   const [alice, bob] = [makeParty(crypto, 'alice'), makeParty(crypto, 'bob')];
-  const wires = MemoryConnection.pair();
   const common = {
     crypto,
     meshId: MESH_ID,
@@ -59,6 +74,32 @@ test('messages of one turn leave in one write and arrive in order', async () => 
   await settled();
   is(wires[0].written.length, before + 1);
   equal(heard, [ONE, TWO]);
+});
+
+test('a connection that lends its memory for the time of a call loses nothing', async () => {
+  const { left, right, heard } = await linked({}, MemoryConnection.pair().map(lending) as Ends['wires']);
+  const long = Uint8Array.from({ length: 700_000 }, (_, i) => i * i);
+  const sent = [ONE, long, TWO];
+  for (const message of sent) left.send(message);
+  await settled();
+  equal(heard, sent);
+  left.close();
+  is(await right.closed, undefined);
+});
+
+test('a record that has no room for another message like the last is full, and leaves at once', async () => {
+  const { left, wires, heard } = await linked();
+  await settled();
+  const before = wires[0].written.length;
+  for (const message of Array.from({ length: 8 }, (_, i) => new Uint8Array(60_000).fill(i)))
+    left.send(message);
+  is(wires[0].written.length, before + 2);
+  await settled();
+  is(wires[0].written.length, before + 2, 'nothing is left for the end of the turn');
+  equal(
+    heard.map(([first]) => first),
+    [0, 1, 2, 3, 4, 5, 6, 7],
+  );
 });
 
 test('a listener may answer', async () => {
