@@ -1,18 +1,22 @@
 /**
  * The software manifest: which program this is, as a list of files with their SHA-256. What flows through here:
  * measured files become one canonical list, ascending by path; its digest is what evidence names, what policy
- * accepts, and what a release signs.
+ * accepts, and what a release signs. The same list as text is what a launcher hashes with nothing but `sha256sum`.
  */
-import { compare, concat, utf8 } from '../base/bytes.ts';
+import { compare, concat, equal, utf8 } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
+import { hex } from '../base/hex.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import { decode, encode } from '../envelope/cbor.ts';
-import { bytes, type Fields, fields, list, object, text, uint } from '../envelope/fields.ts';
+import { type DocumentDraft, decodeDocument, verifyDocument } from '../envelope/document.ts';
+import { bytes, bytesBetween, type Fields, fields, list, object, text, uint } from '../envelope/fields.ts';
 import { label } from '../envelope/labels.ts';
+import type { Quorum } from '../envelope/quorum.ts';
 
 const MAX_FILES = 8192;
 const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 const MAX_PATH_BYTES = 1024;
+const MAX_SIGNATURES_BYTES = 64 * 1024;
 
 const fileShape = {
   /** Relative to the program's folder, `/` between segments. */
@@ -58,6 +62,70 @@ export function readManifest(encoded: Uint8Array): Manifest {
 /** SHA-256 over label and encoding. */
 export function manifestDigest(crypto: Crypto, manifest: Manifest): Uint8Array {
   return crypto.sha256(concat(label('software-manifest'), encodeManifest(manifest)));
+}
+
+/** The lines that `sha256sum` prints of these files, in their order. */
+export function manifestText({ files }: Manifest): string {
+  return files.map(({ path, sha256 }) => `${hex(sha256)}  ${path}\n`).join('');
+}
+
+/** What a launcher extends its register with: SHA-256 of {@link manifestText}. */
+export function launchMeasurement(crypto: Crypto, manifest: Manifest): Uint8Array {
+  return crypto.sha256(utf8(manifestText(manifest)));
+}
+
+/** What that register holds when this, and nothing else, was launched since the machine started. */
+export function launchedValue(crypto: Crypto, measurement: Uint8Array): Uint8Array {
+  return crypto.sha256(concat(new Uint8Array(32), measurement));
+}
+
+export interface ManifestDifference {
+  readonly path: string;
+  readonly change: 'added' | 'removed' | 'changed';
+}
+
+/** What is different in `found`, by path. */
+export function compareManifests(expected: Manifest, found: Manifest): ManifestDifference[] {
+  const [before, after] = [expected, found].map(
+    ({ files }) => new Map(files.map((file) => [file.path, file] as const)),
+  );
+  const removed = expected.files.filter(({ path }) => !after.has(path)).map(({ path }) => path);
+  const added = found.files.filter(({ path }) => !before.has(path)).map(({ path }) => path);
+  const changed = found.files.filter(({ path, sha256 }) => {
+    const was = before.get(path);
+    return was !== undefined && !equal(was.sha256, sha256);
+  });
+  const named = (change: ManifestDifference['change']) => (path: string) => ({ path, change });
+  return [
+    ...removed.map(named('removed')),
+    ...added.map(named('added')),
+    ...changed.map(({ path }) => path).map(named('changed')),
+  ];
+}
+
+const releaseShape = { release: text(64), manifest: bytesBetween(1, MAX_MANIFEST_BYTES) } as const;
+
+/** What a release signs: its name, and the manifest of its files. Versions count the releases. */
+export function releaseDraft(version: number, release: string, manifest: Manifest): DocumentDraft {
+  return { kind: 'release', version, body: { release, manifest: encodeManifest(manifest) } };
+}
+
+/**
+ * The manifest that a signed release names.
+ * @throws OOTO_ENVELOPE_* and OOTO_ATTEST_MANIFEST_FORM (peer).
+ */
+export function verifyRelease(
+  crypto: Crypto,
+  encoded: Uint8Array,
+  quorum: Quorum,
+): { version: number; release: string; manifest: Manifest } {
+  const document = decodeDocument(encoded, { maxBytes: MAX_MANIFEST_BYTES + MAX_SIGNATURES_BYTES });
+  const { version, body } = verifyDocument(crypto, document, {
+    ...quorum,
+    kind: 'release',
+    body: object(releaseShape),
+  });
+  return { version, release: body.release, manifest: readManifest(body.manifest) };
 }
 
 function requireCanonical({ files }: Manifest): void {

@@ -5,6 +5,7 @@
  */
 import { Command, CommanderError } from 'commander';
 import { OotoError } from '../base/errors.ts';
+import type { MeasureOptions } from './measure.ts';
 import { EXIT, Terminal, type TerminalOptions } from './terminal.ts';
 
 const VERSION = '0.1.0';
@@ -126,6 +127,88 @@ command('tpm-agent', 'serve the TPM of this machine to one node, over standard i
     }),
   );
 
+command('measure', 'measure the installed program, or hold it against what a release signed')
+  .argument('[folder]', 'the installed package; else this one')
+  .option('--out <file>', 'write the manifest')
+  .option('--list <file>', 'write the paths in their order, for ooto-launch')
+  .option('--operator <folder>', 'sign the manifest as a release, with the key of this folder')
+  .option('--release <name>', 'the name of the release that is signed')
+  .option('--number <n>', 'which release it is, counted from 1', '1')
+  .option('--check <file>', 'measure again and hold it against this manifest or release')
+  .option('--key <name=key>', 'who must have signed the release that is checked', collect, [])
+  .action(
+    action(
+      async (
+        options: MeasureOptions & { check?: string; key: string[] },
+        { terminal, words }: Parameters<Run>[1],
+      ) => {
+        const { checkMeasurement, measure } = await import('./measure.ts');
+        const { check: file, key: keys } = options;
+        const measured = await (file === undefined
+          ? measure(words[0], options)
+          : checkMeasurement(words[0], { file, keys }));
+        const { files, digest, launch } = measured;
+        terminal.result(measured, () => `${files} files\nmanifest ${digest}\nlaunch ${launch}`);
+      },
+    ),
+  );
+
+const policy = program.command('policy').description('rules by which evidence of nodes is appraised');
+describeOutput(policy.command('key').description('print the public key of an operator'))
+  .requiredOption('--operator <folder>', "the operator's folder")
+  .action(
+    action(async (options: { operator: string }, { terminal }) => {
+      const { showOperatorKey } = await import('./policy.ts');
+      const shown = await showOperatorKey(options);
+      terminal.result(shown, () => shown.key);
+    }),
+  );
+describeOutput(policy.command('sign').description('sign rules under a version'))
+  .argument('<rules>', 'the rules, JSON')
+  .requiredOption('--operator <folder>', "the operator's folder")
+  .requiredOption('--number <n>', 'its version, higher than that of the policy before')
+  .requiredOption('--out <file>', 'the signed policy')
+  .action(
+    action(async (options: { operator: string; number: string; out: string }, { terminal, words }) => {
+      const { signPolicy } = await import('./policy.ts');
+      const signed = await signPolicy(words[0], options);
+      terminal.result(signed, () => `${signed.file}: version ${signed.version}`);
+    }),
+  );
+describeOutput(policy.command('explain').description('say what a policy decides of a node, and why'))
+  .argument('<policy>', 'the signed policy')
+  .option('--key <name=key>', 'who must have signed it', collect, [])
+  .requiredOption('--facts <file>', 'what the node has shown, JSON')
+  .action(
+    action(async (options: { key: string[]; facts: string }, { terminal, words }) => {
+      const { explainPolicy } = await import('./policy.ts');
+      const explained = await explainPolicy(words[0], options);
+      terminal.result(explained, () =>
+        explained.findings
+          .map(({ check, ok, reason }) => `${ok ? 'ok  ' : 'FAIL'} ${check}: ${reason}`)
+          .join('\n'),
+      );
+      if (!explained.accepted) verdict = EXIT.verification;
+    }),
+  );
+describeOutput(
+  policy.command('diff').description('show what a newer policy changes; an older one is refused'),
+)
+  .argument('<older>', 'the signed policy in force')
+  .argument('<newer>', 'the signed policy that would follow')
+  .option('--key <name=key>', 'who must have signed both', collect, [])
+  .action(
+    action(async (options: { key: string[] }, { terminal, words }) => {
+      const { comparePolicies } = await import('./policy.ts');
+      const compared = await comparePolicies(words[0], words[1], options);
+      terminal.result(compared, () =>
+        [...compared.removed.map((line) => `- ${line}`), ...compared.added.map((line) => `+ ${line}`)].join(
+          '\n',
+        ),
+      );
+    }),
+  );
+
 command('verify', 'verify a certificate, log or receipt file')
   .argument('<file>', 'the file, or - for standard input')
   .option('--mesh <id>', 'the id of the mesh, 64 hexadecimal digits; else the one in known_meshes')
@@ -199,6 +282,11 @@ function command(name: string, description: string): Command {
 
 function describeOutput(target: Command): Command {
   return target.option('--json', 'print one JSON object').option('--quiet', 'say nothing but warnings');
+}
+
+/** For options that may be given more than once. */
+function collect(word: string, words: readonly string[]): string[] {
+  return [...words, word];
 }
 
 /** Turns a handler into commander's form: options last but one, positional words before. */

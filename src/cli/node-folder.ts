@@ -19,7 +19,7 @@ import { openStore } from '../platform/node/store.ts';
 import { nodeTransport } from '../platform/node/transports.ts';
 import type { Clock, Store, Transport } from '../ports.ts';
 import { type NodeConfiguration, readConfiguration } from './configuration.ts';
-import { measureProgram } from './program.ts';
+import { ownDigest } from './program.ts';
 
 export const VERSION = '0.1.0';
 
@@ -71,7 +71,7 @@ async function openLocked(
     clock: ports.clock,
     transport: ports.transport,
     signer: await softwareSigner({ file: join(folder, 'identity.key'), random, ed25519 }),
-    manifest: measureProgram(crypto, coreFolder()).digest,
+    manifest: ownDigest(crypto, coreFolder()),
     versions: new Map([
       ['ooto', VERSION],
       ['node', process.versions.node],

@@ -4,13 +4,23 @@
  * A program that measures itself proves nothing once it has been changed; docs/threat-model.md says so.
  */
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createManifest, type Manifest, manifestDigest } from '../attest/manifest.ts';
 import type { Crypto } from '../crypto/crypto.ts';
+import { measureInstallation } from './installation.ts';
 
 export interface MeasuredProgram {
   manifest: Manifest;
   digest: Uint8Array;
+}
+
+/**
+ * The digest that a node attests: of the program's own files, or of the whole installation where a launcher has measured
+ * it before this process was.
+ */
+export function ownDigest(crypto: Crypto, folder: string, launched = process.env.OOTO_LAUNCHED): Uint8Array {
+  if (launched === undefined) return measureProgram(crypto, folder).digest;
+  return manifestDigest(crypto, measureInstallation(crypto, dirname(folder)));
 }
 
 /** Measures the program in `folder`: its scripts and WebAssembly modules, not what lies beside them. */

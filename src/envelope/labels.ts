@@ -30,6 +30,8 @@ export const LABELS = [
   'enrolment-qualifying',
   'enrolment-evidence',
   'endorsement-key',
+  'appraisal-policy',
+  'release',
   // authority
   'enrolment-request',
   'invite',
