@@ -179,7 +179,8 @@ export class Link {
     this.#cancelTimer();
     this.#established.reject(error ?? new OotoError('OOTO_CHANNEL_CLOSED', 'peer', 'the channel has ended'));
     this.#closed.resolve(error);
-    void this.drained().finally(() => this.#connection.close());
+    const close = () => this.#connection.close();
+    this.drained().then(close, close);
   }
 
   /** A timer that is early does no harm, so it is replaced only when something is due before it. */

@@ -1,0 +1,122 @@
+/**
+ * What arrives on one stream and was not read yet. What flows through here: pieces come in against the credit that was
+ * granted, wait, and go out to the reader; what was read is granted anew, and more than that while the reader keeps up
+ * and the channel has room for it.
+ */
+import { OotoError } from '../../base/errors.ts';
+import { INITIAL_CREDIT, PIECE_COST } from './bounds.ts';
+import type { Piece } from './frames.ts';
+
+/** Pieces that were read are dropped from the list so many at a time. */
+const TIDY_AFTER = 64;
+
+/** What all streams of a channel may be granted above their first credit. */
+export interface GrowthBudget {
+  left: number;
+  /** For one stream at most. */
+  readonly most: number;
+}
+
+export class Inflow {
+  readonly #growth: GrowthBudget;
+  readonly #pieces: Piece[] = [];
+  #next = 0;
+  /** Credit that the peer may use now. */
+  #granted = INITIAL_CREDIT;
+  /** Credit, used or not, that the stream may have at once. */
+  #window = INITIAL_CREDIT;
+  /** Read, and not granted anew. */
+  #consumed = 0;
+  #consumedSinceGrowth = 0;
+  #isDiscarding = false;
+  #hasEnded = false;
+
+  constructor(growth: GrowthBudget) {
+    this.#growth = growth;
+  }
+
+  /** The peer sends no more in this direction. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** Nobody reads any more. */
+  get isDiscarding(): boolean {
+    return this.#isDiscarding;
+  }
+
+  /** A piece waits to be read. */
+  get hasPieces(): boolean {
+    return this.#next < this.#pieces.length;
+  }
+
+  /** @throws OOTO_STREAM_CREDIT (peer) for more than was granted. */
+  take(piece: Piece): void {
+    const cost = costOf(piece);
+    if (cost > this.#granted)
+      throw new OotoError('OOTO_STREAM_CREDIT', 'peer', 'the peer sent more on a stream than it was granted');
+    this.#granted -= cost;
+    if (cost > 0 && !this.#isDiscarding)
+      this.#pieces.push({ bytes: lasting(piece.bytes), border: piece.border });
+  }
+
+  /** The next piece, if one waits. */
+  read(): Piece | undefined {
+    if (!this.hasPieces) return undefined;
+    const piece = this.#pieces[this.#next++];
+    if (this.#next === this.#pieces.length || this.#next >= TIDY_AFTER) {
+      this.#pieces.splice(0, this.#next);
+      this.#next = 0;
+    }
+    this.#consumed += costOf(piece);
+    return piece;
+  }
+
+  /** Whether so much was read that the peer should hear of it. */
+  get isGrantDue(): boolean {
+    return !this.#hasEnded && !this.#isDiscarding && this.#consumed * 2 >= this.#window;
+  }
+
+  /** Credit for what was read. */
+  grant(): number {
+    this.#consumedSinceGrowth += this.#consumed;
+    const bytes = this.#consumed + this.#grow();
+    this.#consumed = 0;
+    this.#granted += bytes;
+    return bytes;
+  }
+
+  /** What waits is dropped, and so is what comes. */
+  discard(): void {
+    this.#isDiscarding = true;
+    this.#pieces.length = 0;
+    this.#next = 0;
+  }
+
+  /** Nothing more comes; what is here can still be read. */
+  end(): void {
+    this.#hasEnded = true;
+    this.#growth.left += this.#window - INITIAL_CREDIT;
+    this.#window = INITIAL_CREDIT;
+  }
+
+  /** A stream through which its whole credit has passed twice, all of it read, gets twice as much. */
+  #grow(): number {
+    const more = Math.min(this.#window, this.#growth.most - this.#window, this.#growth.left);
+    if (this.hasPieces || more <= 0 || this.#consumedSinceGrowth < this.#window) return 0;
+    this.#consumedSinceGrowth = 0;
+    this.#window += more;
+    this.#growth.left -= more;
+    return more;
+  }
+}
+
+/** What a piece takes of the credit; the mere end of a stream takes nothing. */
+export function costOf({ bytes, border }: Piece): number {
+  return bytes.length === 0 && !border ? 0 : bytes.length + PIECE_COST;
+}
+
+/** A view keeps the plain text of its whole record; a small piece of it had better be a copy. */
+function lasting(bytes: Uint8Array): Uint8Array {
+  return bytes.length * 8 >= bytes.buffer.byteLength ? bytes : bytes.slice();
+}

@@ -1,0 +1,407 @@
+/**
+ * Many streams on one channel, as a machine without I/O. What flows through here: this side opens streams, writes, reads,
+ * ends and gives up; messages of the peer go into `receive`; `next` gives the frames to be sent, what is urgent first and
+ * then a piece of each stream in turn; `takeEvents` says what happened, `deadline` when `tick` wants to be called. A peer
+ * that breaks a rule makes `receive` throw, and the channel is to be closed with that error.
+ */
+import { utf8 } from '../../base/bytes.ts';
+import { OotoError } from '../../base/errors.ts';
+import type { Role } from '../../noise/handshake-state.ts';
+import {
+  DEFAULT_STREAM_LIMITS,
+  MAX_DEADLINE_MS,
+  MAX_NAME_BYTES,
+  MAX_PIECE_BYTES,
+  MAX_STREAM_NUMBER,
+  MOST_STREAMS,
+  type StreamLimits,
+} from './bounds.ts';
+import {
+  BORDER,
+  creditFrame,
+  END,
+  type Frame,
+  MAX_HEADER_BYTES,
+  type Piece,
+  putDataHeader,
+  putOpenHeader,
+  RESET,
+  type Reset,
+  readFrame,
+  resetFrame,
+  stopFrame,
+} from './frames.ts';
+import type { GrowthBudget } from './inflow.ts';
+import { Stream } from './stream.ts';
+
+export type StreamEvent =
+  /** The peer opened it. */
+  | { readonly type: 'opened'; readonly stream: Stream }
+  /** Pieces wait, or the peer has ended. */
+  | { readonly type: 'readable'; readonly stream: Stream }
+  /** All that was written has been sent. */
+  | { readonly type: 'taken'; readonly stream: Stream }
+  /** The peer reads no more. */
+  | { readonly type: 'stopped'; readonly stream: Stream }
+  /** The peer gave it up, both ways. */
+  | { readonly type: 'reset'; readonly stream: Stream; readonly reset: Reset }
+  /** Its deadline has passed here. */
+  | { readonly type: 'late'; readonly stream: Stream }
+  /** Nothing more happens on it; what was received whole can still be read. Where it was opened, another can be. */
+  | { readonly type: 'over'; readonly stream: Stream };
+
+export interface OpenOptions {
+  readonly name: string;
+  /** Makes it a request: it is given up by both sides after so many milliseconds. */
+  readonly deadlineMs?: number | undefined;
+}
+
+const LATE: Reset = { code: RESET.deadline, refusal: '', message: '' };
+const CANCELLED: Reset = { code: RESET.cancelled, refusal: '', message: '' };
+
+export class Multiplexer {
+  readonly #limits: StreamLimits;
+  readonly #growth: GrowthBudget;
+  readonly #isOdd: boolean;
+  /** By number: opened, and not over. */
+  readonly #live = new Map<number, Stream>();
+  /** Streams that have something urgent to say. */
+  readonly #urgent = new Set<Stream>();
+  /** Streams that have a piece to send, in the order of their turns. */
+  readonly #turns = new Set<Stream>();
+  readonly #timed = new Set<Stream>();
+  readonly #scratch = new Uint8Array(MAX_HEADER_BYTES + MAX_PIECE_BYTES);
+  #events: StreamEvent[] = [];
+  #nextOwn: number;
+  #nextOther: number;
+  #own = 0;
+  #others = 0;
+  /** A moment before which no deadline passes. */
+  #earliest = Number.POSITIVE_INFINITY;
+  #resetsLeft: number;
+  #resetsAt = 0;
+
+  constructor({ role, limits }: { role: Role; limits?: Partial<StreamLimits> }) {
+    this.#limits = { ...DEFAULT_STREAM_LIMITS, ...limits };
+    this.#growth = { left: this.#limits.growthBytes, most: this.#limits.creditBytes };
+    this.#resetsLeft = this.#limits.resetBurst;
+    this.#isOdd = role === 'initiator';
+    this.#nextOwn = this.#isOdd ? 1 : 2;
+    this.#nextOther = this.#isOdd ? 2 : 1;
+  }
+
+  /** Whether another stream can be opened now. */
+  get hasRoom(): boolean {
+    return this.#own < MOST_STREAMS;
+  }
+
+  /** Streams that are not over: of this side, and of the peer. */
+  get open(): { readonly own: number; readonly others: number } {
+    return { own: this.#own, others: this.#others };
+  }
+
+  /**
+   * Opens a stream, whose first frame goes out in its turn.
+   * @throws OOTO_STREAM_NAME, OOTO_STREAM_DEADLINE, OOTO_STREAM_MANY (caller).
+   */
+  start({ name, deadlineMs }: OpenOptions, now: number): Stream {
+    requireName(name, deadlineMs !== undefined);
+    requireDeadline(deadlineMs);
+    if (!this.hasRoom || this.#nextOwn > MAX_STREAM_NUMBER)
+      throw new OotoError('OOTO_STREAM_MANY', 'caller', 'no more streams can be opened now');
+    const stream = new Stream({ name, deadlineMs, isOwn: true }, this.#growth);
+    this.#own++;
+    this.#setDeadline(stream, now);
+    this.#turns.add(stream);
+    return stream;
+  }
+
+  /** Queues bytes, which must not change until the event `taken`; a border may be marked behind them. */
+  write(stream: Stream, bytes: Uint8Array, border = false): void {
+    if (stream.isReset || stream.outflow.isClosed) return;
+    stream.outflow.write({ bytes, border });
+    this.#wake(stream);
+  }
+
+  /** This side sends no more on the stream, once what waits is sent. */
+  end(stream: Stream): void {
+    if (stream.isReset || stream.outflow.isClosed) return;
+    stream.outflow.end();
+    this.#wake(stream);
+  }
+
+  /** The next piece that arrived, if there is one; the peer is granted more when enough was read. */
+  read(stream: Stream): Piece | undefined {
+    const piece = stream.inflow.read();
+    if (piece && stream.inflow.isGrantDue && stream.number !== 0) this.#urgent.add(stream);
+    return piece;
+  }
+
+  /** This side reads no more; the other direction goes on. */
+  stop(stream: Stream): void {
+    if (stream.isReset || stream.inflow.isDiscarding) return;
+    stream.inflow.discard();
+    if (stream.inflow.hasEnded) return;
+    stream.isStopDue = true;
+    if (stream.number !== 0) this.#urgent.add(stream);
+  }
+
+  /** Gives the stream up, both ways. */
+  reset(stream: Stream, reset: Reset = CANCELLED): void {
+    if (stream.isReset || stream.isOver) return;
+    stream.isReset = true;
+    stream.inflow.discard();
+    stream.outflow.drop();
+    this.#turns.delete(stream);
+    if (stream.number === 0) {
+      this.#finish(stream);
+      return;
+    }
+    stream.resetDue = reset;
+    this.#urgent.add(stream);
+  }
+
+  /**
+   * A message of the channel that is a frame of a stream.
+   * @throws OOTO_STREAM_FRAME, _NUMBER, _UNKNOWN, _ENDED, _CREDIT, _MANY, _RESETS (peer): the channel must be closed.
+   */
+  receive(message: Uint8Array, now: number): void {
+    const frame = readFrame(message);
+    if (frame.type === 'open') this.#receiveOpen(frame, now);
+    else if (frame.type === 'data') this.#receiveBytes(this.#openStream(frame.stream), frame);
+    else this.#receiveWord(frame, now);
+  }
+
+  /** The next frame for the channel, a view that is good until the next call; undefined when nothing can be sent. */
+  next(now: number): Uint8Array | undefined {
+    for (const stream of this.#urgent) {
+      const frame = this.#urgentFrame(stream);
+      if (frame) return frame;
+      this.#urgent.delete(stream);
+    }
+    const [stream] = this.#turns;
+    return stream && this.#pieceFrame(stream, now);
+  }
+
+  get hasEvents(): boolean {
+    return this.#events.length > 0;
+  }
+
+  /** What happened since the last call, in order. */
+  takeEvents(): readonly StreamEvent[] {
+    if (this.#events.length === 0) return NONE;
+    const events = this.#events;
+    this.#events = [];
+    return events;
+  }
+
+  /** Monotonic milliseconds at which {@link tick} is next needed, or somewhat before; infinite when never. */
+  deadline(): number {
+    return this.#timed.size === 0 ? Number.POSITIVE_INFINITY : this.#earliest;
+  }
+
+  /** Gives up the requests whose deadlines have passed. */
+  tick(now: number): void {
+    if (now < this.deadline()) return;
+    this.#earliest = Number.POSITIVE_INFINITY;
+    for (const stream of this.#timed) {
+      if (stream.dueAt > now) this.#earliest = Math.min(this.#earliest, stream.dueAt);
+      else {
+        this.#timed.delete(stream);
+        this.reset(stream, LATE);
+        this.#events.push({ type: 'late', stream });
+      }
+    }
+  }
+
+  #receiveOpen(frame: Extract<Frame, { type: 'open' }>, now: number): void {
+    if (frame.stream !== this.#nextOther)
+      throw new OotoError(
+        'OOTO_STREAM_NUMBER',
+        'peer',
+        `stream ${frame.stream} where ${this.#nextOther} is next`,
+      );
+    if (this.#others >= MOST_STREAMS)
+      throw new OotoError('OOTO_STREAM_MANY', 'peer', `the peer opened more than ${MOST_STREAMS} streams`);
+    const { name, deadlineMs } = frame;
+    const stream = new Stream({ name, deadlineMs, isOwn: false }, this.#growth);
+    stream.number = frame.stream;
+    this.#nextOther += 2;
+    this.#others++;
+    this.#live.set(stream.number, stream);
+    this.#setDeadline(stream, now);
+    this.#events.push({ type: 'opened', stream });
+    if (frame.bytes.length > 0 || frame.border || frame.end) this.#receiveBytes(stream, frame);
+  }
+
+  #receiveBytes(stream: Stream, { bytes, border, end }: Piece & { readonly end: boolean }): void {
+    const { inflow } = stream;
+    if (inflow.hasEnded)
+      throw new OotoError('OOTO_STREAM_ENDED', 'peer', 'the peer sent on a stream that it had ended');
+    if (bytes.length === 0 && !border && !end)
+      throw new OotoError('OOTO_STREAM_FRAME', 'peer', 'a frame of a stream says nothing');
+    inflow.take({ bytes, border });
+    if (end) inflow.end();
+    if (!inflow.isDiscarding) this.#events.push({ type: 'readable', stream });
+    this.#finishWhenEnded(stream);
+  }
+
+  /** What may come for a stream that is over: it was sent before the peer could know. */
+  #receiveWord(frame: Extract<Frame, { type: 'credit' | 'stop' | 'reset' }>, now: number): void {
+    const stream = this.#live.get(frame.stream);
+    if (!stream) {
+      this.#requireKnown(frame.stream);
+      return;
+    }
+    if (frame.type === 'credit') {
+      stream.outflow.allow(frame.bytes);
+      this.#wake(stream);
+    } else if (frame.type === 'stop') this.#receiveStop(stream);
+    else this.#receiveReset(stream, frame.reset, now);
+  }
+
+  #receiveStop(stream: Stream): void {
+    if (stream.isReset || stream.outflow.hasEnded) return;
+    stream.outflow.drop();
+    this.#wake(stream);
+    this.#events.push({ type: 'stopped', stream });
+  }
+
+  #receiveReset(stream: Stream, reset: Reset, now: number): void {
+    if (!stream.isReset && !stream.head.isOwn) this.#countReset(now);
+    if (!stream.inflow.hasEnded) {
+      stream.inflow.discard();
+      stream.inflow.end();
+    }
+    if (!stream.isReset) {
+      stream.isReset = true;
+      stream.outflow.drop();
+      this.#turns.delete(stream);
+      if (!stream.outflow.hasEnded) {
+        stream.resetDue = CANCELLED;
+        this.#urgent.add(stream);
+      }
+      this.#events.push({ type: 'reset', stream, reset });
+    }
+    this.#finishWhenEnded(stream);
+  }
+
+  /** Streams that are opened and given up at once cost this side more than the peer. */
+  #countReset(now: number): void {
+    const { resetBurst, resetsPerSecond } = this.#limits;
+    const since = Math.max(0, now - this.#resetsAt) / 1_000;
+    this.#resetsLeft = Math.min(resetBurst, this.#resetsLeft + since * resetsPerSecond) - 1;
+    this.#resetsAt = now;
+    if (this.#resetsLeft < 0)
+      throw new OotoError('OOTO_STREAM_RESETS', 'peer', 'the peer gives up too many of its streams', {
+        hint: `at most ${resetBurst} at once and ${resetsPerSecond} a second`,
+      });
+  }
+
+  #openStream(number: number): Stream {
+    const stream = this.#live.get(number);
+    if (stream) return stream;
+    this.#requireKnown(number);
+    throw new OotoError('OOTO_STREAM_ENDED', 'peer', 'the peer sent on a stream that it had ended');
+  }
+
+  #requireKnown(number: number): void {
+    if (number >= (this.#isOwn(number) ? this.#nextOwn : this.#nextOther))
+      throw new OotoError('OOTO_STREAM_UNKNOWN', 'peer', `stream ${number} was never opened`);
+  }
+
+  #isOwn(number: number): boolean {
+    return (number % 2 === 1) === this.#isOdd;
+  }
+
+  #urgentFrame(stream: Stream): Uint8Array | undefined {
+    if (stream.resetDue) {
+      const frame = resetFrame(stream.number, stream.resetDue);
+      stream.resetDue = undefined;
+      stream.isStopDue = false;
+      stream.outflow.finish();
+      this.#finishWhenEnded(stream);
+      return frame;
+    }
+    if (stream.isReset) return undefined;
+    if (stream.isStopDue) {
+      stream.isStopDue = false;
+      if (!stream.inflow.hasEnded) return stopFrame(stream.number);
+    }
+    return stream.inflow.isGrantDue ? creditFrame(stream.number, stream.inflow.grant()) : undefined;
+  }
+
+  #pieceFrame(stream: Stream, now: number): Uint8Array {
+    const { outflow } = stream;
+    const { bytes, border, end } = outflow.take();
+    const marks = (border ? BORDER : 0) | (end ? END : 0);
+    const at =
+      stream.number === 0
+        ? this.#putOpening(stream, marks, now)
+        : putDataHeader(this.#scratch, stream.number, marks);
+    this.#scratch.set(bytes, at);
+    this.#turns.delete(stream);
+    this.#wake(stream);
+    if (outflow.isEmpty) this.#events.push({ type: 'taken', stream });
+    this.#finishWhenEnded(stream);
+    return this.#scratch.subarray(0, at + bytes.length);
+  }
+
+  #putOpening(stream: Stream, marks: number, now: number): number {
+    stream.number = this.#nextOwn;
+    this.#nextOwn += 2;
+    this.#live.set(stream.number, stream);
+    if (stream.isStopDue) this.#urgent.add(stream);
+    const deadlineMs =
+      stream.head.deadlineMs === undefined
+        ? undefined
+        : Math.min(MAX_DEADLINE_MS, Math.max(1, Math.ceil(stream.dueAt - now)));
+    return putOpenHeader(this.#scratch, stream.number, marks, { name: utf8(stream.head.name), deadlineMs });
+  }
+
+  #wake(stream: Stream): void {
+    if (stream.number === 0 || stream.outflow.isReady) this.#turns.add(stream);
+  }
+
+  #setDeadline(stream: Stream, now: number): void {
+    const { deadlineMs } = stream.head;
+    if (deadlineMs === undefined) return;
+    stream.dueAt = now + deadlineMs;
+    this.#timed.add(stream);
+    this.#earliest = this.#timed.size === 1 ? stream.dueAt : Math.min(this.#earliest, stream.dueAt);
+  }
+
+  #finishWhenEnded(stream: Stream): void {
+    if (stream.inflow.hasEnded && stream.outflow.hasEnded && !stream.isOver) this.#finish(stream);
+  }
+
+  #finish(stream: Stream): void {
+    stream.isOver = true;
+    this.#live.delete(stream.number);
+    this.#timed.delete(stream);
+    this.#turns.delete(stream);
+    if (stream.head.isOwn) this.#own--;
+    else this.#others--;
+    this.#events.push({ type: 'over', stream });
+  }
+}
+
+const NONE: readonly StreamEvent[] = [];
+
+function requireName(name: string, isMethod: boolean): void {
+  if (utf8(name).length > MAX_NAME_BYTES || (isMethod && name === ''))
+    throw new OotoError(
+      'OOTO_STREAM_NAME',
+      'caller',
+      `a name has at most ${MAX_NAME_BYTES} bytes, a method's at least 1`,
+    );
+}
+
+function requireDeadline(deadlineMs: number | undefined): void {
+  if (deadlineMs !== undefined && !(deadlineMs > 0 && deadlineMs <= MAX_DEADLINE_MS))
+    throw new OotoError(
+      'OOTO_STREAM_DEADLINE',
+      'caller',
+      `a deadline of ${deadlineMs} ms is not within a day from now`,
+    );
+}
