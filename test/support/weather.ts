@@ -200,7 +200,7 @@ function describe(frame: Uint8Array): string {
 }
 
 /** A small generator of public repute; nothing secret comes of it. */
-function mulberry32(seed: number): () => number {
+export function mulberry32(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

@@ -1,0 +1,166 @@
+/** T34: what strangers cost before they have shown their address: one MAC each, nothing kept, no answer larger than the question. */
+import { DatagramHost, MOST_HALF_OPEN, MOST_HELD_BYTES } from '../../../../src/channel/datagram/host.ts';
+import {
+  COOKIE_DATAGRAM_BYTES,
+  DATAGRAM,
+  encodeFirst,
+  encodeHello,
+  readCookie,
+  typeOf,
+} from '../../../../src/channel/datagram/packet.ts';
+import { encodePreamble, NO_COOKIE } from '../../../../src/channel/preamble.ts';
+import type { Crypto } from '../../../../src/crypto/crypto.ts';
+import { bytes, equal, is, ok } from '../../../support/assert.ts';
+import { testCrypto } from '../../../support/crypto.ts';
+import { DatagramPair } from '../../../support/datagram-network.ts';
+import { later, MESH_ID, makeParty, START, seededRandom, verifierOf } from '../../../support/network.ts';
+import { suite } from '../../../support/suite.ts';
+
+const test = suite('the doorstep of datagrams', { timeout: 30_000 });
+
+/** Counts Diffie-Hellmans and everything of ML-KEM. */
+function counted(crypto: Crypto): { crypto: Crypto; work: () => number } {
+  let work = 0;
+  const count = <T extends object>(room: T): T =>
+    new Proxy(room, {
+      get: (target, name) => {
+        const member = target[name as keyof T];
+        if (typeof member !== 'function') return member;
+        return (...args: unknown[]) => {
+          work++;
+          return member.apply(target, args);
+        };
+      },
+    });
+  return {
+    crypto: { ...crypto, x25519: count(crypto.x25519), mlkem768: count(crypto.mlkem768) },
+    work: () => work,
+  };
+}
+
+function hostUnderAttack() {
+  const watched = counted(testCrypto(seededRandom('doorstep')));
+  const bob = makeParty(watched.crypto, 'bob');
+  const host = new DatagramHost({
+    ...{ crypto: watched.crypto, meshId: MESH_ID, own: () => bob.own, verifier: verifierOf(bob) },
+  });
+  const before = watched.work();
+  return { host, work: () => watched.work() - before };
+}
+
+const hello = (sender: number) => encodeHello({ sender, preamble: encodePreamble(MESH_ID, NO_COOKIE) });
+const first = (sender: number, cookie: Uint8Array, index = 0, count = 2, length = 1_100) =>
+  encodeFirst(
+    { sender, preamble: encodePreamble(MESH_ID, cookie) },
+    { index, count, bytes: new Uint8Array(length) },
+  );
+
+test('50,000 strangers cost no state, no Diffie-Hellman and no KEM; every answer is shorter than the question', () => {
+  const { host, work } = hostUnderAttack();
+  const idle = host.status;
+  let [asked, answered] = [0, 0];
+  for (let i = 0; i < 50_000; i++) {
+    const from = `${(i >>> 16) + 1}.${(i >>> 8) & 255}.${i & 255}.1:${1_024 + (i % 60_000)}`;
+    const kind = i % 4;
+    const datagram = [
+      hello(i + 1),
+      first(i + 1, NO_COOKIE),
+      first(i + 1, NO_COOKIE.with(3, 9), 1),
+      hello(i + 1).fill(7),
+    ][kind];
+    host.receive(datagram, from, START);
+    const output = host.takeOutput();
+    asked += datagram.length;
+    for (const { bytes: answer, to } of output) {
+      is(to, from);
+      ok(answer.length <= datagram.length, `${answer.length} for ${datagram.length}`);
+      is(answer.length, COOKIE_DATAGRAM_BYTES);
+      answered += answer.length;
+    }
+  }
+  host.turn(START);
+  is(work(), 0);
+  ok(answered < asked);
+  const { cookiesAsked, refused, ...rest } = host.status;
+  const { cookiesAsked: _, refused: __, ...idleRest } = idle;
+  equal(rest, idleRest);
+  is(cookiesAsked + refused, 50_000);
+  is(host.deadline(), Number.POSITIVE_INFINITY);
+});
+
+test('a cookie is good for its address and port alone, and for one to two periods', () => {
+  const { host } = hostUnderAttack();
+  const cookieAt = (from: string, now = START) => {
+    host.receive(hello(1), from, now);
+    return readCookie(host.takeOutput()[0].bytes);
+  };
+  const takes = (from: string, cookie: Uint8Array, now = START) => {
+    host.receive(first(1, cookie), from, now);
+    return host.takeOutput().length === 0;
+  };
+  const cookie = cookieAt('192.0.2.1:1');
+  bytes(cookieAt('192.0.2.1:1'), cookie);
+  ok(!takes('192.0.2.1:2', cookie));
+  ok(!takes('192.0.2.2:1', cookie));
+  ok(takes('192.0.2.1:1', cookie));
+  ok(takes('192.0.2.1:1', cookie, later(START, 230_000)));
+  ok(!takes('192.0.2.1:1', cookie, later(START, 250_000)));
+});
+
+test('whoever has shown its address begins 5 handshakes at once and 20 a second; resent pieces cost nothing', () => {
+  const { host } = hostUnderAttack();
+  const from = '192.0.2.1:1';
+  host.receive(hello(1), from, START);
+  const cookie = readCookie(host.takeOutput()[0].bytes);
+  for (let i = 1; i <= 50; i++) for (let n = 0; n < 3; n++) host.receive(first(i, cookie), from, START);
+  is(host.status.halfOpen, 5);
+  for (let i = 51; i <= 100; i++) host.receive(first(i, cookie), from, later(START, 1_000));
+  is(host.status.halfOpen, 10);
+  host.tick(later(START, 6_400));
+  host.turn(later(START, 6_400));
+  equal(
+    [host.status.halfOpen, host.status.channels, host.status.indexes, host.status.heldBytes],
+    [0, 0, 0, 0],
+  );
+});
+
+test('half-open handshakes are bounded in number and bytes; the oldest gives way', () => {
+  const { host } = hostUnderAttack();
+  for (let i = 1; i <= MOST_HALF_OPEN + 100; i++) {
+    const from = `10.${i >>> 8}.${i & 255}.1:7`;
+    host.receive(hello(i), from, START);
+    const cookie = readCookie(host.takeOutput()[0].bytes);
+    host.receive(first(i, cookie), from, START);
+    host.turn(START);
+    host.takeTouched();
+  }
+  is(host.status.halfOpen, MOST_HALF_OPEN);
+  ok(host.status.heldBytes <= MOST_HELD_BYTES);
+  is(host.status.channels, MOST_HALF_OPEN);
+});
+
+test('a host that only dials answers no stranger', () => {
+  const pair = new DatagramPair({ responder: { listens: false } });
+  pair.dial();
+  pair.run(2_000);
+  is(pair.hosts.responder.status.cookiesAsked, 0);
+  is(pair.initiator.state, 'handshake');
+});
+
+test('nothing of ephemerals is sent before the cookie came, and a peer that gives cookies for ever gets three tries', () => {
+  const pair = new DatagramPair();
+  let made = 0;
+  let hellos = 0;
+  pair.tamper = (datagram, from) => {
+    const type = typeOf(datagram.bytes);
+    if (from === 'initiator' && type === DATAGRAM.hello) hellos++;
+    if (from === 'responder' && type === DATAGRAM.cookie)
+      return [{ ...datagram, bytes: datagram.bytes.with(9, made++) }];
+    return [datagram];
+  };
+  pair.dial();
+  is(hellos, 1);
+  pair.run(4_900);
+  ok(made <= 30, `${made} cookies`);
+  is(pair.initiator.state, 'handshake');
+});
