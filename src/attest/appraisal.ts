@@ -11,6 +11,14 @@ import type { Crypto } from '../crypto/crypto.ts';
 import type { VerificationKey } from '../envelope/keys.ts';
 import { type UnverifiedStatement, verifyStatement } from '../envelope/statement.ts';
 import { readChannelEvidence, readEnrolmentEvidence, type SoftwareStatement } from './evidence.ts';
+import {
+  type ExpectedTpm,
+  quoteDigest,
+  type TpmFacts,
+  type TpmPolicy,
+  type TpmProof,
+  verifyTpmProof,
+} from './tpm-proof.ts';
 
 /** What a verifier accepts. */
 export interface AppraisalPolicy {
@@ -19,6 +27,8 @@ export interface AppraisalPolicy {
   readonly minimumTier: Tier;
   /** Older evidence is refused, in milliseconds. */
   readonly maximumAgeMs: number;
+  /** What TPMs must show; without it nobody is appraised as `measured`. */
+  readonly tpm?: TpmPolicy | undefined;
 }
 
 /** Whom the verifier asked. */
@@ -30,6 +40,8 @@ export interface ExpectedAttester {
   readonly tier: Tier;
   /** On a channel the delegated message key; for an enrolment the identity key. */
   readonly key: VerificationKey;
+  /** The TPM that it enrolled with; undefined for a node without one. */
+  readonly tpm?: ExpectedTpm | undefined;
 }
 
 export interface Appraisal {
@@ -54,6 +66,8 @@ export interface Verdict {
   readonly versions: ReadonlyMap<string, string>;
   /** When the attester made the evidence, by its clock. */
   readonly time: number;
+  /** What the TPM has proven, and SHA-256 of its quote. */
+  readonly tpm?: TpmFacts & { readonly quote: Uint8Array };
 }
 
 const DEFAULT_SKEW_MS = 120_000;
@@ -69,7 +83,7 @@ export function appraise(crypto: Crypto, evidence: Uint8Array, appraisal: Apprai
   requireMesh(statement, appraisal.attester);
   requireNode(statement, appraisal.attester);
   requireChallenge(() => read.requireAnswer(crypto, appraisal.answers));
-  return conclude(crypto, evidence, statement, appraisal);
+  return conclude(crypto, evidence, { statement, tpm: read.tpm }, appraisal);
 }
 
 /**
@@ -79,23 +93,24 @@ export function appraise(crypto: Crypto, evidence: Uint8Array, appraisal: Apprai
  */
 export function appraiseEnrolment(crypto: Crypto, evidence: Uint8Array, appraisal: Appraisal): Verdict {
   const read = readable(() => readEnrolmentEvidence(evidence));
-  const statement = requireSignature(crypto, read, appraisal.attester);
+  const statement = requireSignature(crypto, read.statement, appraisal.attester);
   requireMesh(statement, appraisal.attester);
   requireNode(statement, appraisal.attester);
   requireRequest(statement, appraisal.answers);
-  return conclude(crypto, evidence, statement, appraisal);
+  return conclude(crypto, evidence, { statement, tpm: read.tpm }, appraisal);
 }
 
 /** What is judged alike wherever the evidence came from. */
 function conclude(
   crypto: Crypto,
   evidence: Uint8Array,
-  statement: SoftwareStatement,
+  { statement, tpm: proof }: { statement: SoftwareStatement; tpm: TpmProof | undefined },
   { policy, attester, time, skewMs = DEFAULT_SKEW_MS }: Appraisal,
 ): Verdict {
   requireFresh(statement, time, policy.maximumAgeMs, skewMs);
   requireTier(statement, attester.tier, policy.minimumTier);
   requireManifest(statement, policy);
+  const tpm = judgeTpm(crypto, statement, proof, { policy, attester });
   return {
     tier: statement.tier,
     reasons: [
@@ -103,12 +118,35 @@ function conclude(
       'answers this challenge and no other',
       `tier ${statement.tier} is at least ${policy.minimumTier}`,
       `manifest ${hex(statement.manifest)} is one that policy accepts`,
+      ...(tpm
+        ? [`quoted by the TPM that the node enrolled with, since its start ${tpm.clock.resetCount}`]
+        : []),
     ],
     evidenceDigest: crypto.sha256(evidence),
     manifest: statement.manifest,
     versions: statement.versions,
     time: statement.time,
+    ...(tpm ? { tpm } : {}),
   };
+}
+
+/** What the TPM proves of a node that claims to be measured; a node that does not has none to show. */
+function judgeTpm(
+  crypto: Crypto,
+  { tier, qualifying: qualifyingData }: SoftwareStatement,
+  proof: TpmProof | undefined,
+  { policy, attester }: Pick<Appraisal, 'policy' | 'attester'>,
+): Verdict['tpm'] {
+  if (tier === 'software' && !proof) return undefined;
+  if (tier !== 'measured' || !proof || !attester.tpm)
+    throw refuse('TIER', 'tier measured needs a TPM, and one that the node enrolled with');
+  if (!policy.tpm) throw refuse('TIER', 'policy names no registers, so that nobody is measured');
+  const facts = verifyTpmProof(crypto, proof, {
+    policy: policy.tpm,
+    expected: attester.tpm,
+    qualifyingData,
+  });
+  return { ...facts, quote: quoteDigest(crypto, proof) };
 }
 
 function readable<T>(read: () => T): T {

@@ -7,6 +7,7 @@
 import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import { hex } from '../base/hex.ts';
+import type { Tier } from '../cert/tier.ts';
 import { type Root, type ValidCertificate, validateCertificate } from '../cert/validate.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import { type CborValue, decode, encode } from '../envelope/cbor.ts';
@@ -25,6 +26,7 @@ import { verifyCheckpoint } from '../log/checkpoint.ts';
 import { type NoteKey, parseNote } from '../log/note.ts';
 import { MAX_PROOF_HASHES, verifyInclusion } from '../log/proof.ts';
 import { readNodeId } from './certification.ts';
+import type { Device } from './device.ts';
 import type { GenesisRecord } from './genesis.ts';
 import { type Leaf, readLeaf } from './leaf.ts';
 
@@ -92,6 +94,8 @@ export interface ValidCredential extends ValidCertificate {
   readonly role: string;
   readonly name: string;
   readonly credential: Credential;
+  /** The TPM that it enrolled with, on the word of the members that logged it; for tier `measured` alone. */
+  readonly device?: Device;
 }
 
 /**
@@ -117,7 +121,25 @@ export function validateCredential(
   requireLogged(crypto, mesh.genesis, credential.proofs, (leaf) =>
     isAbout(crypto, leaf, certificate, mesh.genesis),
   );
-  return { ...certificate, role, name, credential };
+  const device = loggedDevice(credential.proofs, certificate.tier);
+  return { ...certificate, role, name, credential, ...(device ? { device } : {}) };
+}
+
+/** All entries agree on the TPM, and a measured node has one. @throws OOTO_AUTHORITY_PROOFS (peer). */
+function loggedDevice(proofs: readonly LogProof[], tier: Tier): Device | undefined {
+  const devices = proofs.map(({ leaf }) => {
+    const entry = readLeaf(leaf);
+    return entry.kind === 'certificate' ? entry.device : undefined;
+  });
+  const [device] = devices;
+  if (devices.some((other) => !isSameDevice(device, other))) throw unproven('the entries name several TPMs');
+  if ((tier === 'measured') !== (device !== undefined)) throw unproven('tier and TPM do not fit');
+  return device;
+}
+
+function isSameDevice(a: Device | undefined, b: Device | undefined): boolean {
+  if (!a || !b) return a === b;
+  return equal(a.endorsementKey, b.endorsementKey) && equal(a.attestationKey, b.attestationKey);
 }
 
 /**

@@ -9,7 +9,7 @@ import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import { hex } from '../base/hex.ts';
 import type { Crypto } from '../crypto/crypto.ts';
-import { decode, encode } from '../envelope/cbor.ts';
+import { type CborValue, decode, encode } from '../envelope/cbor.ts';
 import {
   anything,
   bytes,
@@ -18,9 +18,11 @@ import {
   fields,
   list,
   object,
+  optional,
   text,
   uint,
 } from '../envelope/fields.ts';
+import type { VerificationKey } from '../envelope/keys.ts';
 import { type NamedSignature, verifyQuorum } from '../envelope/quorum.ts';
 import { statementMessage } from '../envelope/statement.ts';
 import { type Committee, encodeCommittee } from '../threshold/committee.ts';
@@ -36,16 +38,21 @@ import {
   groupKey,
   type PublicPackage,
 } from '../threshold/public-package.ts';
+import { readTpmKeys } from './device.ts';
 
 const MOST_BYTES = 1024 * 1024;
 const MOST_FOUNDERS = 64;
+const ED25519_BYTES = 32;
+const P256_BYTES = 65;
 const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
 const founderShape = {
   /** Its node id is `spiffe://<mesh id>/authority/<name>`. */
   name: text(63, NAME),
-  /** Ed25519, 32 bytes; signs delegations. */
-  identityKey: bytes(32),
+  /** Signs delegations. Ed25519, 32 bytes, or P-256 in a TPM, 65. */
+  identityKey: bytesBetween(32, 65),
+  /** The TPM that holds the identity key; absent for a founder without one. */
+  tpm: optional(readTpmKeys),
   /** Signs the checkpoints of this member's log. */
   logKey: bytes(32),
   /** Signs cosignatures of other logs. */
@@ -102,7 +109,16 @@ export interface GenesisRecord {
 /** @throws OOTO_AUTHORITY_GENESIS (caller) for a draft that no mesh may have. */
 export function encodeDraft(draft: GenesisDraft): Uint8Array {
   requireSound(draft);
-  return encode({ ...draft, founders: draft.founders.map((founder) => ({ ...founder })) });
+  return encode({ ...draft, founders: draft.founders.map(plainFounder) } as CborValue);
+}
+
+function plainFounder({ tpm, ...founder }: Founder): CborValue {
+  return { ...founder, ...(tpm ? { tpm: { ...tpm } } : {}) };
+}
+
+/** The key that signs a founder's delegations. */
+export function founderIdentity({ identityKey: bytes }: Founder): VerificationKey {
+  return { algorithm: bytes.length === ED25519_BYTES ? 'ed25519' : 'p256', bytes };
 }
 
 /** @throws OOTO_ENVELOPE_* (peer) or OOTO_AUTHORITY_GENESIS (caller). */
@@ -206,7 +222,11 @@ function requireSound(draft: GenesisDraft): void {
     throw unsound(`a threshold of ${draft.threshold} of ${count} is no majority`);
   if (draft.operatorQuorum < 1 || draft.operatorQuorum > draft.operators.length)
     throw unsound(`${draft.operators.length} operators cannot make a quorum of ${draft.operatorQuorum}`);
+  for (const { identityKey, tpm } of draft.founders)
+    if (identityKey.length !== (tpm ? P256_BYTES : ED25519_BYTES))
+      throw unsound('a key on P-256 and a TPM go together');
   const keys = [
+    ...draft.founders.flatMap(({ tpm }) => (tpm ? [tpm.endorsementKey] : [])),
     ...draft.founders.flatMap((f) => [f.identityKey, f.logKey, f.witnessKey, f.keyGenerationKey]),
     ...draft.operators.map((operator) => operator.publicKey),
   ].map(hex);

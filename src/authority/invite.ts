@@ -16,7 +16,17 @@ import {
   verifyDocument,
   withSignature,
 } from '../envelope/document.ts';
-import { bytes, bytesBetween, type Fields, fields, list, object, text, uint } from '../envelope/fields.ts';
+import {
+  bytes,
+  bytesBetween,
+  type Fields,
+  fields,
+  list,
+  object,
+  optional,
+  text,
+  uint,
+} from '../envelope/fields.ts';
 import type { SigningKey } from '../envelope/keys.ts';
 import { statementMessage } from '../envelope/statement.ts';
 import type { GenesisRecord } from './genesis.ts';
@@ -31,6 +41,8 @@ const grantShape = {
   id: text(2048),
   /** Milliseconds since 1970. */
   expires: uint(),
+  /** The one TPM that may claim it, by the fingerprint of its endorsement key; absent for a node without. */
+  endorsementKey: optional(bytes(32)),
 } as const;
 
 export type InviteGrant = Fields<typeof grantShape>;

@@ -3,8 +3,8 @@
  * a workload definition becomes one leaf, which says what is signed, for whom, on what evidence, and what this
  * member found; a reader takes it apart strictly.
  */
-import { decode, encode } from '../envelope/cbor.ts';
-import { bytes, type Fields, oneOf, text, variant } from '../envelope/fields.ts';
+import { type CborValue, decode, encode } from '../envelope/cbor.ts';
+import { bytes, type Fields, object, oneOf, optional, text, variant } from '../envelope/fields.ts';
 
 const MOST_BYTES = 8 * 1024;
 
@@ -20,6 +20,8 @@ const certificateLeaf = {
   /** SHA-256 of the evidence that was judged. */
   evidence: bytes(32),
   verdict: oneOf('software', 'authenticator', 'hardware', 'measured'),
+  /** The TPM that the node enrolled with: fingerprint of its endorsement key, SHA-256 of its attestation key. */
+  device: optional(object({ endorsementKey: bytes(32), attestationKey: bytes(32) })),
 } as const;
 
 const definitionLeaf = {
@@ -34,7 +36,7 @@ export type DefinitionLeaf = { kind: 'definition' } & Fields<typeof definitionLe
 export type Leaf = CertificateLeaf | DefinitionLeaf;
 
 export function encodeLeaf(leaf: Leaf): Uint8Array {
-  return encode({ ...leaf });
+  return encode(leaf as unknown as CborValue);
 }
 
 /** @throws OOTO_ENVELOPE_* (peer). */

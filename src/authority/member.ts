@@ -4,6 +4,9 @@
  * back through a coordinator that only carries; the member decides alone whether the request may become the
  * certificate body it is shown, and says what to store and what to log. Nothing a coordinator claims is believed.
  */
+import type { CredentialAnswer } from '../attest/evidence.ts';
+import type { TpmClock } from '../attest/tpm/attestation-data.ts';
+import type { Credential } from '../attest/tpm/credential.ts';
 import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import { hex } from '../base/hex.ts';
@@ -13,6 +16,17 @@ import { bytes, bytesBetween, type Fields, list, object, text, variant } from '.
 import type { StoreChange } from '../ports.ts';
 import { readNodeId, requireFaithful } from './certification.ts';
 import { validateCredential } from './credential.ts';
+import {
+  bindDevice,
+  type Device,
+  deviceOf,
+  type EndorsementJudge,
+  keepClock,
+  lastClock,
+  requireOpened,
+  sealChallenge,
+  type TpmKeys,
+} from './device.ts';
 import type { GenesisRecord } from './genesis.ts';
 import { inviteStoreKey, requireUnspent, verifyClaim } from './invite.ts';
 import { type CertificateLeaf, encodeLeaf } from './leaf.ts';
@@ -47,12 +61,20 @@ export const applicationShape = {
 
 export type Application = Fields<typeof applicationShape>;
 
-/** Judges evidence; returns its digest and the tier it supports, or throws. */
+/** Judges evidence; returns its digest and the tier it supports, and of a TPM what it said, or throws. */
 export type EvidenceJudge = (
   request: EnrolmentRequest,
   nonces: Application['nonces'],
   evidence: Uint8Array,
-) => { digest: Uint8Array; verdict: CertificateLeaf['verdict'] };
+  /** The last that was seen of the TPM. */
+  seen?: TpmClock,
+) => JudgedEvidence;
+
+export interface JudgedEvidence {
+  digest: Uint8Array;
+  verdict: CertificateLeaf['verdict'];
+  tpm?: { clock: TpmClock; answers: readonly CredentialAnswer[] };
+}
 
 export interface MemberOptions {
   crypto: Crypto;
@@ -61,13 +83,15 @@ export interface MemberOptions {
   name: string;
   judge: EvidenceJudge;
   longestLifeMs: number;
+  /** Decides on endorsement keys that no operator has named; without it only those are admitted. */
+  endorsement?: EndorsementJudge;
 }
 
 /** What a member knows when it judges. */
 export interface AppraisalContext {
   now: number;
   root: Root | undefined;
-  /** What this member's store holds under the key of an invite. */
+  /** What this member's store holds under the key of an invite or a TPM. */
   bound(storeKey: string): Uint8Array | undefined;
 }
 
@@ -79,9 +103,17 @@ export interface Appraisal {
   changes: StoreChange[];
 }
 
+interface OpenChallenge {
+  nonce: Uint8Array;
+  /** From which the secrets for TPMs are derived. */
+  seed: Uint8Array;
+  until: number;
+  coordinator: string;
+}
+
 export class AuthorityMember {
   readonly #options: MemberOptions;
-  readonly #challenges = new Map<string, { nonce: Uint8Array; until: number; coordinator: string }>();
+  readonly #challenges = new Map<string, OpenChallenge>();
 
   constructor(options: MemberOptions) {
     this.#options = options;
@@ -98,9 +130,20 @@ export class AuthorityMember {
     const open = this.#challenges.get(key);
     if (open) return open.nonce;
     this.#requireRoom(coordinator);
-    const nonce = this.#options.crypto.random.bytes(NONCE_BYTES);
-    this.#challenges.set(key, { nonce, until: now + CHALLENGE_LIFE_MS, coordinator });
+    const { random } = this.#options.crypto;
+    const [nonce, seed] = [random.bytes(NONCE_BYTES), random.bytes(NONCE_BYTES)];
+    this.#challenges.set(key, { nonce, seed, until: now + CHALLENGE_LIFE_MS, coordinator });
     return nonce;
+  }
+
+  /**
+   * The challenge that goes with the nonce where a TPM is named: only that TPM answers it.
+   * @throws OOTO_AUTHORITY_CHALLENGE (peer) without a nonce; OOTO_ATTEST_TPM_* (peer) for keys of another kind.
+   */
+  challengeTpm(requestDigest: Uint8Array, keys: TpmKeys): Credential {
+    const open = this.#challenges.get(hex(requestDigest));
+    if (!open) throw refuse('OOTO_AUTHORITY_CHALLENGE', 'no challenge is open for this request');
+    return sealChallenge(this.#options.crypto, open.seed, keys);
   }
 
   /**
@@ -109,23 +152,44 @@ export class AuthorityMember {
    * @throws OOTO_AUTHORITY_*, OOTO_CERT_*, OOTO_ENVELOPE_*, OOTO_CRYPTO_* (peer), one for each check.
    */
   requireRight(request: EnrolmentRequest, right: Claim, context: AppraisalContext): StoreChange[] {
-    const { crypto, genesis } = this.#options;
-    requireMesh(request, genesis.meshId);
-    if (right.kind === 'invite') {
-      const { digest: requestDigest, id } = request;
-      if (readNodeId(id).role === 'authority')
-        throw refuse(
-          'OOTO_AUTHORITY_NOT_A_FOUNDER',
-          'nobody is invited into the authority; its committee changes otherwise',
-        );
-      const grant = verifyClaim(crypto, genesis, { ...right, id, requestDigest, now: context.now });
-      const storeKey = inviteStoreKey(grant);
-      requireUnspent(context.bound(storeKey), requestDigest);
-      return [{ put: storeKey, value: requestDigest }];
-    }
+    requireMesh(request, this.#options.genesis.meshId);
+    if (right.kind === 'invite') return this.#requireInvited(request, right, context);
     if (right.kind === 'founder') this.#requireFounder(request);
     else this.#requireHolder(request, right.credential, context);
     return [];
+  }
+
+  #requireInvited(
+    request: EnrolmentRequest,
+    right: Extract<Claim, { kind: 'invite' }>,
+    context: AppraisalContext,
+  ): StoreChange[] {
+    const { crypto, genesis } = this.#options;
+    const { digest: requestDigest, id } = request;
+    if (readNodeId(id).role === 'authority')
+      throw refuse(
+        'OOTO_AUTHORITY_NOT_A_FOUNDER',
+        'nobody is invited into the authority; its committee changes otherwise',
+      );
+    const grant = verifyClaim(crypto, genesis, { ...right, id, requestDigest, now: context.now });
+    this.#requireEndorsed(request, grant.endorsementKey, context.now);
+    const storeKey = inviteStoreKey(grant);
+    requireUnspent(context.bound(storeKey), requestDigest);
+    return [{ put: storeKey, value: requestDigest }];
+  }
+
+  /** The operators' word in the invite is the last; without it the endorsement key is judged by list or certificate. */
+  #requireEndorsed({ tpm }: EnrolmentRequest, granted: Uint8Array | undefined, now: number): void {
+    const { crypto, endorsement } = this.#options;
+    if (!tpm) {
+      if (granted) throw refuse('OOTO_AUTHORITY_DEVICE', 'the invite is for a node with a TPM');
+      return;
+    }
+    const { endorsementKey } = deviceOf(crypto, tpm);
+    if (granted && equal(granted, endorsementKey)) return;
+    if (granted || !endorsement)
+      throw refuse('OOTO_AUTHORITY_DEVICE', 'no operator vouches for the endorsement key of this TPM');
+    endorsement(tpm, now);
   }
 
   /**
@@ -134,11 +198,11 @@ export class AuthorityMember {
    * @throws OOTO_AUTHORITY_*, OOTO_ATTEST_*, OOTO_CERT_*, OOTO_ENVELOPE_* (peer), one for each check.
    */
   appraise(application: Application, tbs: Uint8Array, context: AppraisalContext): Appraisal {
-    const { crypto, genesis, judge, longestLifeMs } = this.#options;
+    const { crypto, genesis, longestLifeMs } = this.#options;
     const request = readRequest(crypto, application.request);
     const changes = this.requireRight(request, application.claim, context);
-    this.#requireOwnNonce(request, application, context.now);
-    const evidence = judge(request, application.nonces, application.evidence);
+    const { seed } = this.#requireOwnNonce(request, application, context.now);
+    const { evidence, device, bindings } = this.#judgeEvidence(request, application, seed, context);
     requireTier(request, evidence.verdict);
     requireFaithful(crypto, genesis, tbs, { request, now: context.now, longestLifeMs });
     this.#challenges.delete(hex(request.digest));
@@ -150,8 +214,28 @@ export class AuthorityMember {
       key: crypto.sha256(request.key.bytes),
       evidence: evidence.digest,
       verdict: evidence.verdict,
+      ...(device ? { device } : {}),
     };
-    return { request, leaf: encodeLeaf(leaf), changes };
+    return { request, leaf: encodeLeaf(leaf), changes: [...changes, ...bindings] };
+  }
+
+  /** The evidence, and where a TPM is named, that it is this one, and whose it is from now on. */
+  #judgeEvidence(
+    request: EnrolmentRequest,
+    { nonces, evidence: encoded }: Application,
+    seed: Uint8Array,
+    { bound }: AppraisalContext,
+  ): { evidence: JudgedEvidence; device?: Device; bindings: StoreChange[] } {
+    const { crypto, judge, name: member } = this.#options;
+    const { id, tpm: keys, digest } = request;
+    if (!keys) return { evidence: judge(request, nonces, encoded), bindings: [] };
+    const device = deviceOf(crypto, keys);
+    const binding = bindDevice(bound, device, id);
+    const evidence = judge(request, nonces, encoded, lastClock(bound, device));
+    if (!evidence.tpm) throw refuse('OOTO_AUTHORITY_DEVICE', 'a TPM is named, and the evidence is of none');
+    const { clock, answers } = evidence.tpm;
+    requireOpened(crypto, seed, keys, { member, request: digest, answers });
+    return { evidence, device, bindings: [binding, keepClock(device, clock)] };
   }
 
   #requireRoom(coordinator: string): void {
@@ -161,11 +245,13 @@ export class AuthorityMember {
       throw new OotoError('OOTO_AUTHORITY_BUSY', 'environment', 'too many enrolments are under way');
   }
 
-  #requireFounder({ id, key }: EnrolmentRequest): void {
+  #requireFounder({ id, key, tpm }: EnrolmentRequest): void {
     const { role, name } = readNodeId(id);
     const founder = this.#options.genesis.draft.founders.find((candidate) => candidate.name === name);
     if (role !== 'authority' || !founder || !equal(founder.identityKey, key.bytes))
       throw refuse('OOTO_AUTHORITY_NOT_A_FOUNDER', 'the genesis record names no such founder');
+    if (!isSameTpm(founder.tpm, tpm))
+      throw refuse('OOTO_AUTHORITY_DEVICE', 'the genesis record gives this founder another TPM');
   }
 
   #requireHolder(
@@ -181,9 +267,13 @@ export class AuthorityMember {
     });
     if (!equal(holder.publicKey.bytes, request.key.bytes))
       throw refuse('OOTO_AUTHORITY_RENEWAL', 'a renewal keeps the key; a new key needs a new invite');
+    if (holder.tier !== request.tier)
+      throw refuse('OOTO_AUTHORITY_RENEWAL', 'a renewal keeps the tier; another needs a new invite');
+    if (request.tpm && !isSameEndorsement(crypto, request.tpm, holder.device))
+      throw refuse('OOTO_AUTHORITY_DEVICE', 'a renewal keeps the TPM; another needs a new invite');
   }
 
-  #requireOwnNonce(request: EnrolmentRequest, { nonces }: Application, now: number): void {
+  #requireOwnNonce(request: EnrolmentRequest, { nonces }: Application, now: number): OpenChallenge {
     const open = this.#challenges.get(hex(request.digest));
     const names = this.#options.genesis.draft.founders.map(({ name }) => name);
     const order = nonces.map(({ member }) => names.indexOf(member));
@@ -191,7 +281,17 @@ export class AuthorityMember {
     const own = nonces.find(({ member }) => member === this.#options.name);
     if (!open || open.until <= now || !isOrdered || !own || !equal(own.nonce, open.nonce))
       throw refuse('OOTO_AUTHORITY_CHALLENGE', 'the evidence does not answer the challenge of this member');
+    return open;
   }
+}
+
+function isSameEndorsement(crypto: Crypto, keys: TpmKeys, device: Device | undefined): boolean {
+  return device !== undefined && equal(deviceOf(crypto, keys).endorsementKey, device.endorsementKey);
+}
+
+function isSameTpm(a: TpmKeys | undefined, b: TpmKeys | undefined): boolean {
+  if (!a || !b) return a === b;
+  return equal(a.endorsementKey, b.endorsementKey) && equal(a.attestationKey, b.attestationKey);
 }
 
 function requireTier(request: EnrolmentRequest, verdict: string): void {

@@ -6,10 +6,11 @@
 import { OotoError } from '../base/errors.ts';
 import { hex } from '../base/hex.ts';
 import type { Crypto } from '../crypto/crypto.ts';
-import { bytes, bytesBetween, type Fields, object, oneOf, text, uint } from '../envelope/fields.ts';
+import { bytes, bytesBetween, type Fields, object, oneOf, optional, text, uint } from '../envelope/fields.ts';
 import type { VerificationKey } from '../envelope/keys.ts';
 import { encodeStatement, readStatement, statementMessage, verifyStatement } from '../envelope/statement.ts';
 import type { Signer } from '../ports.ts';
+import { readTpmKeys } from './device.ts';
 
 const MOST_BYTES = 8 * 1024;
 
@@ -22,6 +23,8 @@ const requestShape = {
   tier: oneOf('measured', 'hardware', 'authenticator', 'software'),
   /** Fresh for each request, so that no two have one digest. */
   nonce: bytes(16),
+  /** The TPM that holds the identity key; a request for tier `measured` names one, any other none. */
+  tpm: optional(readTpmKeys),
 } as const;
 
 export type EnrolmentRequestBody = Fields<typeof requestShape>;
@@ -37,14 +40,15 @@ export async function createRequest(
   body: EnrolmentRequestBody,
   signer: Signer,
 ): Promise<EnrolmentRequest> {
-  const plain = { ...body, key: { ...body.key } };
+  const { tpm, ...others } = body;
+  const plain = { ...others, key: { ...body.key }, ...(tpm ? { tpm: { ...tpm } } : {}) };
   const signature = await signer.sign(statementMessage('enrolment-request', plain));
   return readRequest(crypto, encodeStatement(plain, signature));
 }
 
 /**
  * The request, once its own key is shown to have signed it.
- * @throws OOTO_ENVELOPE_*, OOTO_CRYPTO_KEY (peer).
+ * @throws OOTO_ENVELOPE_*, OOTO_CRYPTO_KEY, OOTO_AUTHORITY_REQUEST (peer).
  */
 export function readRequest(crypto: Crypto, encoded: Uint8Array): EnrolmentRequest {
   const statement = readStatement('enrolment-request', encoded, {
@@ -54,6 +58,8 @@ export function readRequest(crypto: Crypto, encoded: Uint8Array): EnrolmentReque
   const key: VerificationKey = statement.unverified.key;
   if (key.algorithm === 'ed25519') crypto.ed25519.admitKey(key.bytes);
   const body = verifyStatement(crypto, statement, key);
+  if ((body.tier === 'measured') !== (body.tpm !== undefined))
+    throw new OotoError('OOTO_AUTHORITY_REQUEST', 'peer', 'tier measured and a TPM are asked for together');
   return { ...body, encoded, digest: crypto.sha256(statement.message) };
 }
 

@@ -32,6 +32,8 @@ export const LABELS = [
   'endorsement-key',
   'appraisal-policy',
   'release',
+  'key-certification',
+  'credential-answer',
   // authority
   'enrolment-request',
   'invite',
