@@ -59,6 +59,8 @@ export interface Verdict {
   readonly tier: Tier;
   /** What was found, one sentence each, in the order of the checks. */
   readonly reasons: readonly string[];
+  /** What the evidence answers: the challenge's leaf, or the enrolment's qualifying data. */
+  readonly answers: Uint8Array;
   /** SHA-256 of the evidence. */
   readonly evidenceDigest: Uint8Array;
   /** Digest of the software manifest. */
@@ -105,7 +107,7 @@ function conclude(
   crypto: Crypto,
   evidence: Uint8Array,
   { statement, tpm: proof }: { statement: SoftwareStatement; tpm: TpmProof | undefined },
-  { policy, attester, time, skewMs = DEFAULT_SKEW_MS }: Appraisal,
+  { policy, attester, answers, time, skewMs = DEFAULT_SKEW_MS }: Appraisal,
 ): Verdict {
   requireFresh(statement, time, policy.maximumAgeMs, skewMs);
   requireTier(statement, attester.tier, policy.minimumTier);
@@ -122,6 +124,7 @@ function conclude(
         ? [`quoted by the TPM that the node enrolled with, since its start ${tpm.clock.resetCount}`]
         : []),
     ],
+    answers,
     evidenceDigest: crypto.sha256(evidence),
     manifest: statement.manifest,
     versions: statement.versions,

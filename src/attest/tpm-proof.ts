@@ -23,6 +23,9 @@ export const MAX_SHOWN_LOG_BYTES = 128 * 1024;
 /** TPM2_PCR_Reset works on them from any program: a value says nothing. */
 const RESETTABLE: readonly number[] = [16, 23];
 
+/** What the firmware's log tells of; others are extended later, by the system and by programs. */
+const FIRMWARE_REGISTERS: readonly number[] = [0, 1, 2, 3, 4, 5, 6, 7];
+
 const statementShape = object({
   attest: bytesBetween(1, MAX_STRUCTURE_BYTES),
   signature: bytesBetween(1, MAX_STRUCTURE_BYTES),
@@ -112,7 +115,8 @@ export function verifyTpmProof(
   });
   requireIdentity(crypto, proof, expected, { policy, values });
   requireAccepted(values, policy);
-  const log = proof.log === null ? undefined : verifyEventLog(crypto, proof.log, values);
+  const firmware = chosen(values, FIRMWARE_REGISTERS);
+  const log = proof.log === null ? undefined : verifyEventLog(crypto, proof.log, firmware);
   return { clock, firmwareVersion, values, log };
 }
 

@@ -28,6 +28,10 @@ const schema = v.strictObject({
   telemetry_ms: v.optional(v.pipe(v.number(), v.integer(), v.minValue(100), v.maxValue(3_600_000)), 10_000),
   /** The life that is asked for this node's certificate, in milliseconds. */
   certificate_ms: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1_000)), 14_400_000),
+  /** The TPM that holds the identity key: a device such as /dev/tpmrm0, or as tpm2-tss writes it. */
+  tpm: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(1024))),
+  /** The firmware's event log. */
+  tpm_event_log: v.optional(v.string(), '/sys/kernel/security/tpm0/binary_bios_measurements'),
   log_level: v.optional(v.picklist(['debug', 'info', 'warn', 'error']), 'info'),
 });
 

@@ -15,6 +15,13 @@ type Run = (
   context: { terminal: Terminal; signal: AbortSignal; words: string[] },
 ) => Promise<unknown>;
 
+interface DemoWords {
+  once?: boolean;
+  input?: string;
+  folder?: string;
+  tpm?: boolean;
+}
+
 const program = new Command('ooto')
   .description('the cryptographic substrate of a distributed compute mesh')
   .version(VERSION)
@@ -25,10 +32,12 @@ command('demo', 'start a mesh of processes on this machine and count the words o
   .option('--once', 'stop when the job is done')
   .option('--input <file>', 'the text; any file to 1 GiB')
   .option('--folder <folder>', 'where the nodes keep their state')
+  .option('--tpm', 'give every node a TPM of its own, made of software (swtpm)')
   .action(
-    action(async (options: { once?: boolean; input?: string; folder?: string }, { terminal, signal }) => {
+    action(async (options: DemoWords, { terminal, signal }) => {
       const { demo } = await import('./demo/index.ts');
-      const report = await demo({ ...options, once: options.once ?? false, terminal, signal });
+      const { once = false, tpm = false } = options;
+      const report = await demo({ ...options, once, tpm, terminal, signal });
       if (options.once) terminal.result(report, () => JSON.stringify(report, undefined, 2));
     }),
   );

@@ -1,11 +1,12 @@
 /**
  * A node's folder. What flows through here: configuration, identity and state of one node are opened together and
  * become what the mesh room needs; everything secret is in files of mode 0600, made on first use. Layout:
- * `node.toml`, `identity.key`, `state/`, `node.log`, `status.json`; for members of the authority also `log.key`,
+ * `node.toml`, `identity.key` or `tpm.keys`, `state/`, `node.log`, `status.json`; for members of the authority also `log.key`,
  * `witness.key`, `key-generation.key` and `genesis.draft`; for others `invite`, until it is spent.
  */
 import { join } from 'node:path';
 import type { Crypto } from '../crypto/crypto.ts';
+import type { NodeTpm } from '../mesh/attester.ts';
 import type { AuthorityKeys } from '../mesh/authority-node.ts';
 import { MeshNode } from '../mesh/node.ts';
 import { createNodeCrypto } from '../node.ts';
@@ -17,8 +18,9 @@ import { type NodeLogger, nodeLogger } from '../platform/node/logger.ts';
 import { softwareKey, softwareSigner } from '../platform/node/signer.ts';
 import { openStore } from '../platform/node/store.ts';
 import { nodeTransport } from '../platform/node/transports.ts';
-import type { Clock, Store, Transport } from '../ports.ts';
+import type { Clock, Signer, Store, Transport } from '../ports.ts';
 import { type NodeConfiguration, readConfiguration } from './configuration.ts';
+import { openNodeTpm } from './node-tpm.ts';
 import { ownDigest } from './program.ts';
 
 export const VERSION = '0.1.0';
@@ -30,6 +32,7 @@ export interface OpenNode {
   node: MeshNode;
   store: Store;
   logger: NodeLogger;
+  tpm: NodeTpm | undefined;
   lock: FolderLock;
 }
 
@@ -65,19 +68,34 @@ async function openLocked(
   const { name, role, log_level: level, epoch_ms: epochMs } = configuration;
   const logger = nodeLogger({ file: join(folder, 'node.log'), level, fields: { node: `${role}/${name}` } });
   const store = await ports.openStore(join(folder, 'state'));
-  const { random, ed25519 } = crypto;
+  const { signer, tpm } = await openIdentity(crypto, folder, configuration);
   const node = new MeshNode({
     ...{ crypto, logger, store, role, name, epochMs },
     clock: ports.clock,
     transport: ports.transport,
-    signer: await softwareSigner({ file: join(folder, 'identity.key'), random, ed25519 }),
+    ...{ signer, tpm },
     manifest: ownDigest(crypto, coreFolder()),
     versions: new Map([
       ['ooto', VERSION],
       ['node', process.versions.node],
     ]),
   });
-  return { folder, configuration, crypto, node, store, logger, lock };
+  return { folder, configuration, crypto, node, store, logger, tpm, lock };
+}
+
+/** In the TPM where the configuration names one, else in a file. */
+async function openIdentity(
+  crypto: Crypto,
+  folder: string,
+  { tpm, tpm_event_log }: NodeConfiguration,
+): Promise<{ signer: Signer; tpm: NodeTpm | undefined }> {
+  if (tpm !== undefined) {
+    const { signer, node } = await openNodeTpm(crypto, folder, { tpm, tpm_event_log });
+    return { signer, tpm: node };
+  }
+  const { random, ed25519 } = crypto;
+  const signer = await softwareSigner({ file: join(folder, 'identity.key'), random, ed25519 });
+  return { signer, tpm: undefined };
 }
 
 /** The keys that a member of the authority has besides its identity. */
@@ -91,8 +109,9 @@ export async function authorityKeys(crypto: Crypto, folder: string): Promise<Aut
   };
 }
 
-export async function closeNode({ node, store, logger, lock }: OpenNode): Promise<void> {
+export async function closeNode({ node, store, logger, tpm, lock }: OpenNode): Promise<void> {
   await node.close();
+  await tpm?.tpm.close();
   await store.close();
   logger.close();
   await lock.release();

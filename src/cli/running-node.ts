@@ -13,7 +13,7 @@ import type { Crypto } from '../crypto/crypto.ts';
 import { AuthorityNode } from '../mesh/authority-node.ts';
 import { readSignedDraft, type SignedDraft } from '../mesh/founding.ts';
 import { join as joinMesh, present, storedCredential } from '../mesh/joining.ts';
-import type { NodeStatus } from '../mesh/status.ts';
+import { attestationStatus, type NodeStatus } from '../mesh/status.ts';
 import { Upkeep } from '../mesh/upkeep.ts';
 import { readFileLimited, readSecretFile, writeFileAtomically } from '../platform/node/files.ts';
 import { authorityKeys, closeNode, type NodePorts, type OpenNode, openNode } from './node-folder.ts';
@@ -65,6 +65,7 @@ export class RunningNode {
       certificate: { serial: hex(credential.serial), notAfter: new Date(credential.notAfter).toISOString() },
       head: head ? { number: head.number, time: new Date(head.time).toISOString() } : null,
       channels: node.peers.totals,
+      attestation: attestationStatus(node),
       limits: node.peers.limits,
       evidence: { headForks: node.headForks.all },
       log: log ? { size: log.size, root: hex(log.root) } : null,

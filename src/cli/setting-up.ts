@@ -8,6 +8,7 @@ import { nodeIdOf } from '../authority/certification.ts';
 import { encodeDraft, type Founder, type GenesisDraft, operatorMessage } from '../authority/genesis.ts';
 import { createGrant, encodeGrant, encodeInvite } from '../authority/invite.ts';
 import { wipe } from '../base/disposal.ts';
+import { hex } from '../base/hex.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import type { CborValue } from '../envelope/cbor.ts';
 import { encodeSignedDraft } from '../mesh/founding.ts';
@@ -18,9 +19,13 @@ import { makePrivateFolder, readFileLimited, writeFileAtomically } from '../plat
 import { type SoftwareKey, softwareKey } from '../platform/node/signer.ts';
 import { type NodeConfiguration, writeConfiguration } from './configuration.ts';
 import { authorityKeys } from './node-folder.ts';
+import { IDENTITY_REGISTERS, openNodeTpm } from './node-tpm.ts';
 
 /** How long an invite may be spent, unless said. */
 export const INVITE_LIFE_MS = 24 * 3_600_000;
+
+/** Registers of the firmware, its settings, the boot loader and the keys of secure boot. */
+export const QUOTED_REGISTERS: readonly number[] = [0, 1, 2, 3, 4, 5, 6, 7];
 
 export interface Operator {
   keyid: string;
@@ -47,15 +52,42 @@ export async function createFounder(
 ): Promise<Founder> {
   await makePrivateFolder(folder);
   await writeConfiguration(folder, { ...configuration, role: 'authority' });
-  const identity = await keyIn(crypto, folder, 'identity.key');
+  const identity = await founderIdentity(crypto, folder, configuration);
   const { log, witness, keyGeneration } = await authorityKeys(crypto, folder);
   return {
     name: configuration.name,
-    identityKey: identity.publicKey,
+    ...identity,
     logKey: log.publicKey,
     witnessKey: witness.publicKey,
     keyGenerationKey: keyGeneration.publicKey,
     addresses: [configuration.listen],
+  };
+}
+
+/** In the TPM where there is one, which the draft then names; else in a file. */
+async function founderIdentity(
+  crypto: Crypto,
+  folder: string,
+  { tpm, tpm_event_log = '' }: Partial<NodeConfiguration>,
+): Promise<Pick<Founder, 'identityKey' | 'tpm'>> {
+  if (tpm === undefined) return { identityKey: (await keyIn(crypto, folder, 'identity.key')).publicKey };
+  const { node, signer } = await openNodeTpm(crypto, folder, { tpm, tpm_event_log });
+  await node.tpm.close();
+  return { identityKey: signer.publicKey, tpm: node.keys };
+}
+
+/** What TPMs must show in a new mesh: registers of the firmware, which hold what they hold in these machines. */
+export function tpmRules(values: readonly ReadonlyMap<number, Uint8Array>[]): NonNullable<Policy['tpm']> {
+  const accepted = QUOTED_REGISTERS.map((register) => {
+    const found = values.flatMap((each) => each.get(register) ?? []);
+    return { register, values: [...new Set(found.map(hex))] };
+  });
+  return {
+    registers: [...QUOTED_REGISTERS],
+    identityRegisters: [...IDENTITY_REGISTERS],
+    accepted,
+    endorsementKeys: [],
+    endorsementRoots: [],
   };
 }
 
@@ -87,16 +119,26 @@ export async function writeInvite(
   crypto: Crypto,
   operator: Operator,
   mesh: { genesis: Uint8Array; root: Uint8Array },
-  options: { role: Role; name: string; file: string; now: number; lifeMs?: number },
+  options: {
+    role: Role;
+    name: string;
+    file: string;
+    now: number;
+    lifeMs?: number;
+    /** Fingerprint of the one endorsement key that may claim it, 32 bytes. */
+    endorsementKey?: Uint8Array | undefined;
+  },
 ): Promise<void> {
   const { genesis } = readTrust(crypto, mesh.genesis, mesh.root);
   const seed = crypto.random.bytes(32);
+  const { endorsementKey } = options;
   const grant = createGrant(
     {
       mesh: genesis.meshId,
       publicKey: crypto.ed25519.publicKey(seed),
       id: nodeIdOf(genesis.meshId, options.role, options.name),
       expires: options.now + (options.lifeMs ?? INVITE_LIFE_MS),
+      ...(endorsementKey ? { endorsementKey } : {}),
     },
     { keyid: operator.keyid, key: operator.key },
   );

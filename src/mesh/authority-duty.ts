@@ -7,6 +7,7 @@
 
 import { rootTbs } from '../authority/certification.ts';
 import { type LogProof, logOrigin, witnessName } from '../authority/credential.ts';
+import { readTpmKeys } from '../authority/device.ts';
 import type { GenesisRecord } from '../authority/genesis.ts';
 import { HEAD_LIFE_MS, headBody, headMessage, type MeshHeadBody } from '../authority/head.ts';
 import { encodeLeaf } from '../authority/leaf.ts';
@@ -24,7 +25,7 @@ import type { Root } from '../cert/validate.ts';
 import { Rates } from '../channel/rates.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import { type CborValue, decode, encode } from '../envelope/cbor.ts';
-import { bytes, bytesBetween, fields, object, text, uint, variant } from '../envelope/fields.ts';
+import { bytes, bytesBetween, fields, object, optional, text, uint, variant } from '../envelope/fields.ts';
 import type { SigningKey } from '../envelope/keys.ts';
 import { Log, parseCheckpoint, parseNote, parseWitnessRequest, Witness } from '../log/index.ts';
 import type { Clock, Store, StoreChange } from '../ports.ts';
@@ -98,10 +99,16 @@ export class AuthorityDuty {
     });
   }
 
-  /** This member's nonce for a request that `coordinator` carries. */
+  /** This member's nonce for a request that `coordinator` carries, and for a TPM a challenge that only it answers. */
   challenge(coordinator: string, body: CborValue): CborValue {
-    const { digest } = fields(body, { digest: bytes(32) }, 'authority.challenge');
-    return this.#options.member.challenge(digest, this.#options.clock.now(), coordinator);
+    const { digest, tpm } = fields(
+      body,
+      { digest: bytes(32), tpm: optional(readTpmKeys) },
+      'authority.challenge',
+    );
+    const { member, clock } = this.#options;
+    const nonce = member.challenge(digest, clock.now(), coordinator);
+    return tpm ? { nonce, ...member.challengeTpm(digest, tpm) } : nonce;
   }
 
   /** Whether this right lets anybody ask for this request. @throws as {@link AuthorityMember.requireRight}. */

@@ -5,8 +5,6 @@
  * in the mesh.
  */
 
-import { appraiseEnrolment } from '../attest/appraisal.ts';
-import { enrolmentQualifyingData } from '../attest/qualifying.ts';
 import { draftDigest, type GenesisRecord, readDraft } from '../authority/genesis.ts';
 import {
   type Application,
@@ -26,21 +24,21 @@ import { exportLog } from '../log/index.ts';
 import { requireCurrent } from '../workload/admission.ts';
 import { DEFINITION_BYTES_MOST, verifyDefinition } from '../workload/definition.ts';
 import { AuthorityDuty } from './authority-duty.ts';
+import { enrolmentJudge } from './enrolment-judge.ts';
 import { FellowMembers } from './fellow-members.ts';
 import { Founding, founderVerifier, ROOT_KEY, SHARE_KEY, type SignedDraft } from './founding.ts';
 import { HeadKeeping, headParts } from './head-keeping.ts';
 import { type KnownPeer, policyOf, readTrust } from './identity.ts';
-import { type AskMember, Issuing } from './issuing.ts';
+import { type AskMember, Issuing, plainChallenges } from './issuing.ts';
 import { newRequest, obtain, present, storedCredential } from './joining.ts';
 import type { MeshNode } from './node.ts';
 import { DELEGATION_LIFE_MS, OwnCredentials } from './own-credential.ts';
 import { pause } from './patience.ts';
-import { readPolicy } from './policy.ts';
+import { endorsementJudge, readPolicy } from './policy.ts';
 import { Registrar } from './registrar.ts';
 import { originatorKey } from './workload-trust.ts';
 
 const POLL_MS = 100;
-const EVIDENCE_AGE_MS = 120_000;
 const FOUNDER_LIFE_MS = 365 * 24 * 3_600_000;
 
 export interface AuthorityKeys {
@@ -101,7 +99,7 @@ export class AuthorityNode {
     const own = await OwnCredentials.create({ crypto, clock, signer }, presentation);
     void this.#keepDelegated(own);
     const policy = readPolicy(draft.policy, 'policy');
-    this.node.attestAsFounder({ digest: this.#digest, policy, own });
+    this.node.attestAsFounder({ digest: this.#digest, policy, founders: draft.founders, own });
     const verifier = founderVerifier(draft, this.#digest);
     this.node.peers.join({
       meshId: this.#digest,
@@ -136,22 +134,14 @@ export class AuthorityNode {
 
   #takeUpDuty(genesis: GenesisRecord): void {
     const { crypto, clock, logger, store, name } = this.node.options;
-    const { certificateLifeMs, manifests } = policyOf(genesis);
+    const policy = policyOf(genesis);
     const member = new AuthorityMember({
       crypto,
       genesis,
       name,
-      longestLifeMs: certificateLifeMs,
-      judge: (request, nonces, evidence) => {
-        const { meshId } = genesis;
-        const verdict = appraiseEnrolment(crypto, evidence, {
-          policy: { manifests, minimumTier: 'software', maximumAgeMs: EVIDENCE_AGE_MS },
-          attester: { meshId, nodeId: request.id, tier: request.tier, key: request.key },
-          answers: enrolmentQualifyingData(crypto, { meshId, request: request.digest, nonces }),
-          time: clock.now(),
-        });
-        return { digest: verdict.evidenceDigest, verdict: verdict.tier };
-      },
+      longestLifeMs: policy.certificateLifeMs,
+      endorsement: endorsementJudge(crypto, policy),
+      judge: enrolmentJudge({ crypto, clock, meshId: genesis.meshId, policy }),
     });
     const duty = new AuthorityDuty({
       ...{ crypto, clock, store, genesis, name, member },
@@ -214,7 +204,7 @@ export class AuthorityNode {
           request,
           { kind: 'founder' },
           {
-            challenge: async () => plainNonces(await issuing.challenge(request.digest)),
+            challenge: async () => plainChallenges(await issuing.challenge(request)),
             apply: async (body) => plainIssued(await issuing.issue(fields(body, applicationShape)), null),
           },
         ),
@@ -230,7 +220,7 @@ export class AuthorityNode {
     const { node } = this;
     node.handle('enrol.challenge', async (peer, body, session) => {
       const request = this.#openingOf(body, session.peer.identity.details as EnrolmentRequest, peer);
-      return plainNonces(await issuing.challenge(request.digest));
+      return plainChallenges(await issuing.challenge(request));
     });
     node.handle('enrol.evidence', (peer, body, session) =>
       this.#issue(peer, body, session.peer.identity.details as EnrolmentRequest),
@@ -238,7 +228,7 @@ export class AuthorityNode {
     node.handle('certificate.renew', async (peer, body) => {
       this.#requireRenewalRate(peer);
       const request = this.#openingOf(body, undefined, peer);
-      return plainNonces(await issuing.challenge(request.digest));
+      return plainChallenges(await issuing.challenge(request));
     });
     node.handle('certificate.renew-evidence', (peer, body) => {
       this.#requireRenewalRate(peer);
@@ -341,10 +331,6 @@ function requireClaimable({ kind }: Claim, announced: EnrolmentRequest | undefin
 
 function plainProof(proof: object | null): CborValue {
   return proof as CborValue;
-}
-
-function plainNonces(nonces: readonly { member: string; nonce: Uint8Array }[]): CborValue {
-  return nonces.map(({ member, nonce }) => ({ member, nonce }));
 }
 
 function plainIssued(

@@ -8,6 +8,7 @@
 import {
   createGenesisRecord,
   draftDigest,
+  founderIdentity,
   foundingCommittee,
   type GenesisDraft,
   type GenesisRecord,
@@ -87,7 +88,7 @@ export function founderVerifier(draft: GenesisDraft, digest: Uint8Array): Creden
     return {
       id,
       kind,
-      identityKey: { algorithm: 'ed25519', bytes: founder.identityKey },
+      identityKey: founderIdentity(founder),
       subject: digest,
       notAfter: now.wall + 24 * 3_600_000,
     };

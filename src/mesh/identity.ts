@@ -81,7 +81,10 @@ export function memberVerifier(
 /** Who was verified, for dispatch and policy. */
 export function knownPeer({ identity }: Peer): KnownPeer {
   const { id, kind } = identity;
-  if (kind === 'founder') return { kind, id, role: 'authority', name: id, tier: 'software' };
+  if (kind === 'founder') {
+    const tier = identity.identityKey.algorithm === 'p256' ? 'measured' : 'software';
+    return { kind, id, role: 'authority', name: id, tier };
+  }
   const { role, name } = readNodeId(id);
   const known = { kind, id, role: requireRole(role), name };
   if (kind === 'enrol') return { ...known, tier: 'software' };

@@ -9,12 +9,21 @@ import { type LogProof, readMemberProof } from '../authority/credential.ts';
 import type { GenesisRecord } from '../authority/genesis.ts';
 import { encodeHead, headMessage, type MeshHeadBody } from '../authority/head.ts';
 import type { Application } from '../authority/member.ts';
-import { readRequest } from '../authority/request.ts';
+import { type EnrolmentRequest, readRequest } from '../authority/request.ts';
 import { OotoError } from '../base/errors.ts';
 import { assembleCertificate } from '../cert/write.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import type { CborValue } from '../envelope/cbor.ts';
-import { bytesBetween, bytes as bytesOf } from '../envelope/fields.ts';
+import {
+  bytesBetween,
+  bytes as bytesOf,
+  type Fields,
+  fields,
+  list,
+  object,
+  optional,
+  text,
+} from '../envelope/fields.ts';
 import type { Clock, Logger } from '../ports.ts';
 import { signWithGroup } from './group-signature.ts';
 import { within } from './patience.ts';
@@ -30,10 +39,24 @@ export type AskMember = (
   timeoutMs: number,
 ) => Promise<CborValue>;
 
-export interface MemberNonce {
+/** One member's challenge: its nonce, and where the request names a TPM what only that TPM opens. */
+export interface MemberChallenge {
   member: string;
   nonce: Uint8Array;
+  sealed?: Sealed;
 }
+
+const sealedShape = {
+  credential: bytesBetween(1, 1024),
+  encryptedSeed: bytesBetween(1, 1024),
+} as const;
+type Sealed = Fields<typeof sealedShape>;
+
+/** As the applicant reads them. */
+export const challengeList = list(
+  object({ member: text(63), nonce: bytesOf(32), sealed: optional(object(sealedShape)) }),
+  { min: 1, max: 64 },
+);
 
 export interface IssuedCertificate {
   certificate: Uint8Array;
@@ -61,13 +84,14 @@ export class Issuing {
     this.#ask = options.ask;
   }
 
-  /** The nonces of the members that answer. @throws OOTO_AUTHORITY_UNAVAILABLE (environment) below the threshold. */
-  async challenge(requestDigest: Uint8Array): Promise<MemberNonce[]> {
-    const body = { digest: requestDigest };
-    const answers = await this.#askAll(this.#members, 'authority.challenge', body, (member, answer) => ({
-      member,
-      nonce: bytesOf(32)(answer, 'nonce'),
-    }));
+  /** The challenges of the members that answer. @throws OOTO_AUTHORITY_UNAVAILABLE (environment) below the threshold. */
+  async challenge({ digest, tpm }: Pick<EnrolmentRequest, 'digest' | 'tpm'>): Promise<MemberChallenge[]> {
+    const body: CborValue = { digest, ...(tpm ? { tpm: { ...tpm } } : {}) };
+    const answers = await this.#askAll(this.#members, 'authority.challenge', body, (member, answer) => {
+      if (!tpm) return { member, nonce: bytesOf(32)(answer, 'nonce') };
+      const { nonce, ...sealed } = fields(answer, { nonce: bytesOf(32), ...sealedShape }, 'challenge');
+      return { member, nonce, sealed };
+    });
     return this.#requireEnough(answers).map(({ answer }) => answer);
   }
 
@@ -183,6 +207,14 @@ function isAbsence({ code }: OotoError): boolean {
   return (
     code.startsWith('OOTO_MESH_') || code.startsWith('OOTO_TRANSPORT_') || code.startsWith('OOTO_CHANNEL_')
   );
+}
+
+export function plainChallenges(challenges: readonly MemberChallenge[]): CborValue {
+  return challenges.map(({ member, nonce, sealed }) => ({
+    member,
+    nonce,
+    ...(sealed ? { sealed: { ...sealed } } : {}),
+  }));
 }
 
 function plainApplication(application: Application): CborValue {

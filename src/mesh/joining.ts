@@ -5,8 +5,6 @@
  * of which it judges itself before it stores them. Renewal is the same over a member's session, without invite.
  */
 
-import { encodeEnrolmentEvidence, enrolmentMessage } from '../attest/evidence.ts';
-import { enrolmentQualifyingData } from '../attest/qualifying.ts';
 import { nodeIdOf } from '../authority/certification.ts';
 import {
   encodeCredential,
@@ -20,11 +18,13 @@ import type { Application, Claim } from '../authority/member.ts';
 import { createRequest, type EnrolmentRequest, readRequest } from '../authority/request.ts';
 import { equal } from '../base/bytes.ts';
 import { isOotoError, OotoError } from '../base/errors.ts';
-import type { CborValue } from '../envelope/cbor.ts';
-import { bytes, bytesBetween, fields, list, nullable, object, text } from '../envelope/fields.ts';
+import { type CborValue, decode, encode } from '../envelope/cbor.ts';
+import { bytes, bytesBetween, type Fields, fields, nullable } from '../envelope/fields.ts';
+import { enrolmentEvidence } from './enrolment-evidence.ts';
 import { GENESIS_KEY, ROOT_KEY } from './founding.ts';
 import type { MeshTrust } from './identity.ts';
 import { memberVerifier, readTrust } from './identity.ts';
+import { challengeList } from './issuing.ts';
 import type { MeshNode } from './node.ts';
 import { OwnCredentials } from './own-credential.ts';
 import type { Session } from './session.ts';
@@ -32,6 +32,9 @@ import type { Session } from './session.ts';
 export const CREDENTIAL_KEY = 'credential/current';
 /** The request that an invite is being spent on: after a crash or a refusal it is shown again, not a new one. */
 const REQUEST_KEY = 'enrolment/request';
+
+/** What the newest certificate was issued on. */
+const ENROLMENT_KEY = 'credential/enrolment';
 
 const ENROLMENT_MS = 30_000;
 const OUT_OF_TIME = [
@@ -41,8 +44,6 @@ const OUT_OF_TIME = [
   'OOTO_CERT_NOT_YET_VALID',
   'OOTO_CHANNEL_DELEGATION',
 ];
-
-export const nonceList = list(object({ member: text(63), nonce: bytes(32) }), { min: 1, max: 64 });
 
 export const issuedShape = {
   certificate: bytesBetween(1, 8 * 1024),
@@ -135,11 +136,12 @@ export async function obtain(
   applicant: Applicant,
 ): Promise<ValidCredential> {
   const { crypto, clock, store } = node.options;
-  const nonces = nonceList(
+  const challenges = challengeList(
     await applicant.challenge({ request: request.encoded, claim: { ...claim } }),
-    'nonces',
+    'challenges',
   );
-  const evidence = await enrolmentEvidence(node, trust, request, nonces);
+  const { evidence, quote } = await enrolmentEvidence(node, trust, request, challenges);
+  const nonces = challenges.map(({ member, nonce }) => ({ member, nonce }));
   const application: Application = { request: request.encoded, claim, nonces, evidence };
   const answer = await applicant.apply(plain(application));
   const issued = fields(answer, issuedShape, 'issued certificate');
@@ -156,6 +158,10 @@ export async function obtain(
     { put: CREDENTIAL_KEY, value: encoded },
     { put: ROOT_KEY, value: trust.root.der },
     { put: GENESIS_KEY, value: trust.genesis.encoded },
+    {
+      put: ENROLMENT_KEY,
+      value: encode({ request: request.digest, evidence: crypto.sha256(evidence), quote }),
+    },
     { delete: REQUEST_KEY },
   ]);
   await present(node, valid);
@@ -193,8 +199,19 @@ export function storedCredential(node: MeshNode): ValidCredential | undefined {
   }
 }
 
+/** What the newest certificate was issued on. All are SHA-256; `quote` is null for a node without a TPM. */
+export type EnrolmentRecord = Fields<typeof enrolmentShape>;
+const enrolmentShape = { request: bytes(32), evidence: bytes(32), quote: nullable(bytes(32)) } as const;
+
+/** The last enrolment or renewal of this node, if it is known. */
+export function lastEnrolment({ options: { store } }: MeshNode): EnrolmentRecord | undefined {
+  const stored = store.get(ENROLMENT_KEY);
+  return stored && fields(decode(stored, { maxBytes: 256 }), enrolmentShape, 'enrolment');
+}
+
 export function newRequest(node: MeshNode, trust: MeshTrust, lifeMs: number): Promise<EnrolmentRequest> {
-  const { crypto, signer, role, name } = node.options;
+  const { crypto, signer, role, name, tpm } = node.options;
+  const keys = node.provesByTpm(trust.policy) ? tpm?.keys : undefined;
   const { algorithm, publicKey } = signer;
   const { meshId } = trust.genesis;
   return createRequest(
@@ -204,8 +221,9 @@ export function newRequest(node: MeshNode, trust: MeshTrust, lifeMs: number): Pr
       id: nodeIdOf(meshId, role, name),
       key: { algorithm, bytes: publicKey },
       life: Math.min(lifeMs, trust.policy.certificateLifeMs),
-      tier: 'software',
+      tier: keys ? 'measured' : 'software',
       nonce: crypto.random.bytes(16),
+      ...(keys ? { tpm: keys } : {}),
     },
     signer,
   );
@@ -281,19 +299,6 @@ function applicantVerifier(node: MeshNode, trust: MeshTrust): ReturnType<typeof 
       throw new OotoError('OOTO_MESH_ENROLMENT', 'peer', 'only members of the authority take enrolments');
     return identity;
   };
-}
-
-async function enrolmentEvidence(
-  node: MeshNode,
-  trust: MeshTrust,
-  request: EnrolmentRequest,
-  nonces: Application['nonces'],
-): Promise<Uint8Array> {
-  const { crypto, signer } = node.options;
-  const { meshId } = trust.genesis;
-  const qualifying = enrolmentQualifyingData(crypto, { meshId, request: request.digest, nonces });
-  const claims = node.claims(meshId, request.id);
-  return encodeEnrolmentEvidence(claims, qualifying, await signer.sign(enrolmentMessage(claims, qualifying)));
 }
 
 function plain(application: Application): CborValue {

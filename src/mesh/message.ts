@@ -4,6 +4,7 @@
  * byte that tells which. A refusal carries a stable code and a sentence; the channel has told the caller already
  * whom it is talking to.
  */
+import { MAX_EVIDENCE_BYTES } from '../attest/evidence.ts';
 import { concat } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import { type CborValue, decode, encode } from '../envelope/cbor.ts';
@@ -20,7 +21,7 @@ const shapes = {
   request: { id: uint(), operation: text(64), body: anything },
   response: { id: uint(), body: anything },
   refusal: { id: uint(), code: text(96, CODE), message: text(1024) },
-  attestation: { body: bytesBetween(1, 64 * 1024) },
+  attestation: { body: bytesBetween(1, MAX_EVIDENCE_BYTES + 1024) },
 } as const;
 
 const NO_ANSWER = 'the node could not answer';

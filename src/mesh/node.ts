@@ -13,6 +13,7 @@ import type { CborValue } from '../envelope/cbor.ts';
 import type { Clock, Logger, Signer, Store, Transport } from '../ports.ts';
 import { TelemetryMeters } from '../telemetry/index.ts';
 import { SessionAttestation } from './attestation.ts';
+import { type Attester, type NodeTpm, softwareAttester, TpmAttester } from './attester.ts';
 import type { RequestOptions } from './exchange.ts';
 import { type FounderAttestation, founderAttestation } from './founder-attestation.ts';
 import { HeadForks } from './head-forks.ts';
@@ -21,8 +22,9 @@ import { admitOperation, isForMembers, type OperationName, type Role } from './o
 import { OwnCredentials, type Presentation } from './own-credential.ts';
 import { unlessAborted } from './patience.ts';
 import { Peers } from './peers.ts';
-import { decide, type Policy } from './policy.ts';
+import { appraisalPolicy, decide, type Policy, tpmPolicy } from './policy.ts';
 import type { Session } from './session.ts';
+import { TpmClocks } from './tpm-clocks.ts';
 
 /** Answers one kind of request of a peer that may ask it. */
 export type Handler = (peer: KnownPeer, body: CborValue, session: Session) => CborValue | Promise<CborValue>;
@@ -38,6 +40,8 @@ export interface NodeOptions {
   name: string;
   /** Digest of the software manifest that this node was started from, 32 bytes. */
   manifest: Uint8Array;
+  /** The TPM that holds the identity key; undefined for a node of tier `software`. */
+  tpm?: NodeTpm | undefined;
   /** Names and versions for people. */
   versions: ReadonlyMap<string, string>;
   epochMs: number;
@@ -55,6 +59,9 @@ export class MeshNode {
   #head: HeadView | undefined;
   #own: OwnCredentials | undefined;
   #founding: FounderAttestation | undefined;
+  #attester: Attester | undefined;
+  #founderAttester: Attester | undefined;
+  readonly #clocks = new TpmClocks();
   #adopting: Promise<void> = Promise.resolve();
 
   constructor(options: NodeOptions) {
@@ -115,6 +122,23 @@ export class MeshNode {
   /** Stands in the genesis draft as a founder. */
   attestAsFounder(founding: FounderAttestation): void {
     this.#founding = founding;
+    this.#founderAttester = this.#attesterFor(founding.own, () => founding.policy);
+  }
+
+  /** Whether this node shows its TPM where this policy holds: policy must say what TPMs have to show. */
+  provesByTpm(policy: Policy): boolean {
+    return this.options.tpm !== undefined && policy.tpm !== undefined;
+  }
+
+  #attesterFor({ presentation, messageKey }: OwnCredentials, policy: () => Policy): Attester {
+    const { crypto, clock, logger, tpm: node } = this.options;
+    const claims = () => this.claims(presentation.meshId, presentation.id);
+    const { tpm } = policy();
+    if (!node || !tpm) return softwareAttester({ crypto, claims, messageKey });
+    return new TpmAttester({
+      ...{ crypto, clock, logger, node, claims, messageKey, signal: this.#life.signal },
+      policy: () => tpmPolicy(policy().tpm ?? tpm),
+    });
   }
 
   /** Presents this certificate from now on; the first time, begins to stand in the mesh as a member. */
@@ -126,6 +150,7 @@ export class MeshNode {
       return;
     }
     this.#own = await OwnCredentials.create({ crypto, clock, signer }, member);
+    this.#attester = this.#attesterFor(this.#own, () => this.policy);
     this.peers.join({
       meshId: presentation.meshId,
       own: () => this.own.forChannel(),
@@ -202,6 +227,11 @@ export class MeshNode {
     return session.request(operation, body, options);
   }
 
+  /** Has every peer attest again now, not only when it is due. */
+  reattest(): void {
+    for (const session of this.peers.sessions) session.reattest();
+  }
+
   /** What this node says of its software, now. */
   claims(meshId: Uint8Array, node: string): SoftwareClaims {
     const { manifest, versions, clock } = this.options;
@@ -217,13 +247,18 @@ export class MeshNode {
   /** Members and founders attest each other; an enrolment carries its evidence in the request. */
   #attestationFor(session: Session, peer: Peer): SessionAttestation | undefined {
     const { kind } = peer.identity;
-    if (kind === 'founder') return founderAttestation(this, present(this.#founding), session, peer);
+    const { crypto } = this.options;
+    if (kind === 'founder') {
+      const own = { crypto, attester: present(this.#founderAttester), clocks: this.#clocks };
+      return founderAttestation(own, present(this.#founding), session, peer);
+    }
     return kind === 'enrol' || !this.#own ? undefined : this.#memberAttestation(session, peer);
   }
 
   #memberAttestation(session: Session, peer: Peer): SessionAttestation {
-    const { presentation, messageKey } = this.own;
-    const { attestationIntervalMs, manifests } = this.policy;
+    const { presentation } = this.own;
+    const { attestationIntervalMs } = this.policy;
+    const { tier, credential } = knownPeer(peer);
     return new SessionAttestation({
       crypto: this.options.crypto,
       channel: session.channel,
@@ -231,14 +266,20 @@ export class MeshNode {
       peer: {
         meshId: presentation.meshId,
         nodeId: peer.identity.id,
-        tier: knownPeer(peer).tier,
+        tier,
         key: { algorithm: 'ed25519', bytes: peer.delegation.messageKey },
         subject: peer.identity.subject,
       },
-      policy: { manifests, minimumTier: 'software', maximumAgeMs: 2 * attestationIntervalMs },
+      tpm: credential?.device && {
+        keys: {
+          identityKey: credential.publicKey.bytes,
+          attestationKey: credential.device.attestationKey,
+        },
+        clocks: this.#clocks,
+      },
+      policy: appraisalPolicy(this.policy, 2 * attestationIntervalMs),
       intervalMs: attestationIntervalMs,
-      claims: () => this.claims(presentation.meshId, presentation.id),
-      messageKey,
+      attester: present(this.#attester),
     });
   }
 

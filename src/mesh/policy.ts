@@ -3,9 +3,25 @@
  * operation and a context go in, and `decide` either returns the rule that allows it or throws. The default
  * is to deny. The policy itself is data: versioned, part of what the mesh has agreed on, the same on every node.
  */
+import type { AppraisalPolicy } from '../attest/appraisal.ts';
+import { requireEndorsement } from '../attest/tpm/endorsement.ts';
+import { readPublicArea } from '../attest/tpm/public-area.ts';
+import type { TpmPolicy } from '../attest/tpm-proof.ts';
+import type { EndorsementJudge } from '../authority/device.ts';
 import { OotoError } from '../base/errors.ts';
 import { meetsTier, TIERS, type Tier } from '../cert/tier.ts';
-import { bytes, type Fields, list, object, oneOf, text, uint } from '../envelope/fields.ts';
+import type { Crypto } from '../crypto/crypto.ts';
+import {
+  bytes,
+  bytesBetween,
+  type Fields,
+  list,
+  object,
+  oneOf,
+  optional,
+  text,
+  uint,
+} from '../envelope/fields.ts';
 import type { OperationName, Role } from './operations.ts';
 
 const digestText = text(64, /^[0-9a-f]{64}$/);
@@ -26,6 +42,25 @@ const policyShape = {
   manifests: list(digestText, { min: 1, max: 64 }),
   /** Keys that may sign workload definitions. */
   originators: list(object({ name: text(256), publicKey: bytes(32) }), { max: 64 }),
+  /** The least tier of any node; `software` if absent. */
+  minimumTier: optional(oneOf(...TIERS)),
+  /** What TPMs must show; without it nobody can be `measured`. */
+  tpm: optional(
+    object({
+      /** Of the SHA-256 bank; a quote covers exactly these. */
+      registers: list(uint(23), { min: 1, max: 24 }),
+      /** Those of them that bind identity keys. */
+      identityRegisters: list(uint(23), { min: 1, max: 24 }),
+      /** Values that may be; a register that is not listed may hold anything. */
+      accepted: list(object({ register: uint(23), values: list(digestText, { min: 1, max: 64 }) }), {
+        max: 24,
+      }),
+      /** Fingerprints of endorsement keys that need no invite of their own. */
+      endorsementKeys: list(digestText, { max: 4096 }),
+      /** Certificates of vendors' authorities, DER: the keys that they certify need none either. */
+      endorsementRoots: list(bytesBetween(1, 4096), { max: 64 }),
+    }),
+  ),
   /** Longest life of a node certificate in milliseconds. */
   certificateLifeMs: uint(),
   /** A node is attested again this often, in milliseconds. */
@@ -39,6 +74,37 @@ export type PolicyRule = Policy['rules'][number];
 
 /** The policy in a decoded document. @throws OOTO_ENVELOPE_FIELD (peer). */
 export const readPolicy = object(policyShape);
+
+/** What of a policy decides on evidence that may be this old. */
+export function appraisalPolicy(policy: Policy, maximumAgeMs: number): AppraisalPolicy {
+  const { manifests, minimumTier = 'software', tpm } = policy;
+  return { manifests, minimumTier, maximumAgeMs, ...(tpm ? { tpm: tpmPolicy(tpm) } : {}) };
+}
+
+/** What of a policy decides on TPMs. */
+export function tpmPolicy({
+  registers,
+  identityRegisters,
+  accepted,
+}: Pick<NonNullable<Policy['tpm']>, 'registers' | 'identityRegisters' | 'accepted'>): TpmPolicy {
+  return {
+    registers,
+    identityRegisters,
+    accepted: new Map(accepted.map(({ register, values }) => [register, values])),
+  };
+}
+
+/** Endorsement keys that no invite names: those that policy lists, and those of vendors that it trusts. */
+export function endorsementJudge(crypto: Crypto, { tpm }: Policy): EndorsementJudge {
+  const policy = { fingerprints: tpm?.endorsementKeys ?? [], roots: tpm?.endorsementRoots ?? [] };
+  return ({ endorsementKey, certificate }, now) => {
+    const presented = {
+      key: readPublicArea(endorsementKey),
+      certificates: certificate ? [certificate] : [],
+    };
+    requireEndorsement(crypto, presented, policy, now);
+  };
+}
 
 export interface Subject {
   id: string;

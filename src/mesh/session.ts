@@ -4,6 +4,7 @@
  * both sides attest each other, and until both are satisfied nothing but attestation is looked at; then requests
  * are handed to the node and answered, and responses settle what was asked.
  */
+import type { Verdict } from '../attest/appraisal.ts';
 import { equal } from '../base/bytes.ts';
 import { isOotoError, OotoError } from '../base/errors.ts';
 import type { Channel, ChannelEvent } from '../channel/channel.ts';
@@ -96,6 +97,11 @@ export class Session {
   get attestation(): SessionAttestation {
     if (this.#attestation) return this.#attestation;
     throw new OotoError('OOTO_MESH_UNATTESTED', 'caller', 'this session carries no attestation');
+  }
+
+  /** What the peer's evidence was found to show, last. */
+  get shown(): Verdict | undefined {
+    return this.#attestation?.shown;
   }
 
   /** The peer's id: proven by its certificate or the genesis draft, but only claimed by a peer that enrols. */
@@ -213,7 +219,8 @@ export class Session {
       this.#becomeReady();
       return;
     }
-    for (const body of this.#attestation.start(this.#moment())) this.#send({ kind: 'attestation', body });
+    this.#attestation.deliver = (make) => this.#step(() => this.#sendAttestation(make()));
+    this.#sendAttestation(this.#attestation.start(this.#moment()));
   }
 
   #receive(message: Message): void {
@@ -231,9 +238,13 @@ export class Session {
     const attestation = this.#attestation;
     if (!attestation)
       throw new OotoError('OOTO_MESH_MESSAGE', 'peer', 'no attestation is due on this channel');
-    for (const reply of attestation.receive(body, this.#moment()))
-      this.#send({ kind: 'attestation', body: reply });
-    if (attestation.isSatisfied && !this.#isReady) this.#becomeReady();
+    this.#sendAttestation(attestation.receive(body, this.#moment()));
+  }
+
+  /** Either side may have been waiting for just this. */
+  #sendAttestation(bodies: readonly Uint8Array[]): void {
+    for (const body of bodies) this.#send({ kind: 'attestation', body });
+    if (this.#attestation?.isSatisfied && !this.#isReady) this.#becomeReady();
   }
 
   #becomeReady(): void {
@@ -297,8 +308,12 @@ export class Session {
   #tick(): void {
     const now = this.#moment();
     this.#channel.tick(now);
-    for (const body of this.#attestation?.tick(now) ?? []) this.#send({ kind: 'attestation', body });
-    if (this.#attestation?.isSatisfied && !this.#isReady) this.#becomeReady();
+    this.#sendAttestation(this.#attestation?.tick(now) ?? []);
+  }
+
+  /** Has the peer attest again, as soon as it may be asked. */
+  reattest(): void {
+    this.#step(() => this.#attestation?.renew());
   }
 
   #moment(): Moment {

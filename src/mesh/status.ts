@@ -1,6 +1,23 @@
 /** What a node says of itself to its own operator: figures alone, nothing secret, written beside its state. */
+import { hex } from '../base/hex.ts';
+import type { TpmState } from '../ports.ts';
 import type { HeadFork } from './head-forks.ts';
+import { lastEnrolment } from './joining.ts';
+import type { MeshNode } from './node.ts';
 import type { PeersLimits } from './peers.ts';
+
+/** Sessions whose evidence is listed. */
+const MOST_LISTED = 64;
+
+/** What this node has shown, and what it was shown. Digests are SHA-256 in hexadecimal. */
+export interface AttestationStatus {
+  /** What the certificate was issued on, with the quote of a node that has a TPM. */
+  enrolment: { request: string; evidence: string; quote?: string } | null;
+  /** How its own TPM is; null for a node without one. */
+  tpm: { reach: string; connections: number; code?: string } | null;
+  /** The newest evidence of each peer, by the challenge on its channel that it answers. */
+  channels: { peer: string; tier: string; challenge: string; quote?: string }[];
+}
 
 export interface NodeStatus {
   schema: 'ooto.status/1';
@@ -18,6 +35,7 @@ export interface NodeStatus {
   certificate: { serial: string; notAfter: string } | null;
   head: { number: number; time: string } | null;
   channels: { count: number; suite: string; epochs: number; signedMessages: number };
+  attestation: AttestationStatus;
   /** What strangers take of this node, and how many were refused, by code. */
   limits: PeersLimits;
   /** Proof against the authority that this node has seen. */
@@ -26,4 +44,29 @@ export interface NodeStatus {
   telemetry: { records: number; acknowledged: number };
   /** Role-specific counters, for example receipts or verified telemetry records. */
   counters: Record<string, number>;
+}
+
+export function attestationStatus(node: MeshNode): AttestationStatus {
+  const { tpm } = node.options;
+  const enrolled = lastEnrolment(node);
+  return {
+    enrolment: enrolled
+      ? {
+          request: hex(enrolled.request),
+          evidence: hex(enrolled.evidence),
+          ...(enrolled.quote ? { quote: hex(enrolled.quote) } : {}),
+        }
+      : null,
+    tpm: tpm ? tpmStatus(tpm.tpm.state) : null,
+    channels: node.peers.sessions.slice(-MOST_LISTED).flatMap((session) => {
+      const { shown, peerId: peer } = session;
+      if (!shown || peer === undefined) return [];
+      const quote = shown.tpm ? { quote: hex(shown.tpm.quote) } : {};
+      return [{ peer, tier: shown.tier, challenge: hex(shown.answers), ...quote }];
+    }),
+  };
+}
+
+function tpmStatus({ reach, connections, code }: TpmState): NonNullable<AttestationStatus['tpm']> {
+  return { reach, connections, ...(code === undefined ? {} : { code }) };
 }

@@ -189,7 +189,7 @@ async function certify(
     signer,
   );
   const issuing = new Issuing({ crypto, clock, logger, genesis, ask: askDuties(duties) });
-  const nonces = await issuing.challenge(request.digest);
+  const nonces = await issuing.challenge(request);
   const { certificate, proofs } = await issuing.issue({
     request: request.encoded,
     claim: { kind: 'founder' },

@@ -28,6 +28,8 @@ export interface DemoOptions {
   once: boolean;
   input?: string;
   folder?: string;
+  /** Every node with a TPM of its own, made of software. */
+  tpm: boolean;
   terminal: Terminal;
   signal: AbortSignal;
 }
@@ -36,6 +38,7 @@ export async function demo({
   once,
   input,
   folder,
+  tpm,
   terminal,
   signal,
 }: DemoOptions): Promise<object & { schema: string }> {
@@ -47,6 +50,7 @@ export async function demo({
     program: join(coreFolder(), 'cli.js'),
     epochMs: DEMO_EPOCH_MS,
     telemetryMs: DEMO_TELEMETRY_MS,
+    tpm,
     terminal,
     signal: AbortSignal.any([signal, stop.signal]),
   });
@@ -103,7 +107,7 @@ async function describe(mesh: DemoMesh, job: StatisticsJob) {
       threshold: THRESHOLD,
       originator: { id: originator.status.id, pid: process.pid, folder: originator.open.folder },
     },
-    joins: statuses.map(({ id, tier, joinMs: ms }) => ({ id, tier, ms })),
+    joins: joinsOf([...statuses, originator.status]),
     channels: channels(mesh),
     workload: {
       definition: bytesHex(result.definition.digest),
@@ -116,6 +120,17 @@ async function describe(mesh: DemoMesh, job: StatisticsJob) {
     attacks: await attackMesh(mesh),
     files,
   };
+}
+
+/** How each node came in: on which evidence, by which quote, and for which request. */
+function joinsOf(statuses: readonly NodeStatus[]) {
+  return statuses.map(({ id, tier, joinMs: ms, attestation }) => ({
+    id,
+    tier,
+    ms,
+    ...(attestation.enrolment ?? {}),
+    channels: attestation.channels,
+  }));
 }
 
 /** Waits until every other node's records have come, then asks the collector what it has verified. */
@@ -200,10 +215,18 @@ function summary(report: Awaited<ReturnType<typeof describe>>): string {
     `mesh      ${mesh.id}`,
     `nodes     ${mesh.nodes.length} processes, ${mesh.threshold} of ${mesh.authorities} authorities must agree`,
     `channels  ${links.count} of ${links.suite}, ${links.epochs} epochs, ${links.signedMessages} signed messages`,
+    `tier      ${tierOf(report)}`,
     `job       ${workload.output.words} words, ${workload.output.lines} lines, ${workload.receipts} receipts verified`,
     `attacks   ${report.attacks.filter(({ refused }) => refused).length} of ${report.attacks.length} refused`,
     `receipt   ${report.files.receipt}`,
   ].join('\n');
+}
+
+function tierOf({ joins }: Awaited<ReturnType<typeof describe>>): string {
+  const tiers = [...new Set(joins.map(({ tier }) => tier))].join(', ');
+  return tiers === 'software'
+    ? 'software: nothing here is vouched for by hardware (--tpm shows TPMs)'
+    : tiers;
 }
 
 function bytesHex(bytes: Uint8Array): string {

@@ -6,9 +6,9 @@
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { readDraft } from '../../authority/genesis.ts';
+import { type GenesisDraft, readDraft } from '../../authority/genesis.ts';
 import { OotoError } from '../../base/errors.ts';
-import { hex } from '../../base/hex.ts';
+import { hex, unhex } from '../../base/hex.ts';
 import type { Crypto } from '../../crypto/crypto.ts';
 import { readSignedDraft } from '../../mesh/founding.ts';
 import type { Role } from '../../mesh/operations.ts';
@@ -18,7 +18,8 @@ import { coreFolder } from '../../platform/node/core-file.ts';
 import { makePrivateFolder, readFileLimited, writeFileAtomically } from '../../platform/node/files.ts';
 import type { SoftwareKey } from '../../platform/node/signer.ts';
 import { NodeProcess } from '../children.ts';
-import type { NodeConfiguration } from '../configuration.ts';
+import { type NodeConfiguration, readConfiguration, writeConfiguration } from '../configuration.ts';
+import { fingerprintOf, openNodeTpm } from '../node-tpm.ts';
 import { measureProgram } from '../program.ts';
 import { type RunningNode, startNode } from '../running-node.ts';
 import {
@@ -27,11 +28,14 @@ import {
   type Operator,
   openOperator,
   openOriginatorKey,
+  QUOTED_REGISTERS,
   readMeshFiles,
   signDraft,
+  tpmRules,
   writeInvite,
 } from '../setting-up.ts';
 import type { Terminal } from '../terminal.ts';
+import { readRegisters, SoftwareTpms } from './software-tpms.ts';
 
 export const AUTHORITIES = ['authority-1', 'authority-2', 'authority-3'] as const;
 export const THRESHOLD = 2;
@@ -54,6 +58,8 @@ export interface DemoMeshOptions {
   /** Milliseconds between epochs, shortened so that a demonstration shows some. */
   epochMs: number;
   telemetryMs: number;
+  /** Every node has a TPM of its own, made of software. */
+  tpm?: boolean;
   terminal: Terminal;
   signal: AbortSignal;
 }
@@ -65,6 +71,7 @@ export class DemoMesh {
   #operator: Operator | undefined;
   #originatorKey: SoftwareKey | undefined;
   #originator: RunningNode | undefined;
+  #tpms: SoftwareTpms | undefined;
 
   constructor(options: DemoMeshOptions) {
     this.options = options;
@@ -73,6 +80,10 @@ export class DemoMesh {
   /** Starts everything; resolves when every node is ready. */
   async start(): Promise<void> {
     await makePrivateFolder(this.options.folder);
+    if (await this.#usesTpms()) {
+      SoftwareTpms.requireSwtpm();
+      this.#tpms = new SoftwareTpms();
+    }
     this.#operator = await openOperator(this.crypto, join(this.options.folder, 'operator'));
     this.#originatorKey = await openOriginatorKey(this.crypto, join(this.options.folder, ORIGINATOR));
     await this.#found();
@@ -99,6 +110,7 @@ export class DemoMesh {
   /** An invite for one more node, written into its folder. */
   async invite(role: Role, name: string, configuration: Partial<NodeConfiguration> = {}): Promise<string> {
     const folder = this.folderOf(name);
+    const tpm = await this.#tpmOf(name);
     const { epochMs: epoch_ms, telemetryMs: telemetry_ms } = this.options;
     await createMember(folder, {
       name,
@@ -106,11 +118,16 @@ export class DemoMesh {
       listen: '127.0.0.1:0',
       epoch_ms,
       telemetry_ms,
+      ...tpm,
       ...configuration,
     });
     const file = join(folder, 'invite');
     const mesh = await readMeshFiles(this.folderOf(AUTHORITIES[0]));
-    await writeInvite(this.crypto, required(this.#operator), mesh, { role, name, file, now: Date.now() });
+    const endorsementKey = tpm.tpm === undefined ? undefined : await this.#endorsementKey(folder, tpm.tpm);
+    await writeInvite(this.crypto, required(this.#operator), mesh, {
+      ...{ role, name, file, endorsementKey },
+      now: Date.now(),
+    });
     return folder;
   }
 
@@ -119,14 +136,29 @@ export class DemoMesh {
       this.#originator?.close(),
       ...[...this.processes.values()].map((child) => child.stop()),
     ]);
+    this.#tpms?.stop();
+  }
+
+  /** What the operator sees on the machine of a node before it is invited. */
+  async #endorsementKey(folder: string, tpm: string): Promise<Uint8Array> {
+    const { node } = await openNodeTpm(this.crypto, folder, { tpm, tpm_event_log: '' });
+    await node.tpm.close();
+    return unhex(fingerprintOf(this.crypto, node.keys));
+  }
+
+  /** Where this node's TPM is; nothing without `--tpm`. */
+  async #tpmOf(name: string): Promise<Partial<NodeConfiguration>> {
+    const tcti = await this.#tpms?.start(name, this.folderOf(name));
+    return tcti === undefined ? {} : { tpm: tcti, tpm_event_log: '' };
   }
 
   /** A folder that holds a mesh already is started again. */
   async #found(): Promise<void> {
     const { terminal } = this.options;
-    if (AUTHORITIES.every((name) => existsSync(join(this.folderOf(name), DRAFT)))) {
+    if (this.#isFounded) {
       terminal.say('the mesh of this folder starts again');
       await this.#requireThisProgram();
+      await this.#restartTpms();
     } else {
       terminal.say('three founders make the mesh together');
       await this.#draft();
@@ -134,10 +166,38 @@ export class DemoMesh {
     await this.#startAll(AUTHORITIES);
   }
 
+  get #isFounded(): boolean {
+    return AUTHORITIES.every((name) => existsSync(join(this.folderOf(name), DRAFT)));
+  }
+
+  /** As asked; a mesh that is there already keeps what it was made with. */
+  async #usesTpms(): Promise<boolean> {
+    if (!this.#isFounded) return this.options.tpm === true;
+    const { founders } = await this.#readDraft();
+    const uses = founders.every(({ tpm }) => tpm !== undefined);
+    if (this.options.tpm && !uses)
+      throw new OotoError('OOTO_CLI_FOLDER', 'caller', 'the mesh of this folder was made without TPMs', {
+        hint: 'give another --folder',
+      });
+    return uses;
+  }
+
+  async #readDraft(): Promise<GenesisDraft> {
+    const encoded = await readFileLimited(join(this.folderOf(AUTHORITIES[0]), DRAFT));
+    return readDraft(readSignedDraft(this.crypto, encoded).draft);
+  }
+
+  /** They listen elsewhere now. */
+  async #restartTpms(): Promise<void> {
+    for (const name of AUTHORITIES) {
+      const folder = this.folderOf(name);
+      await writeConfiguration(folder, { ...readConfiguration(folder), ...(await this.#tpmOf(name)) });
+    }
+  }
+
   /** Policy names the program that nodes may run: a mesh made by another build of it would refuse this one. */
   async #requireThisProgram(): Promise<void> {
-    const encoded = await readFileLimited(join(this.folderOf(AUTHORITIES[0]), DRAFT));
-    const { manifests } = readPolicy(readDraft(readSignedDraft(this.crypto, encoded).draft).policy, 'policy');
+    const { manifests } = readPolicy((await this.#readDraft()).policy, 'policy');
     const own = measureProgram(this.crypto, coreFolder()).digest;
     if (manifests.includes(hex(own))) return;
     throw new OotoError(
@@ -151,13 +211,16 @@ export class DemoMesh {
   async #draft(): Promise<void> {
     const { epochMs: epoch_ms, telemetryMs: telemetry_ms } = this.options;
     const founders = [];
+    const registers = [];
     for (const name of AUTHORITIES) {
       const listen = `127.0.0.1:${await freePort()}`;
-      founders.push(
-        await createFounder(this.crypto, this.folderOf(name), { name, listen, epoch_ms, telemetry_ms }),
-      );
+      const configuration = { name, listen, epoch_ms, telemetry_ms, ...(await this.#tpmOf(name)) };
+      if (configuration.tpm !== undefined)
+        registers.push(await readRegisters(this.crypto, configuration.tpm, QUOTED_REGISTERS));
+      founders.push(await createFounder(this.crypto, this.folderOf(name), configuration));
     }
     const policy = initialPolicy({
+      ...(this.#tpms ? { tpm: tpmRules(registers), minimumTier: 'measured' } : {}),
       manifests: [hex(measureProgram(this.crypto, coreFolder()).digest)],
       originators: [{ name: ORIGINATOR_KEY_NAME, publicKey: this.originatorKey.publicKey }],
     });

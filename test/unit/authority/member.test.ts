@@ -197,8 +197,9 @@ test('evidence that is not good enough is refused, and the challenge stays open 
 });
 
 test('a higher tier than the evidence shows is refused', async () => {
-  const asked = await invited('t', { tier: 'measured' });
+  const asked = await invited('t', { tier: 'hardware' });
   await assert.rejectsCode(appraise(asked), 'OOTO_ATTEST_TIER');
+  await assert.rejectsCode(invited('t', { tier: 'measured' }), 'OOTO_AUTHORITY_REQUEST');
 });
 
 test('a request for another mesh, or one whose signature does not hold, is refused', async () => {

@@ -45,7 +45,7 @@ test('all members take part: a certificate with the proofs of all logs, valid in
 test('with one member away it goes on with the others', async () => {
   world.between = (member, _operation, _body, answer) =>
     member === 'a2' ? Promise.reject(silent) : answer();
-  const nonces = await world.issuing().challenge(crypto.random.bytes(32));
+  const nonces = await world.issuing().challenge({ digest: crypto.random.bytes(32) });
   assert.equal(
     nonces.map(({ member }) => member),
     ['a1', 'a3'],
@@ -56,7 +56,7 @@ test('with one member away it goes on with the others', async () => {
 test('fewer than t members: unavailable, and who was not there', async () => {
   world.between = (member, _operation, _body, answer) =>
     member === 'a1' ? answer() : Promise.reject(silent);
-  const challenge = world.issuing().challenge(crypto.random.bytes(32));
+  const challenge = world.issuing().challenge({ digest: crypto.random.bytes(32) });
   const error = await assert.rejectsCode(challenge, 'OOTO_AUTHORITY_UNAVAILABLE');
   assert.equal(error.culprits, ['a2', 'a3']);
   assert.is(error.fault, 'environment');
@@ -89,7 +89,7 @@ test('a member that answers a challenge with anything but a nonce is passed over
   for (const lie of [null, 'nonce', new Uint8Array(31), [new Uint8Array(32)]] as CborValue[]) {
     world.between = (member, operation, _body, answer) =>
       member === 'a1' && operation === 'authority.challenge' ? Promise.resolve(lie) : answer();
-    const nonces = await world.issuing().challenge(crypto.random.bytes(32));
+    const nonces = await world.issuing().challenge({ digest: crypto.random.bytes(32) });
     assert.equal(
       nonces.map(({ member }) => member),
       ['a2', 'a3'],
@@ -135,7 +135,7 @@ test('a member that never answers holds nobody up for longer than its time', asy
       member === 'a3' && asked === operation ? never() : answer();
     let proofs: number | undefined;
     const started = world.clock.monotonic();
-    const challenged = world.issuing().challenge(crypto.random.bytes(32));
+    const challenged = world.issuing().challenge({ digest: crypto.random.bytes(32) });
     await world.clock.until(() => world.clock.monotonic() >= started + 5_000);
     assert.ok((await challenged).length >= 2);
     const issued = issuedFor('w9').then((count) => (proofs = count));

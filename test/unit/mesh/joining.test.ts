@@ -43,7 +43,7 @@ function applicant(lie: (issued: Record<string, CborValue>) => CborValue = (issu
   return {
     challenge: async (body) => {
       const { digest } = readRequest(crypto, (body as { request: Uint8Array }).request);
-      return (await issuing.challenge(digest)) as unknown as CborValue;
+      return (await issuing.challenge({ digest })) as unknown as CborValue;
     },
     apply: async (body) => {
       const issued = await issuing.issue(body as never);

@@ -1,0 +1,100 @@
+/**
+ * What a node answers to the members' challenges when it asks for a certificate. What flows through here: the request
+ * and all nonces become qualifying data; the identity key signs what the node says of its software over it; a TPM
+ * quotes over it too, and opens the challenge that each member has sealed for it alone.
+ */
+import {
+  type CredentialAnswer,
+  credentialAnswer,
+  encodeEnrolmentEvidence,
+  encodeTpmEnrolmentEvidence,
+  enrolmentMessage,
+} from '../attest/evidence.ts';
+import { enrolmentQualifyingData } from '../attest/qualifying.ts';
+import { readPublicArea } from '../attest/tpm/public-area.ts';
+import { quoteDigest } from '../attest/tpm-proof.ts';
+import type { EnrolmentRequest } from '../authority/request.ts';
+import { wipe } from '../base/disposal.ts';
+import { isOotoError, OotoError } from '../base/errors.ts';
+import { type NodeTpm, proveByTpm } from './attester.ts';
+import type { MeshTrust } from './identity.ts';
+import type { MemberChallenge } from './issuing.ts';
+import type { MeshNode, NodeOptions } from './node.ts';
+import { tpmPolicy } from './policy.ts';
+
+const NOT_FOR_THIS_TPM = ['OOTO_TPM_CREDENTIAL', 'OOTO_TPM_COMMAND'];
+
+export interface EnrolmentEvidence {
+  evidence: Uint8Array;
+  /** SHA-256 of the quote; null without a TPM. */
+  quote: Uint8Array | null;
+}
+
+/** Evidence for this request, bound to it and to every challenge. @throws what signer and TPM throw. */
+export async function enrolmentEvidence(
+  node: MeshNode,
+  { genesis: { meshId }, policy }: MeshTrust,
+  request: EnrolmentRequest,
+  challenges: readonly MemberChallenge[],
+): Promise<EnrolmentEvidence> {
+  const { crypto, signer, tpm } = node.options;
+  const nonces = challenges.map(({ member, nonce }) => ({ member, nonce }));
+  const qualifying = enrolmentQualifyingData(crypto, { meshId, request: request.digest, nonces });
+  const claims = node.claims(meshId, request.id);
+  if (!request.tpm) {
+    const signature = await signer.sign(enrolmentMessage(claims, qualifying));
+    return { evidence: encodeEnrolmentEvidence(claims, qualifying, signature), quote: null };
+  }
+  if (!tpm || !policy.tpm)
+    throw new OotoError(
+      'OOTO_MESH_ENROLMENT',
+      'local',
+      'the request names a TPM that this node does not use',
+    );
+  const answers = await openAll(tpm, node.options, request.digest, challenges);
+  const proof = await proveByTpm(crypto, tpm, tpmPolicy(policy.tpm), qualifying);
+  const signature = await signer.sign(enrolmentMessage(claims, qualifying, 'measured'));
+  return {
+    evidence: encodeTpmEnrolmentEvidence(claims, qualifying, { signature, proof, answers }),
+    quote: quoteDigest(crypto, proof),
+  };
+}
+
+/**
+ * One after the other: a TPM does one thing at a time. A member whose challenge does not open gets no answer, and will
+ * not agree; the others may be enough.
+ */
+async function openAll(
+  node: NodeTpm,
+  { crypto, logger }: NodeOptions,
+  request: Uint8Array,
+  challenges: readonly MemberChallenge[],
+): Promise<CredentialAnswer[]> {
+  const answers: CredentialAnswer[] = [];
+  for (const { member, sealed } of challenges) {
+    const secret = sealed && (await opened(node, sealed));
+    if (!secret) {
+      logger.log('warn', 'the challenge of a member does not open', { member });
+      continue;
+    }
+    answers.push({ member, mac: credentialAnswer(crypto, secret, request) });
+    wipe(secret);
+  }
+  if (answers.length > 0) return answers;
+  throw new OotoError('OOTO_MESH_ENROLMENT', 'peer', 'no member has made a challenge that this TPM opens', {
+    culprits: challenges.map(({ member }) => member),
+  });
+}
+
+async function opened(
+  { tpm, attestationKey, keys }: NodeTpm,
+  sealed: NonNullable<MemberChallenge['sealed']>,
+): Promise<Uint8Array | undefined> {
+  const isRsa = readPublicArea(keys.endorsementKey).algorithm === 'rsa2048';
+  try {
+    return await tpm.activateCredential(attestationKey, { algorithm: isRsa ? 'rsa2048' : 'p256', ...sealed });
+  } catch (error) {
+    if (isOotoError(error) && NOT_FOR_THIS_TPM.includes(error.code)) return undefined;
+    throw error;
+  }
+}
