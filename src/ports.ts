@@ -109,6 +109,8 @@ export interface Hardware {
     sealed: Uint8Array,
     into?: Uint8Array,
   ): Uint8Array | undefined;
+  /** Gives the memory of an array back at once, of which nobody needs anything: it and all views of it are empty then. */
+  giveBack?(bytes: Uint8Array): void;
   /** `ciphertext ‖ tag` to `to` from `at` on. */
   aes256gcmSealInto?(
     key: Uint8Array,

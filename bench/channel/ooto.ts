@@ -1,6 +1,6 @@
 /** The channel as the product wires it: TCP transport, one verifier of signatures for all links of the process. */
 import { OotoError } from '../../src/base/errors.ts';
-import { Channel, type ChannelOptions } from '../../src/channel/channel.ts';
+import { Channel, type ChannelOptions, SPENT } from '../../src/channel/channel.ts';
 import type { CredentialVerifier, OwnCredential } from '../../src/channel/credential.ts';
 import { delegationMessage, encodeDelegation } from '../../src/channel/delegation.ts';
 import type { Moment } from '../../src/channel/limits.ts';
@@ -109,7 +109,10 @@ class OotoLink implements Link {
   }
 
   set onMessage(listener: Link['onMessage']) {
-    this.#link.onMessage = listener;
+    this.#link.onMessage = (message) => {
+      listener(message);
+      return SPENT;
+    };
   }
 
   get onMessage(): Link['onMessage'] {

@@ -33,15 +33,24 @@ export type ChannelEvent =
   /** Last event. Without `error` the end was agreed: by this side, or by the peer's last record. */
   | { readonly type: 'closed'; readonly error?: OotoError };
 
+/**
+ * What a listener returns that has no more use for a message: once all of a record is spent its memory is given back,
+ * and the message is an empty array. Without it large messages cost the collection of as much garbage.
+ */
+export const SPENT: unique symbol = Symbol('spent');
+
 /** Takes what happened, in order. */
 export interface ChannelListener {
   /**
    * One message: a view into the plain text of its record, which lives as long as any message of it is held.
    * @param vouch gives what proves the message to others; see proof.ts
+   * @returns {@link SPENT} when neither the message nor what vouches for it is needed any more
    */
-  message(message: Uint8Array, vouch: () => readonly SignedItem[]): void;
+  message(message: Uint8Array, vouch: () => readonly SignedItem[]): unknown;
   event(event: Exclude<ChannelEvent, { type: 'message' }>): void;
 }
+
+type MessageEvent = Extract<ChannelEvent, { type: 'message' }>;
 
 export type ChannelState = 'new' | 'handshake' | 'established' | 'closed';
 
@@ -237,8 +246,8 @@ export class Channel implements Disposable {
   /** {@link takeEvents} without an object for each message. */
   drain(listener: ChannelListener): void {
     for (const event of this.#takeQueue()) {
-      if (event.type === 'batch') drainBatch(event.batch, listener);
-      else if (event.type === 'message') listener.message(event.message, () => event.items);
+      if (event.type === 'batch') this.#drainBatch(event.batch, listener);
+      else if (event.type === 'message') this.#drainMessage(event, listener);
       else listener.event(event);
     }
   }
@@ -315,6 +324,24 @@ export class Channel implements Disposable {
     const output = this.#output;
     this.#output = [];
     return output;
+  }
+
+  #drainBatch(batch: SignedBatch, listener: ChannelListener): void {
+    const { bytes, count } = batch.items;
+    let spent = 0;
+    eachItem(bytes, (message, index) => {
+      const answer = listener.message(message, () => [{ item: { bytes: message }, batch, index }]);
+      if (answer === SPENT) spent++;
+    });
+    if (spent === count) this.#options.crypto.giveBack(bytes);
+  }
+
+  /** Of a message that came in parts, each in a record of its own unless the peer has its own way. */
+  #drainMessage({ message, items }: MessageEvent, listener: ChannelListener): void {
+    if (listener.message(message, () => items) !== SPENT) return;
+    const { crypto } = this.#options;
+    for (const { batch } of items) if (batch.items.count === 1) crypto.giveBack(batch.items.bytes);
+    crypto.giveBack(message);
   }
 
   #takeQueue() {
@@ -400,13 +427,6 @@ export class Channel implements Disposable {
     this.#session?.[Symbol.dispose]();
     this.#events.push(error ? { type: 'closed', error } : { type: 'closed' });
   }
-}
-
-function drainBatch(batch: SignedBatch, listener: ChannelListener): void {
-  const { bytes } = batch.items;
-  eachItem(bytes, (message, index) =>
-    listener.message(message, () => [{ item: { bytes: message }, batch, index }]),
-  );
 }
 
 function wrongState(state: ChannelState): OotoError {

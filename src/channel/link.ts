@@ -6,11 +6,10 @@
  */
 import { isOotoError, OotoError } from '../base/errors.ts';
 import type { Clock, Connection } from '../ports.ts';
-import type { Channel, ChannelEvent, ChannelListener } from './channel.ts';
+import type { Channel, ChannelEvent, ChannelListener, SPENT } from './channel.ts';
 import type { Peer } from './credential.ts';
 import type { Moment } from './limits.ts';
 import type { SignatureVerifier } from './signature-verifier.ts';
-import type { SignedItem } from './signed-batch.ts';
 
 export interface LinkOptions {
   /** Not started yet; of its signatures the link takes care when its options defer them. */
@@ -22,9 +21,9 @@ export interface LinkOptions {
 
 /**
  * Takes a message, a view into the plain text of its record: whoever keeps one message for long copies it, or keeps
- * the record.
+ * the record. Whoever needs it no more when the call ends returns {@link SPENT}.
  */
-export type MessageListener = (message: Uint8Array, vouch: () => readonly SignedItem[]) => void;
+export type MessageListener = ChannelListener['message'];
 
 export class Link {
   readonly channel: Channel;

@@ -93,7 +93,7 @@ export function receiveBatch(
   const salts = direction.salts(counter, count);
   const items = { bytes: plaintext, start: BATCH_HEADER_BYTES, count, salts, long };
   const message = messages.of(counter, number, count, saltedTree.root(items));
-  const signature = plaintext.subarray(0, SIGNATURE_BYTES);
+  const signature = plaintext.slice(0, SIGNATURE_BYTES);
   const batch = { place: messages.place, counter, number, sender, receiver, signature, items, fragments };
   return { batch, check: { publicKey: senderKey, message, signature } };
 }

@@ -6,7 +6,7 @@
 /** Records below this are given memory of their own. */
 const LEAST_BYTES = 32 * 1024;
 const BUFFER_BYTES = 264 * 1024;
-const MOST_SPARE = 3;
+const MOST_SPARE = 6;
 
 export class WireBuffers {
   #spare: Uint8Array[] = [];

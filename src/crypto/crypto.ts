@@ -261,6 +261,11 @@ export interface Crypto {
   readonly random: Random;
   readonly aes256gcm: Aes256Gcm;
   recordCipher(key: Uint8Array): RecordCipher;
+  /**
+   * Gives the memory of a large text back at once where the platform can, instead of when garbage is collected: to be
+   * called by who alone holds it, as every view of it is empty then.
+   */
+  giveBack(text: Uint8Array): void;
   /** Takes a copy of `key` (32 bytes), which is wiped on disposal. */
   keystream(key: Uint8Array): Keystream;
   readonly saltedTree: SaltedTree;

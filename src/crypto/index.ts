@@ -41,6 +41,7 @@ export function createCrypto(parts: CryptoParts): Crypto {
   return {
     random: parts.random,
     aes256gcm: createAes256Gcm(parts),
+    giveBack: parts.hardware.giveBack ?? (() => {}),
     recordCipher: (key) => createRecordCipher(cipher, key),
     keystream: createKeystreams(parts),
     saltedTree: createSaltedTree(parts),

@@ -161,6 +161,7 @@ export function nobleCrypto(random: Random = { bytes: (n) => new Uint8Array(rand
   };
   return {
     random,
+    giveBack: () => {},
     aes256gcm: {
       key: nobleKey,
       seal,

@@ -27,6 +27,7 @@ export function nodeHardware(): Required<Hardware> {
     aes256gcmSeal,
     aes256gcmSealInto,
     aes256gcmOpen,
+    giveBack,
     aes256ctr: (key, counterBlock, text) =>
       plain(node.createCipheriv('aes-256-ctr', cipherKey(key), counterBlock).update(text)),
     sha256(message) {
