@@ -29,6 +29,11 @@ export class FragmentOrder implements ItemOrder {
     if (length > this.#maxBytes) throw tooLong(this.#maxBytes);
   }
 
+  /** A record of another kind. @throws OOTO_CHANNEL_FRAME (peer) between the parts of a message. */
+  other(): void {
+    if (this.#index > 0) throw badFrame('another record between the parts of a message');
+  }
+
   /**
    * The next part, of `length` bytes.
    * @throws OOTO_CHANNEL_FRAME (peer) for parts out of place or too short; OOTO_CHANNEL_SIZE (peer) for a

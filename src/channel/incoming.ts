@@ -139,10 +139,15 @@ export class Incoming {
     if (this.#unchecked.length > MOST_UNCHECKED || this.#uncheckedBytes > MOST_UNCHECKED_BYTES) this.check();
   }
 
-  /** Opens one control record. @throws OOTO_CRYPTO_AUTHENTICATION (peer). */
+  /**
+   * Opens one control record. None stands between the parts of a message: their keys and their epoch are the same, so
+   * that the message can be proven, and no agreed end cuts it off.
+   * @throws OOTO_CRYPTO_AUTHENTICATION, OOTO_CHANNEL_FRAME (peer).
+   */
   openControl(epoch: Epoch, frame: Frame): Uint8Array {
     const plaintext = epoch.receiving.open(frame.whole);
     this.#records++;
+    this.#order.other();
     return plaintext;
   }
 

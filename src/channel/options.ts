@@ -7,7 +7,7 @@ import type { CredentialKind, CredentialVerifier, OwnCredential } from './creden
 import type { NonceAudit } from './epoch.ts';
 import type { ExportRequest } from './exporter.ts';
 import type { Delivery } from './incoming.ts';
-import type { ChannelLimits } from './limits.ts';
+import { type ChannelLimits, DEFAULT_LIMITS } from './limits.ts';
 import { MESH_ID_BYTES } from './preamble.ts';
 
 export interface ChannelOptions {
@@ -42,13 +42,27 @@ export interface ChannelOptions {
 export const DEFAULT_EXPORTS: readonly ExportRequest[] = [{ label: 'attestation-exporter' }];
 
 /** @throws OOTO_CHANNEL_OPTIONS (caller) for options that do not fit together. */
-export function requireSoundOptions({ role, meshId, own, expectedId, cookies }: ChannelOptions): void {
+export function requireSoundOptions({
+  role,
+  meshId,
+  own,
+  expectedId,
+  cookies,
+  limits = {},
+}: ChannelOptions): void {
   if (meshId.length !== MESH_ID_BYTES) throw badOptions('a mesh id has 32 bytes');
   if (own.noiseStatic.length !== 32) throw badOptions('a Noise static key has 32 bytes');
   if (role === 'initiator' && expectedId === undefined && own.kind !== 'enrol')
     throw badOptions('an initiator must say whom it dials');
   if (role === 'initiator' && cookies) throw badOptions('only responders ask for cookies');
   if (role === 'responder' && own.kind === 'enrol') throw badOptions('an enrolling node dials');
+  requireSoundLimits(limits);
+}
+
+/** A key is never used longer than docs/protocol.md says; less may be asked for. */
+function requireSoundLimits({ keyRecords = 1, epochLimitMs = 1 }: Partial<ChannelLimits>): void {
+  if (!(keyRecords <= DEFAULT_LIMITS.keyRecords) || !(epochLimitMs <= DEFAULT_LIMITS.epochLimitMs))
+    throw badOptions('a key protects at most 2^24 records, for at most 90 s');
 }
 
 export function badOptions(why: string): OotoError {

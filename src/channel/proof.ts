@@ -94,7 +94,7 @@ type Part = Fields<typeof PART>;
 /**
  * The proof of a message that a channel delivered.
  * @param items the `items` of the message's event
- * @throws OOTO_CHANNEL_PROOF (local) for a message whose parts came under different keys.
+ * @throws OOTO_CHANNEL_PROOF (local) for a message longer than a proof may be.
  */
 export function exportMessageProof(crypto: Crypto, items: readonly SignedItem[]): Uint8Array {
   const { place, sender, receiver } = items[0].batch;
@@ -103,7 +103,7 @@ export function exportMessageProof(crypto: Crypto, items: readonly SignedItem[])
   if (!items.every(sameKeys))
     throw new OotoError('OOTO_CHANNEL_PROOF', 'local', 'the parts of the message came under different keys');
   const { meshId, sessionId, epochHash, epoch, direction } = place;
-  return encode({
+  const proof = encode({
     type: TYPE,
     meshId,
     sessionId,
@@ -114,6 +114,11 @@ export function exportMessageProof(crypto: Crypto, items: readonly SignedItem[])
     receiver: partyOf(receiver),
     parts: items.map((item) => partOf(crypto, item)),
   });
+  if (proof.length > MAX_PROOF_BYTES)
+    throw new OotoError('OOTO_CHANNEL_PROOF', 'local', 'the message is too long for a proof', {
+      hint: `a proof has at most ${MAX_PROOF_BYTES} bytes; sign a digest of what is longer`,
+    });
+  return proof;
 }
 
 /**

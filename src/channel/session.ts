@@ -172,6 +172,8 @@ export class Session implements Disposable {
 
   /** Seals what waits and marks the end of this direction: `u64be batches ‖ signature`. */
   finish(): void {
+    // What was handed out unchecked ends no channel in agreement before it is checked.
+    if (this.#options.delivery === 'authenticated') this.incoming.check();
     this.outgoing.sealMessages();
     const { batches } = this.outgoing;
     const message = closeMessage(this.#options.role, this.sessionId, batches);

@@ -23,6 +23,8 @@ export class WireBuffers {
   release({ buffer }: Uint8Array): void {
     this.#isGivenBack = true;
     if (buffer.byteLength !== BUFFER_BYTES || this.#spare.length >= MOST_SPARE) return;
+    // One that is given back twice would serve two records at once.
+    if (this.#spare.some((spare) => spare.buffer === buffer)) return;
     this.#spare.push(new Uint8Array(buffer));
   }
 

@@ -4,16 +4,17 @@
  * FAULTS says. A thief who knows the keys of the running epoch, but no message key, puts FORGERIES records of
  * his own in the place of others. Both sides may begin a change whenever the code may. One tick is 18 s.
  *
- * Safety (assertions):  one key for one epoch number; each direction switches once, by one; data arrive once and
- *                       in order, and all of them unless the thief put an unsigned record in their place; no data
- *                       under a key that the peer has not signed; nothing sent or taken once the epoch in use is
- *                       90 s old.
+ * Safety (assertions):  one key for one epoch number; each direction switches once, by one; data arrive once, in
+ *                       order and all of them: at the next, at each change of epoch and (-DCLOSES, where sides may
+ *                       end the channel) at the end it is seen when one is missing, thief or not; no data under a
+ *                       key that the peer has not signed; nothing sent or taken once the epoch in use is 90 s old.
  * Progress (-DTIMELY):  without faults, and with a wire faster than the clock, no side ever closes (assertion)
  *                       and every epoch is reached (never claim "progress").
  * End (claim "ended"):  whatever the wire does, each side comes to the last epoch or closes.
  *
- * Mutants, each a guard taken away: NO_SIGNATURE, SIGNATURE_WITHOUT_TRANSCRIPT, SWITCH_BEFORE_VERIFY,
- * DATA_OPENS_EPOCH, LATE_CLOCK, NO_LIMIT, NO_COUNTER, NO_COUNT,
+ * Mutants, each a guard taken away (or two that each suffice, NO_COUNTER with NO_NUMBER, NO_COUNT with
+ * NO_BATCHES): NO_SIGNATURE, SIGNATURE_WITHOUT_TRANSCRIPT, SWITCH_BEFORE_VERIFY,
+ * DATA_OPENS_EPOCH, LATE_CLOCK, NO_LIMIT, NO_COUNTER, NO_COUNT, NO_NUMBER, NO_BATCHES, UNSIGNED_END,
  * OFFER_ON_OFFER.
  */
 #ifndef EPOCHS
@@ -40,12 +41,16 @@
 #define FIRST_KEY KEY(6, 6)
 #define STOLEN(k) ((k) / 8 == THIEF || (k) % 8 == THIEF)
 
-/* What a signature covers is the key it is for. */
+/* What a signature covers: the key it is for, or how much was sent before. */
 #define UNSIGNED 0
+#define SWITCHED_BY(key) (64 + (key))
 #define DATA_BY(number) (128 + (number))
+#define END_BY(number) (192 + (number))
+/* What a switch says: records in the epoch that ends, of which there is at least one, and data in the session. */
+#define SENT(records, number) ((records) * 8 + (number))
 #define ELSEWHERE 255     /* by the peer, for the same number, in another session */
 
-mtype = { data, request, offer, answer, confirmation, switched };
+mtype = { data, request, offer, answer, confirmation, switched, ending };
 
 /* type, epoch, counter, key it is sealed under, content, signature */
 chan wire[2] = [7] of { mtype, byte, byte, byte, byte, byte };
@@ -62,8 +67,8 @@ byte said[2], heard[2];   /* numbers of data records */
 byte left[2];             /* data that may still be sent in this epoch */
 byte faults = FAULTS;
 byte forgeries = FORGERIES;
-bool forged;              /* ghost */
 byte ended[2];            /* records sent in the epoch before */
+byte saidBefore[2];       /* ghost: data sent when sending switched */
 byte keyOf[EPOCHS + 1];   /* ghost: the key under which records of an epoch were sealed or opened */
 
 #define settled(s) (!coming[s] && (s == R || offered == 0))
@@ -123,6 +128,7 @@ inline begin(s) {
 inline switchSending(s, key) {
   assert(sEpoch[s] < EPOCHS);
   ended[s] = sCount[s];
+  saidBefore[s] = said[s];
   sEpoch[s]++;
   sKey[s] = key;
   sCount[s] = 0;
@@ -131,6 +137,7 @@ inline switchSending(s, key) {
 }
 
 inline settle(s) {
+  assert(heard[s] == saidBefore[1 - s]);
   rEpoch[s]++;
   rKey[s] = comingKey[s];
   rCount[s] = 1;
@@ -151,9 +158,26 @@ inline settle(s) {
 #endif
 
 #ifdef NO_COUNT
-#define allArrived(s, count) true
+#define recordsArrived(s, sent) true
 #else
-#define allArrived(s, count) ((count) == rCount[s])
+#define recordsArrived(s, sent) ((sent) / 8 == rCount[s])
+#endif
+#ifdef NO_BATCHES
+#define allArrived(s, sent) recordsArrived(s, sent)
+#else
+#define allArrived(s, sent) (recordsArrived(s, sent) && (sent) % 8 == heard[s])
+#endif
+
+#ifdef NO_NUMBER
+#define isNextDatum(s, number, signature) ((signature) == DATA_BY(number))
+#else
+#define isNextDatum(s, number, signature) ((signature) == DATA_BY(number) && (number) == heard[s])
+#endif
+
+#ifdef UNSIGNED_END
+#define isEnd(s, number, signature) true
+#else
+#define isEnd(s, number, signature) ((signature) == END_BY(number) && (number) == heard[s])
 #endif
 
 inline receiveOffer(x) {
@@ -182,38 +206,46 @@ inline receiveAnswer(y, signature) {
       coming[I] = true;
       comingKey[I] = sKey[I];
       comingAge[I] = 0;
-      seal(I, confirmation, ended[I], sKey[I])
+      seal(I, confirmation, SENT(ended[I], said[I]), sKey[I])
     :: else -> closeSide(I)
     fi
   fi
 }
 
-inline receiveConfirmation(count, signature) {
+inline receiveConfirmation(sent, signature) {
   if
-  :: !coming[R] || !signedBy(signature, comingKey[R]) || !allArrived(R, count) -> closeSide(R)
+  :: !coming[R] || !signedBy(signature, comingKey[R]) || !allArrived(R, sent) -> closeSide(R)
   :: else ->
 #ifndef SWITCH_BEFORE_VERIFY
     switchSending(R, comingKey[R]);
 #endif
     sAge[R] = comingAge[R];
     settle(R);
-    seal(R, switched, ended[R], UNSIGNED)
+    seal(R, switched, SENT(ended[R], said[R]), SWITCHED_BY(sKey[R]))
   fi
 }
 
-inline receiveSwitched(count) {
+inline receiveSwitched(sent, signature) {
   if
-  :: !coming[I] || !allArrived(I, count) -> closeSide(I)
+  :: !coming[I] || signature != SWITCHED_BY(comingKey[I]) || !allArrived(I, sent) -> closeSide(I)
   :: else -> settle(I)
   fi
 }
 
 inline receiveData(s, number, signature) {
   if
-  :: signature != DATA_BY(number) -> closeSide(s)
+  :: !isNextDatum(s, number, signature) -> closeSide(s)
   :: else ->
-    assert(number == heard[s] || (number > heard[s] && forged));
+    assert(number == heard[s]);
     heard[s] = number + 1
+  fi
+}
+
+/* Whoever takes an end as agreed has everything. */
+inline receiveEnd(s, number, signature) {
+  if
+  :: isEnd(s, number, signature) -> assert(heard[s] == said[1 - s]); open[s] = false
+  :: else -> closeSide(s)
   fi
 }
 
@@ -252,7 +284,8 @@ inline receive(s, type, epoch, counter, key, content, signature) {
     :: type == offer && s == R -> receiveOffer(content)
     :: type == answer && s == I -> receiveAnswer(content, signature)
     :: type == confirmation && s == R -> receiveConfirmation(content, signature)
-    :: type == switched && s == I -> receiveSwitched(content)
+    :: type == switched && s == I -> receiveSwitched(content, signature)
+    :: type == ending -> receiveEnd(s, content, signature)
     :: else -> closeSide(s)
     fi
   fi
@@ -273,9 +306,8 @@ inline travel(s) {
     wire[1 - s]!type, epoch, counter, key, content, signature
   :: forgeries > 0 ->
     forgeries--;
-    forged = true;
     if :: type = data; :: type = request; :: type = offer; :: type = answer; :: type = confirmation;
-       :: type = switched
+       :: type = switched; :: type = ending
     fi;
     if :: signature = UNSIGNED; :: signature = ELSEWHERE; :: true fi;
     content = THIEF
@@ -314,6 +346,13 @@ end:
       seal(s, data, said[s], DATA_BY(said[s]));
       said[s]++
     }
+#ifdef CLOSES
+  :: atomic { open[s] && !overdue(s) && room(s) ->
+      assert(!STOLEN(sKey[s]));
+      seal(s, ending, said[s], END_BY(said[s]));
+      open[s] = false
+    }
+#endif
   od
 }
 

@@ -22,6 +22,8 @@ const HOLDS: readonly [title: string, model: string, check: SpinCheck, atLeast: 
   ['one change, a fault and a thief', STREAM, { defines: bounds(1, 1, 1) }, 1e6],
   ['two changes, a fault', STREAM, { defines: bounds(2, 1, 0) }, 1e6],
   ['two changes, a thief', STREAM, { defines: bounds(2, 0, 1) }, 1e6],
+  ['two messages at a time, a thief', STREAM, { defines: ['MESSAGES=2', ...bounds(1, 0, 1)] }, 1e5],
+  ['sides that end the channel, a thief', STREAM, { defines: ['CLOSES', ...bounds(1, 0, 1)] }, 1e5],
   ['no fault: three changes and nobody closes', STREAM, { defines: TIMELY }, 1e4],
   ['no fault: three changes are reached', STREAM, { defines: TIMELY, claim: 'ended' }, 1e4],
   [
@@ -42,9 +44,13 @@ const BREAKS: readonly [model: string, check: SpinCheck][] = [
     'DATA_OPENS_EPOCH',
     'LATE_CLOCK',
     'NO_LIMIT',
-    'NO_COUNTER',
-    'NO_COUNT',
+    'NO_BATCHES',
   ].map((mutant): [string, SpinCheck] => [STREAM, { defines: [mutant, ...bounds(1, 1, 1)] }]),
+  [STREAM, { defines: ['NO_NUMBER', 'MESSAGES=2', ...bounds(1, 0, 1)] }],
+  // The numbers of batches say what the counters of records say, so both must go before anything is missed.
+  [STREAM, { defines: ['NO_COUNTER', 'NO_NUMBER', ...bounds(1, 1, 0)] }],
+  [STREAM, { defines: ['NO_COUNT', 'NO_BATCHES', ...bounds(1, 1, 0)] }],
+  [STREAM, { defines: ['UNSIGNED_END', 'CLOSES', ...bounds(1, 0, 1)] }],
   [STREAM, { defines: ['OFFER_ON_OFFER', ...TIMELY] }],
   ...['SWITCH_BEFORE_VERIFY', 'DATA_OPENS_EPOCH', 'NO_WINDOW'].map((mutant): [string, SpinCheck] => [
     DATAGRAM,

@@ -3,6 +3,7 @@ import { utf8 } from '../../../src/base/bytes.ts';
 import type { ChannelOptions } from '../../../src/channel/channel.ts';
 import { SignatureVerifier } from '../../../src/channel/signature-verifier.ts';
 import type { SignedItem } from '../../../src/channel/signed-batch.ts';
+import { WireBuffers } from '../../../src/channel/wire-buffers.ts';
 import type { Crypto } from '../../../src/crypto/crypto.ts';
 import { Ed25519SigningKey } from '../../../src/envelope/keys.ts';
 import { bytes, equal, is, ok } from '../../support/assert.ts';
@@ -133,6 +134,21 @@ test('authenticated delivery does not wait for the signature, which is checked w
   is(pair.closedBy('responder'), 'OOTO_CHANNEL_SIGNATURE');
 });
 
+test('authenticated delivery: what was handed out is checked before this side ends the channel', () => {
+  for (const [forged, code, says] of [
+    [[0], 'OOTO_CHANNEL_SIGNATURE', 0],
+    [[], 'clean', 1],
+  ] as const) {
+    const pair = withForged([...forged], AUTHENTICATED);
+    sendApart(pair, [ONE]);
+    equal(pair.takeMessages('responder'), [ONE]);
+    pair.responder.close(pair.now);
+    is(Math.sign(pair.responder.flush(pair.now).length), says);
+    pair.collect('responder');
+    is(pair.closedBy('responder'), code);
+  }
+});
+
 test('authenticated delivery still refuses what was changed on the way, at once', () => {
   const pair = withForged([], AUTHENTICATED);
   pair.initiator.send(ONE);
@@ -255,6 +271,15 @@ test('a channel gives up its buffers once nothing moves, and goes on with new on
   ok(second.buffer !== first.buffer, 'the old buffer was let go');
   pair.inject('initiator', second);
   is(pair.takeMessages('responder').length, 2);
+});
+
+test('a buffer that is given back twice serves one record', () => {
+  const buffers = new WireBuffers();
+  buffers.release(new Uint8Array(1));
+  const first = buffers.take(100_000)!;
+  for (const view of [first, first.subarray(1)]) buffers.release(view);
+  const [one, two] = [buffers.take(100_000)!, buffers.take(100_000)!];
+  ok(one.buffer !== two.buffer);
 });
 
 test('an owner that gives nothing back gets memory of the right size', () => {

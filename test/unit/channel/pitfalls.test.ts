@@ -46,6 +46,8 @@ test('the limits of AES-GCM: a new key at 60 s, 2^23 records or 2^36 bytes, and 
   const { epochMs, epochLimitMs, epochRecords, epochBytes, keyRecords } = DEFAULT_LIMITS;
   equal([epochMs, epochLimitMs], [60_000, 90_000]);
   equal([epochRecords, epochBytes, keyRecords], [2 ** 23, 2 ** 36, 2 ** 24]);
+  for (const limits of [{ keyRecords: 2 ** 24 + 1 }, { epochLimitMs: 90_001 }, { epochLimitMs: Number.NaN }])
+    throwsCode(() => new Pair({ both: { limits } }), 'OOTO_CHANNEL_OPTIONS');
 });
 
 test('a record that is not authentic ends the channel at once: there are no tries to count', () => {
