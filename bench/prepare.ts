@@ -21,8 +21,8 @@ export const nodeOptions: BuildOptions = {
   target: 'node20.19',
   sourcemap: true,
   logLevel: 'warning',
-  // It looks for its binary beside itself.
-  external: ['ffi-rs'],
+  // ffi-rs looks for its binary beside itself; of the others, in CommonJS, an import when needed would lose the names.
+  external: ['ffi-rs', '@peculiar/asn1-schema', '@peculiar/asn1-x509'],
   // Packages in CommonJS ask for Node's modules by require, which ES modules lack.
   banner: {
     js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",

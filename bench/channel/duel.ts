@@ -7,7 +7,9 @@ import { once } from 'node:events';
 import { libp2pRival } from './libp2p.ts';
 import type { Rival } from './link.ts';
 import { countMessages, handshakes, roundTrips, sendFor, type Task, watchGaps } from './measure.ts';
-import { ootoRival } from './ooto.ts';
+import type { Members } from './members.ts';
+import type { BenchMesh } from './mesh.ts';
+import { makeMesh, meetIn, ootoRival } from './ooto.ts';
 import { secretStreamRival } from './secret-stream.ts';
 import { tcpRival, tlsRival } from './socket.ts';
 import { makeTlsIdentity, type TlsIdentity } from './tls-identity.ts';
@@ -15,14 +17,14 @@ import { makeTlsIdentity, type TlsIdentity } from './tls-identity.ts';
 export const DIALLING = '--channel-dialling';
 const WINDOW_MS = 100;
 
-function rivalsOf(identity: TlsIdentity): Map<string, Rival> {
+function rivalsOf(identity: TlsIdentity, members: Members): Map<string, Rival> {
   const rivals = [
     tcpRival('write'),
     tlsRival('write', identity),
     tlsRival('cork', identity),
     tlsRival('gather', identity),
-    ootoRival('ooto', {}),
-    ootoRival('ooto-authenticated', { delivery: 'authenticated' }),
+    ootoRival('ooto', members, {}),
+    ootoRival('ooto-authenticated', members, { delivery: 'authenticated' }),
     ...[secretStreamRival(), libp2pRival('write'), libp2pRival('gather')].filter(
       (rival) => rival !== undefined,
     ),
@@ -30,10 +32,16 @@ function rivalsOf(identity: TlsIdentity): Map<string, Rival> {
   return new Map(rivals.map((rival) => [rival.name, rival]));
 }
 
+/** What both processes must know before anything is measured. */
+interface Introduction {
+  identity: TlsIdentity;
+  mesh: BenchMesh;
+}
+
 /** What the other process does: whatever it is told. */
 export async function dialling(): Promise<void> {
-  const [identity] = (await once(process, 'message')) as [TlsIdentity];
-  const rivals = rivalsOf(identity);
+  const [{ identity, mesh }] = (await once(process, 'message')) as [Introduction];
+  const rivals = rivalsOf(identity, meetIn(mesh));
   process.on('message', async (task: Task) => process.send!(await perform(rivals.get(task.rival)!, task)));
   process.send!('ready');
 }
@@ -53,20 +61,23 @@ async function perform(rival: Rival, task: Task): Promise<unknown> {
 
 export class Duel implements Disposable {
   readonly #child: ChildProcess;
+  readonly members: Members;
   readonly #rivals: Map<string, Rival>;
 
-  private constructor(child: ChildProcess, rivals: Map<string, Rival>) {
+  private constructor(child: ChildProcess, members: Members, rivals: Map<string, Rival>) {
     this.#child = child;
+    this.members = members;
     this.#rivals = rivals;
   }
 
   /** @param file whose start with {@link DIALLING} as argument calls {@link dialling} */
   static async start(file: string): Promise<Duel> {
-    const identity = await makeTlsIdentity();
+    const introduction: Introduction = { identity: await makeTlsIdentity(), mesh: await makeMesh() };
     const child = fork(file, [DIALLING], { stdio: ['ignore', 2, 2, 'ipc'] });
-    child.send(identity);
+    child.send(introduction);
     await once(child, 'message');
-    return new Duel(child, rivalsOf(identity));
+    const members = meetIn(introduction.mesh);
+    return new Duel(child, members, rivalsOf(introduction.identity, members));
   }
 
   has(name: string): boolean {

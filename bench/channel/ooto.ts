@@ -1,14 +1,11 @@
 /** The channel as the product wires it: TCP transport, one verifier of signatures for all links of the process. */
 import { OotoError } from '../../src/base/errors.ts';
 import { Channel, type ChannelOptions, SPENT } from '../../src/channel/channel.ts';
-import type { CredentialVerifier, OwnCredential } from '../../src/channel/credential.ts';
-import { delegationMessage, encodeDelegation } from '../../src/channel/delegation.ts';
 import type { Moment } from '../../src/channel/limits.ts';
 import { Link as ChannelLink } from '../../src/channel/link.ts';
 import { SignatureVerifier } from '../../src/channel/signature-verifier.ts';
 import { instantiateCore } from '../../src/core/index.ts';
 import { createCrypto } from '../../src/crypto/index.ts';
-import { Ed25519SigningKey } from '../../src/envelope/keys.ts';
 import { nodeClock } from '../../src/platform/node/clock.ts';
 import { readCore } from '../../src/platform/node/core-file.ts';
 import { nodeHardware } from '../../src/platform/node/hardware.ts';
@@ -16,6 +13,8 @@ import { nodeRandom } from '../../src/platform/node/random.ts';
 import { tcpTransport } from '../../src/platform/node/transport.ts';
 import type { Connection } from '../../src/ports.ts';
 import type { Link, Rival } from './link.ts';
+import { type Members, membersOf } from './members.ts';
+import { type BenchMesh, makeBenchMesh } from './mesh.ts';
 
 const crypto = createCrypto({
   core: instantiateCore(readCore()),
@@ -25,45 +24,13 @@ const crypto = createCrypto({
 const clock = nodeClock();
 const transport = tcpTransport();
 const verifier = new SignatureVerifier(crypto, setImmediate);
-const MESH_ID = new Uint8Array(32).fill(0x4d);
 
-/** Both ends know the seeds: what is measured is the protocol, not who may take part. */
-function party(name: string) {
-  const seed = (what: string) => crypto.sha256(new TextEncoder().encode(`${name} ${what}`));
-  const identity = new Ed25519SigningKey(crypto, seed('identity'));
-  const messageKey = new Ed25519SigningKey(crypto, seed('message'));
-  const noiseStatic = seed('noise');
-  const id = `spiffe://bench/worker/${name}`;
-  const subject = seed('subject');
-  const delegation = {
-    meshId: MESH_ID,
-    subject,
-    messageKey: messageKey.publicKey,
-    noiseStatic: crypto.x25519.publicKey(noiseStatic),
-    notBefore: Date.now() - 600_000,
-    notAfter: Date.now() + 3_600_000,
-  };
-  const own: OwnCredential = {
-    kind: 'member',
-    id,
-    credential: new TextEncoder().encode(name),
-    delegation: encodeDelegation(delegation, identity.sign(delegationMessage(delegation))),
-    noiseStatic,
-    messageKey,
-  };
-  return { own, subject, identityKey: { algorithm: 'ed25519' as const, bytes: identity.publicKey } };
-}
+export const makeMesh = () => makeBenchMesh(crypto);
+export const meetIn = (mesh: BenchMesh): Members => membersOf(crypto, mesh);
 
-const parties = { left: party('left'), right: party('right') };
-
-const trusting: CredentialVerifier = (presented) => {
-  const name = new TextDecoder().decode(presented.credential) as keyof typeof parties;
-  const { own, subject, identityKey } = parties[name];
-  return { id: own.id, kind: 'member', identityKey, subject, notAfter: Date.now() + 7_200_000 };
-};
-
-export function ootoRival(name: string, options: Partial<ChannelOptions>): Rival {
-  const common = { crypto, meshId: MESH_ID, verifier: trusting, defersSignatures: true, ...options };
+export function ootoRival(name: string, members: Members, options: Partial<ChannelOptions>): Rival {
+  const { left, right, ...shared } = members;
+  const common = { crypto, ...shared, defersSignatures: true, ...options };
   const open = (connection: Connection, channel: Channel) =>
     new OotoLink(new ChannelLink({ channel, connection, clock, verifier }));
   return {
@@ -72,7 +39,7 @@ export function ootoRival(name: string, options: Partial<ChannelOptions>): Rival
       const listener = await transport.listen('127.0.0.1:0');
       const acceptAll = async () => {
         for await (const connection of listener.connections)
-          accept(open(connection, new Channel({ ...common, role: 'responder', own: parties.right.own })));
+          accept(open(connection, new Channel({ ...common, role: 'responder', own: right })));
       };
       void acceptAll();
       return { port: Number(listener.address.split(':')[1]), close: () => void listener.close() };
@@ -82,8 +49,8 @@ export function ootoRival(name: string, options: Partial<ChannelOptions>): Rival
       const channel = new Channel({
         ...common,
         role: 'initiator',
-        own: parties.left.own,
-        expectedId: parties.right.own.id,
+        own: left,
+        expectedId: right.id,
       });
       const link = open(connection, channel);
       await link.established;
@@ -145,15 +112,16 @@ class OotoLink implements Link {
 }
 
 /** Channels without a connection, both ends in this process: for what memory and epochs cost. */
-export function channelPair(now: Moment): [Channel, Channel] {
-  const common = { crypto, meshId: MESH_ID, verifier: trusting };
+export function channelPair(members: Members, now: Moment): [Channel, Channel] {
+  const { left: dialler, right: accepter, ...shared } = members;
+  const common = { crypto, ...shared };
   const left = new Channel({
     ...common,
     role: 'initiator',
-    own: parties.left.own,
-    expectedId: parties.right.own.id,
+    own: dialler,
+    expectedId: accepter.id,
   });
-  const right = new Channel({ ...common, role: 'responder', own: parties.right.own });
+  const right = new Channel({ ...common, role: 'responder', own: accepter });
   left.start(now);
   right.start(now);
   exchange(left, right, now);

@@ -8,6 +8,7 @@
 import type { Row, Suite } from '../suite.ts';
 import { DIALLING, Duel, dialling } from './duel.ts';
 import { percentile } from './measure.ts';
+import type { Members } from './members.ts';
 import { channelPair, exchange } from './ooto.ts';
 
 const ROUNDS = 5;
@@ -47,19 +48,21 @@ const CASES: Readonly<Record<string, Suite['cases'][string] & { figures: Figures
     },
   },
   handshakes: {
-    title: 'full handshakes a second, sixteen under way, both sides authenticated, no resumption',
+    title: 'full handshakes a second, sixteen under way, both certificates verified each time, no resumption',
     unit: 'items',
     figures: handshakes,
   },
   'idle-channel-bytes': {
     title: 'memory of a channel on which nothing moves',
     unit: 'items',
-    figures: async () => [figure('idle-channel-bytes', 1, 'bytes', idleBytes())],
+    figures: async ({ members }) => [figure('idle-channel-bytes', 1, 'bytes', idleBytes(members))],
   },
   'epochs-1000-channels-core-share': {
     title: 'share of a core that a thousand channels with epochs of 60 s take',
     unit: 'items',
-    figures: async () => [figure('epochs-1000-channels-core-share', CHANNELS, 'share', epochShare())],
+    figures: async ({ members }) => [
+      figure('epochs-1000-channels-core-share', CHANNELS, 'share', epochShare(members)),
+    ],
   },
   'epoch-stall-ms': {
     title: 'largest gap in delivery at 20 changes of epoch, less that without',
@@ -156,10 +159,10 @@ const START = { wall: Date.now(), monotonic: 0 };
 const at = (ms: number) => ({ wall: START.wall + ms, monotonic: ms });
 
 /** Bytes of a channel that has carried messages and changed its epoch twice. */
-function idleBytes(): number {
-  for (let i = 0; i < 50; i++) channelPair(START);
+function idleBytes(members: Members): number {
+  for (let i = 0; i < 50; i++) channelPair(members, START);
   const before = liveBytes();
-  const pairs = Array.from({ length: CHANNELS / 2 }, () => channelPair(START));
+  const pairs = Array.from({ length: CHANNELS / 2 }, () => channelPair(members, START));
   for (const [left, right] of pairs) {
     left.send(new Uint8Array(200_000));
     right.send(new Uint8Array(64));
@@ -169,8 +172,8 @@ function idleBytes(): number {
   return (liveBytes() - before) / CHANNELS;
 }
 
-function epochShare(): number {
-  const pairs = Array.from({ length: CHANNELS }, () => channelPair(START));
+function epochShare(members: Members): number {
+  const pairs = Array.from({ length: CHANNELS }, () => channelPair(members, START));
   renew(pairs, EPOCH_MS);
   const before = process.cpuUsage();
   renew(pairs, 2 * EPOCH_MS);

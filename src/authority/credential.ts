@@ -22,12 +22,12 @@ import {
   text,
   uint,
 } from '../envelope/fields.ts';
-import { verifyCheckpoint } from '../log/checkpoint.ts';
-import { type NoteKey, parseNote } from '../log/note.ts';
+import type { NoteKey } from '../log/note.ts';
 import { MAX_PROOF_HASHES, verifyInclusion } from '../log/proof.ts';
 import { readNodeId } from './certification.ts';
 import type { Device } from './device.ts';
 import type { GenesisRecord } from './genesis.ts';
+import { KnownCheckpoints, unproven } from './known-checkpoints.ts';
 import { type Leaf, readLeaf } from './leaf.ts';
 
 const MOST_BYTES = 56 * 1024;
@@ -101,13 +101,14 @@ export interface ValidCredential extends ValidCertificate {
 /**
  * Whom a credential stands for: a certificate that this mesh's group key signed, that is valid now, for a node
  * named by role and name, and that the logs of t members contain.
+ * @param checkpoints of these logs that need not be verified again
  * @throws OOTO_CERT_*, OOTO_AUTHORITY_PROOFS, OOTO_AUTHORITY_LOG, OOTO_LOG_* (peer), one for each check.
  */
 export function validateCredential(
   crypto: Crypto,
   mesh: { genesis: GenesisRecord; root: Root },
   encoded: Uint8Array,
-  { time, expectedId }: { time: number; expectedId?: string },
+  { time, expectedId, checkpoints }: { time: number; expectedId?: string; checkpoints?: KnownCheckpoints },
 ): ValidCredential {
   const credential = readCredential(encoded);
   const certificate = validateCertificate(crypto, {
@@ -118,9 +119,8 @@ export function validateCredential(
     ...(expectedId === undefined ? {} : { expectedId }),
   });
   const { role, name } = readNodeId(certificate.id);
-  requireLogged(crypto, mesh.genesis, credential.proofs, (leaf) =>
-    isAbout(crypto, leaf, certificate, mesh.genesis),
-  );
+  const isAboutIt = (leaf: Leaf) => isAbout(crypto, leaf, certificate, mesh.genesis);
+  requireLogged(crypto, mesh.genesis, credential.proofs, isAboutIt, checkpoints);
   const device = loggedDevice(credential.proofs, certificate.tier);
   return { ...certificate, role, name, credential, ...(device ? { device } : {}) };
 }
@@ -151,6 +151,7 @@ export function requireLogged(
   genesis: GenesisRecord,
   proofs: readonly LogProof[],
   isAboutIt: (leaf: Leaf) => boolean,
+  checkpoints?: KnownCheckpoints,
 ): void {
   const { threshold } = genesis.draft;
   const logs = new Set(proofs.map(({ log }) => log));
@@ -158,7 +159,7 @@ export function requireLogged(
   if (logs.size < threshold) throw unproven(`proofs from ${logs.size} logs where ${threshold} are needed`);
   for (const proof of proofs) {
     if (!isAboutIt(readLeaf(proof.leaf))) throw unproven(`the entry of ${proof.log} is about something else`);
-    verifyLogProof(crypto, genesis, proof);
+    verifyLogProof(crypto, genesis, proof, checkpoints);
   }
 }
 
@@ -181,11 +182,13 @@ export function readMemberProof(
 }
 
 /** The entry is in the log that the member signed. @throws OOTO_AUTHORITY_LOG, OOTO_LOG_* (peer). */
-export function verifyLogProof(crypto: Crypto, genesis: GenesisRecord, proof: LogProof): void {
-  const key = logKeyOf(genesis, proof.log);
-  if (parseNote(proof.checkpoint).signatures.length !== 1)
-    throw unproven('a checkpoint in a proof bears the signature of its log and no other');
-  const { size, root } = verifyCheckpoint(crypto, proof.checkpoint, { origin: key.name, keys: [key] });
+export function verifyLogProof(
+  crypto: Crypto,
+  genesis: GenesisRecord,
+  proof: LogProof,
+  checkpoints = new KnownCheckpoints(crypto),
+): void {
+  const { size, root } = checkpoints.verified(logKeyOf(genesis, proof.log), proof.checkpoint);
   const leafHash = crypto.merkle.leafHash(proof.leaf);
   verifyInclusion(crypto, { index: proof.index, size, leafHash, root, proof: proof.path });
 }
@@ -207,8 +210,4 @@ function isAbout(
     equal(leaf.issuer, crypto.sha256(genesis.groupKey)) &&
     equal(leaf.key, crypto.sha256(certificate.publicKey.bytes))
   );
-}
-
-function unproven(why: string): OotoError {
-  return new OotoError('OOTO_AUTHORITY_PROOFS', 'peer', `the entry is not shown to be logged: ${why}`);
 }

@@ -3,6 +3,7 @@
  * here: the authority signs {number, time, expiry, versions and digests}; a node verifies it, never goes back to
  * a lower number, keeps it in its store, and takes its time as the lower bound of its own clock.
  */
+import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import { hex } from '../base/hex.ts';
 import type { Crypto } from '../crypto/crypto.ts';
@@ -100,8 +101,9 @@ export class HeadView {
    * @throws OOTO_AUTHORITY_HEAD, OOTO_AUTHORITY_HEAD_FORK, OOTO_AUTHORITY_CLOCK, OOTO_ENVELOPE_* (peer).
    */
   stage(encoded: Uint8Array, now: number): { head: MeshHead; changes: StoreChange[] } {
-    const head = verifyHead(this.#crypto, this.#mesh, encoded);
     const current = this.#head;
+    const head =
+      current && equal(encoded, current.encoded) ? current : verifyHead(this.#crypto, this.#mesh, encoded);
     if (current && head.number === current.number && !saysTheSame(head, current)) {
       this.#onFork(current, head);
       throw refuse(

@@ -8,6 +8,7 @@ import { readNodeId } from '../authority/certification.ts';
 import { type ValidCredential, validateCredential } from '../authority/credential.ts';
 import { type GenesisRecord, verifyGenesisRecord } from '../authority/genesis.ts';
 import type { HeadView, MeshHead } from '../authority/head.ts';
+import { KnownCheckpoints } from '../authority/known-checkpoints.ts';
 import { readRequest, requireMesh } from '../authority/request.ts';
 import { OotoError } from '../base/errors.ts';
 import { hex } from '../base/hex.ts';
@@ -51,18 +52,23 @@ export interface KnownPeer {
   credential?: ValidCredential;
 }
 
-/** Judges members by the mesh's trust, and enrolling nodes by their request. */
+/**
+ * Judges members by the mesh's trust, and enrolling nodes by their request. Certificate and proofs are verified each
+ * time; checkpoints and the head that were verified before are known again.
+ */
 export function memberVerifier(
   crypto: Crypto,
   trust: MeshTrust,
   head: Pick<HeadView, 'stage' | 'requireFresh'>,
   onHead: (head: MeshHead) => void,
 ): CredentialVerifier {
+  const checkpoints = new KnownCheckpoints(crypto);
   return (presented, now) => {
     if (presented.kind === 'enrol') return enrolling(crypto, trust, presented, now.wall);
     const member = validateCredential(crypto, trust, presented.credential, {
       time: now.wall,
       expectedId: presented.id,
+      checkpoints,
     });
     requireRole(member.role);
     if (member.credential.head) onHead(head.stage(member.credential.head, now.wall).head);
