@@ -6,7 +6,11 @@ import type { VectorFile } from './vector.ts';
 /** @throws Error when there is no such file. */
 export function loadVectorFile(folder: string, path: string): VectorFile {
   const paths = statSync(join(folder, path)).isDirectory() ? jsonFilesBelow(folder, path) : [path];
-  return { path, texts: paths.map((path) => ({ path, text: readFileSync(join(folder, path), 'utf8') })) };
+  const texts = paths.map((path) => {
+    const content = readFileSync(join(folder, path));
+    return { path, text: content.toString('utf8'), bytes: new Uint8Array(content) };
+  });
+  return { path, texts };
 }
 
 function jsonFilesBelow(folder: string, path: string): string[] {

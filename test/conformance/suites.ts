@@ -1,5 +1,6 @@
 /** All suites, in the order in which they are run. */
 import { aesGcm } from './aes-gcm.ts';
+import { eventLogs } from './event-log.ts';
 import { frost } from './frost.ts';
 import { hkdf, hmac } from './keyed-hash.ts';
 import { consistency, inclusion } from './merkle.ts';
@@ -24,4 +25,5 @@ export const SUITES: readonly Suite[] = [
   frost,
   inclusion,
   consistency,
+  eventLogs,
 ];

@@ -21,10 +21,17 @@ export interface SkippedVector {
   readonly skip: string;
 }
 
+export interface VectorText {
+  readonly path: string;
+  readonly text: string;
+  /** For files that are no text. */
+  readonly bytes: Uint8Array;
+}
+
 /** One file of vectors, or a folder of them, with its texts in the order of their paths. */
 export interface VectorFile {
   readonly path: string;
-  readonly texts: readonly { readonly path: string; readonly text: string }[];
+  readonly texts: readonly VectorText[];
 }
 
 export interface Suite {

@@ -9,6 +9,7 @@ import { identityOperations } from './identity.ts';
 import { logOperations } from './log.ts';
 import { noiseOperations } from './noise.ts';
 import { symmetricOperations } from './symmetric.ts';
+import { tpmOperations } from './tpm.ts';
 
 export function operationsOf(crypto: Crypto): OperationTable {
   return new Map(
@@ -21,6 +22,7 @@ export function operationsOf(crypto: Crypto): OperationTable {
       ...logOperations(crypto),
       ...identityOperations(crypto),
       ...evidenceOperations(crypto),
+      ...tpmOperations(crypto),
     }),
   );
 }

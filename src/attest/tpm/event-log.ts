@@ -124,18 +124,23 @@ function readEvents(log: Uint8Array): Event[] {
   return events;
 }
 
+/** What is not extended names whatever register it likes, often 0xffffffff. */
+function readHead(reader: LogReader): { register: number; type: number } {
+  const [register, type] = [reader.u32(), reader.u32()];
+  if (register >= REGISTERS && type !== EV_NO_ACTION) throw malformed(`it extends a register ${register}`);
+  return { register, type };
+}
+
 /** TCG_PCClientPCREvent. */
 function readLegacyEvent(reader: LogReader): Event {
-  const register = reader.register();
-  const type = reader.u32();
+  const { register, type } = readHead(reader);
   const digests = new Map([[ALG.sha1 as number, reader.bytes(SHA1_BYTES)]]);
   return { register, type, digests, data: reader.bytes(reader.u32()) };
 }
 
 /** TCG_PCR_EVENT2: one digest of every algorithm that the log has announced, each once. */
 function readAgileEvent(reader: LogReader, sizes: ReadonlyMap<number, number>): Event {
-  const register = reader.register();
-  const type = reader.u32();
+  const { register, type } = readHead(reader);
   const digests = new Map<number, Uint8Array>();
   if (reader.u32() !== sizes.size) throw malformed('an event lacks the digest of an algorithm');
   for (let i = 0; i < sizes.size; i++) {
@@ -198,12 +203,6 @@ class LogReader {
     if (length > this.#bytes.length - this.#at) throw malformed('it is cut short');
     this.#at += length;
     return this.#at - length;
-  }
-
-  register(): number {
-    const register = this.u32();
-    if (register >= REGISTERS) throw malformed(`it extends a register ${register}`);
-    return register;
   }
 }
 

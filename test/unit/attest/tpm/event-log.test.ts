@@ -156,3 +156,9 @@ test('whatever the bytes, the answer is a replay or a refusal', () => {
     { numRuns: 300 },
   );
 });
+
+test('what is not extended may name any register', () => {
+  const remark = agile(0xffff_ffff, EV_NO_ACTION, A);
+  is(replayEventLog(crypto, concat(HEADER, remark, agile(0, 8, A))).measurements.length, 1);
+  throwsCode(() => replayEventLog(crypto, concat(HEADER, agile(0xffff_ffff, 8, A))), 'OOTO_ATTEST_LOG_FORM');
+});
