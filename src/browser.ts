@@ -1,10 +1,15 @@
 /** The door for browsers: the platform-neutral door, and what is wired to the browser's own parts. */
+import { type DialOptions, Endpoint, type EndpointOptions } from './channel/keyed/endpoint.ts';
+import { type Identity, identityOf } from './channel/keyed/identity.ts';
+import type { SecureChannel } from './channel/streams/secure-channel.ts';
 import { instantiateCore } from './core/index.ts';
 import { type Crypto, createCrypto } from './crypto/index.ts';
+import { Doorway } from './mesh/doorway.ts';
 import { browserClock } from './platform/browser/clock.ts';
 import { type CoreAddresses, fetchCore } from './platform/browser/core-file.ts';
 import { browserRandom } from './platform/browser/random.ts';
 import { webSocketTransport } from './platform/browser/web-socket.ts';
+import type { Transport } from './ports.ts';
 
 export * from './index.ts';
 export { browserClock, type CoreAddresses, webSocketTransport };
@@ -24,4 +29,40 @@ export async function createBrowserCrypto(addresses?: CoreAddresses): Promise<Cr
     },
   );
   return createCrypto({ core: instantiateCore(wasm), hardware: {}, random: browserRandom() });
+}
+
+/** What a page may bring itself; whatever is absent is made. */
+export interface BrowserParts {
+  /** Primitives that several endpoints share. */
+  readonly crypto?: Crypto | undefined;
+  /** Another way than WebSocket (`ws://host:port`, `wss://…`). */
+  readonly transport?: Transport | undefined;
+}
+
+/** A new identity key in memory, or that of a seed of 32 bytes. */
+export async function createIdentity(seed?: Uint8Array, { crypto }: BrowserParts = {}): Promise<Identity> {
+  return identityOf(crypto ?? (await createBrowserCrypto()), seed);
+}
+
+/** Where channels of one identity begin: a page dials, and cannot listen. */
+export async function createEndpoint(options: EndpointOptions & BrowserParts): Promise<Endpoint> {
+  const { crypto = await createBrowserCrypto(), transport = webSocketTransport() } = options;
+  const clock = browserClock();
+  return new Endpoint(
+    { crypto, clock, transport, soon: queueMicrotask, admission: () => new Doorway(crypto, clock) },
+    options,
+  );
+}
+
+/** Opens one channel; see {@link Endpoint.connect}. */
+export async function connect(options: EndpointOptions & DialOptions & BrowserParts): Promise<SecureChannel> {
+  const endpoint = await createEndpoint(options);
+  try {
+    const channel = await endpoint.connect(options);
+    void channel.closed.then(() => endpoint.close());
+    return channel;
+  } catch (error) {
+    await endpoint.close();
+    throw error;
+  }
 }

@@ -1,11 +1,27 @@
 /** The door for Node: the platform-neutral door, and what is wired to Node's own parts. */
+import {
+  type DialOptions,
+  Endpoint,
+  type EndpointOptions,
+  type ListenOptions,
+} from './channel/keyed/endpoint.ts';
+import { type Identity, identityOf } from './channel/keyed/identity.ts';
+import type { ChannelListener } from './channel/keyed/listener.ts';
+import type { SecureChannel } from './channel/streams/secure-channel.ts';
 import { instantiateCore } from './core/index.ts';
 import { type Crypto, createCrypto } from './crypto/index.ts';
+import { Doorway } from './mesh/doorway.ts';
+import { nodeClock } from './platform/node/clock.ts';
 import { readCore } from './platform/node/core-file.ts';
+import { duplexOf, type StreamPair } from './platform/node/duplex.ts';
 import { nodeHardware } from './platform/node/hardware.ts';
 import { nodeRandom } from './platform/node/random.ts';
+import { softwareSigner } from './platform/node/signer.ts';
+import { nodeTransport } from './platform/node/transports.ts';
+import type { Signer, Transport } from './ports.ts';
 
 export * from './index.ts';
+export { duplexOf, nodeClock, nodeTransport, type StreamPair };
 
 /**
  * The primitives, over a core of their own and the processor's instructions.
@@ -17,4 +33,64 @@ export function createNodeCrypto(): Crypto {
     hardware: nodeHardware(),
     random: nodeRandom(),
   });
+}
+
+/** What a program may bring itself; whatever is absent is made. */
+export interface NodeParts {
+  /** Primitives that several endpoints share. */
+  readonly crypto?: Crypto | undefined;
+  /** Another way than TCP (`host:port`) and WebSocket (`ws://host:port`). */
+  readonly transport?: Transport | undefined;
+}
+
+/** A new identity key in memory, or that of a seed of 32 bytes. */
+export function createIdentity(seed?: Uint8Array, { crypto = createNodeCrypto() }: NodeParts = {}): Identity {
+  return identityOf(crypto, seed);
+}
+
+/**
+ * The identity key of a file (PKCS #8, mode 0600), which is made if there is none.
+ * @throws OOTO_SIGNER_FILE, OOTO_FILES_* (environment).
+ */
+export function identityFromFile(
+  file: string,
+  { crypto = createNodeCrypto() }: NodeParts = {},
+): Promise<Signer & Disposable> {
+  return softwareSigner({ file, random: crypto.random, ed25519: crypto.ed25519 });
+}
+
+/** Where channels of one identity begin: many can be dialled and listened for, over TCP and WebSocket. */
+export function createEndpoint(options: EndpointOptions & NodeParts): Endpoint {
+  const { crypto = createNodeCrypto(), transport = nodeTransport() } = options;
+  const clock = nodeClock();
+  return new Endpoint(
+    { crypto, clock, transport, soon: setImmediate, admission: () => new Doorway(crypto, clock) },
+    options,
+  );
+}
+
+/** Opens one channel; see {@link Endpoint.connect}. */
+export async function connect(options: EndpointOptions & DialOptions & NodeParts): Promise<SecureChannel> {
+  const endpoint = createEndpoint(options);
+  try {
+    const channel = await endpoint.connect(options);
+    void channel.closed.then(() => endpoint.close());
+    return channel;
+  } catch (error) {
+    await endpoint.close();
+    throw error;
+  }
+}
+
+/** Takes channels at one address; see {@link Endpoint.listen}. */
+export async function listen(options: EndpointOptions & ListenOptions & NodeParts): Promise<ChannelListener> {
+  const endpoint = createEndpoint(options);
+  try {
+    const listener = await endpoint.listen(options);
+    void listener.closed.then(() => endpoint.close());
+    return listener;
+  } catch (error) {
+    await endpoint.close();
+    throw error;
+  }
 }

@@ -7,7 +7,7 @@
 import { isOotoError, OotoError } from '../base/errors.ts';
 import type { Clock, Connection } from '../ports.ts';
 import type { Channel, ChannelEvent, ChannelListener, SPENT } from './channel.ts';
-import type { Peer } from './credential.ts';
+import type { OwnCredential, Peer } from './credential.ts';
 import type { Moment } from './limits.ts';
 import type { SignatureVerifier } from './signature-verifier.ts';
 
@@ -86,6 +86,13 @@ export class Link {
   /** Resolves once the connection takes more; at once when it does. */
   async drained(): Promise<void> {
     while (this.#writing) await this.#writing;
+  }
+
+  /** Shows the peer a new credential or delegation; see {@link Channel.renewCredential}. Does nothing before or after. */
+  renewCredential(own: OwnCredential): void {
+    if (this.channel.state !== 'established') return;
+    this.channel.renewCredential(own);
+    this.#settle();
   }
 
   /** Ends the channel, and the connection behind it. */

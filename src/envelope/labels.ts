@@ -17,6 +17,8 @@ export const LABELS = [
   'close',
   'batch',
   'delegation',
+  'public-key',
+  'application',
   'cookie',
   'datagrams',
   'epoch-psk',

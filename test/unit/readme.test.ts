@@ -9,19 +9,30 @@ import { suite } from '../support/suite.ts';
 const test = suite('README', { timeout: 180_000 });
 const README = readFileSync('README.md', 'utf8');
 
-const blocks = (language: string) =>
-  [...README.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'gms'))].map(([, text]) => text);
+const LIBRARY = readFileSync(join('docs', 'library.md'), 'utf8');
+
+const blocks = (language: string, text = README) =>
+  [...text.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'gms'))].map(([, block]) => block);
 
 test('the example runs and prints what it says', async () => {
   const [example, ...more] = blocks('ts');
   assert.is(more.length, 0);
-  // Inside the package, its own name leads to its own build.
+  assert.is(await run(example), 'hello world\n');
+});
+
+test('the examples of the library page run, as one program', async () => {
+  const printed = ['3', '1', '2', '3', 'OOTO_STREAM_METHOD', 'true', 'hello'];
+  assert.is(await run(blocks('ts', LIBRARY).join('\n')), `${printed.join('\n')}\n`);
+});
+
+/** What a program prints. Inside the package, its own name leads to its own build. */
+async function run(program: string): Promise<string> {
   mkdirSync(join('build', 'test'), { recursive: true });
   const folder = mkdtempSync(join('build', 'test', 'readme-'));
   try {
     const outfile = join(folder, 'example.mjs');
     await build({
-      stdin: { contents: example, loader: 'ts', resolveDir: '.' },
+      stdin: { contents: program, loader: 'ts', resolveDir: '.' },
       bundle: true,
       format: 'esm',
       platform: 'node',
@@ -30,11 +41,11 @@ test('the example runs and prints what it says', async () => {
     });
     const { status, stdout, stderr } = spawnSync(process.execPath, [outfile], { encoding: 'utf8' });
     assert.is(status, 0, stderr);
-    assert.is(stdout, 'hello\n');
+    return stdout;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-});
+}
 
 test('each console block prints what stands below its command', () => {
   for (const block of blocks('console')) {

@@ -1,0 +1,236 @@
+/**
+ * Where channels of a program begin. What flows through here: an identity and what the platform gives; out come channels
+ * to peers that were dialled, and listeners for those that dial; while channels stand, what this side shows of itself is
+ * renewed on them.
+ */
+import { OotoError } from '../../base/errors.ts';
+import type { Crypto } from '../../crypto/crypto.ts';
+import type { Role } from '../../noise/handshake-state.ts';
+import type { Clock, Connection, Signer, Transport } from '../../ports.ts';
+import { Channel } from '../channel.ts';
+import type { CookieGuard } from '../cookie.ts';
+import type { CredentialVerifier, OwnCredential } from '../credential.ts';
+import type { Delivery } from '../incoming.ts';
+import type { ChannelLimits } from '../limits.ts';
+import { Link } from '../link.ts';
+import { SignatureVerifier } from '../signature-verifier.ts';
+import type { StreamLimits } from '../streams/bounds.ts';
+import type { HandlerTable, RequestHandler } from '../streams/requests.ts';
+import { SecureChannel } from '../streams/secure-channel.ts';
+import { type Admission, ChannelListener } from './listener.ts';
+import { OwnKey, RENEWAL_MS } from './own-key.ts';
+import {
+  applicationId,
+  keyPeerId,
+  type PinnedKeys,
+  type PublicKey,
+  pinnedKeyVerifier,
+} from './public-key.ts';
+
+/** What the platform gives. */
+export interface Surroundings {
+  readonly crypto: Crypto;
+  readonly clock: Clock;
+  readonly transport: Transport;
+  /** Calls back once the input at hand was taken in; see {@link SignatureVerifier}. */
+  readonly soon: (callback: () => void) => void;
+  /** What strangers may take of a listener; one for each. */
+  readonly admission: () => Admission;
+}
+
+export interface EndpointOptions {
+  /** The identity key of this side. */
+  readonly identity: Signer;
+  /** Name of what both ends are: channels of different applications do not come about. Empty unless said. */
+  readonly application?: string | undefined;
+  /** `verified` unless said: see docs/protocol.md. */
+  readonly delivery?: Delivery | undefined;
+  readonly limits?: Partial<ChannelLimits> | undefined;
+  readonly streamLimits?: Partial<StreamLimits> | undefined;
+}
+
+/** Handlers by method, of every channel of a listener or of the one that is dialled. */
+export type HandlerRecord = Readonly<Record<string, RequestHandler>> | HandlerTable;
+
+export interface DialOptions {
+  /** For example `127.0.0.1:4710`, `ws://127.0.0.1:4711`. */
+  readonly address: string;
+  /** Whose channel it must be. */
+  readonly peer: PublicKey;
+  readonly handlers?: HandlerRecord | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ListenOptions {
+  /** Port 0 is any free one; see {@link ChannelListener.address}. */
+  readonly address: string;
+  /** Who may dial. */
+  readonly peers: PinnedKeys;
+  readonly handlers?: HandlerRecord | undefined;
+}
+
+/** Where the renewal failed it is tried again after this time. */
+const RETRY_MS = 30_000;
+
+export class Endpoint implements AsyncDisposable {
+  readonly #surroundings: Surroundings;
+  readonly #options: EndpointOptions;
+  readonly #meshId: Uint8Array;
+  readonly #ownKey: OwnKey;
+  readonly #verifier: SignatureVerifier;
+  readonly #links = new Set<Link>();
+  readonly #listeners = new Set<ChannelListener>();
+  #cancelRenewal: (() => void) | undefined;
+  #isClosed = false;
+
+  constructor(surroundings: Surroundings, options: EndpointOptions) {
+    const { crypto, clock, soon } = surroundings;
+    this.#surroundings = surroundings;
+    this.#options = options;
+    this.#meshId = applicationId(crypto, options.application ?? '');
+    this.#ownKey = new OwnKey({ crypto, clock, identity: options.identity, meshId: this.#meshId });
+    this.#verifier = new SignatureVerifier(crypto, soon);
+  }
+
+  /** This side's public key, which peers pin. */
+  get publicKey(): Uint8Array {
+    return this.#options.identity.publicKey;
+  }
+
+  /** This side's id. */
+  get id(): string {
+    return keyPeerId(this.publicKey);
+  }
+
+  /**
+   * Opens a channel to `peer` at `address`. Rejects with the signal's reason, with what the transport or the handshake
+   * ended by, and
+   * @throws OOTO_CHANNEL_PEER_ID, OOTO_CHANNEL_PIN (peer) when somebody else answers.
+   */
+  async connect({ address, peer, handlers, signal }: DialOptions): Promise<SecureChannel> {
+    const expectedId = keyPeerId(peer);
+    const verifier = pinnedKeyVerifier(this.#surroundings.crypto, [peer]);
+    const own = await this.#own();
+    const connection = await this.#surroundings.transport.dial(address, signal && { signal });
+    if (this.#isClosed) connection.close();
+    this.#requireOpen();
+    const { link, channel } = this.#open(connection, 'initiator', { own, verifier, expectedId }, handlers);
+    const abort = () => link.close();
+    signal?.addEventListener('abort', abort, { once: true });
+    if (signal?.aborted) abort();
+    try {
+      await link.established;
+      return channel;
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  /** Takes channels of pinned peers at `address`. @throws OOTO_TRANSPORT_LISTEN, OOTO_TRANSPORT_ADDRESS. */
+  async listen({ address, peers, handlers }: ListenOptions): Promise<ChannelListener> {
+    const verifier = pinnedKeyVerifier(this.#surroundings.crypto, peers);
+    await this.#own();
+    const listener = new ChannelListener({
+      listener: await this.#surroundings.transport.listen(address),
+      admission: this.#surroundings.admission(),
+      open: async (connection, shared, cookies) => {
+        const own = await this.#own();
+        this.#requireOpen();
+        return this.#open(connection, 'responder', { own, verifier, cookies }, shared);
+      },
+    });
+    for (const [method, handler] of entriesOf(handlers)) listener.handle(method, handler);
+    this.#listeners.add(listener);
+    void listener.closed.then(() => this.#listeners.delete(listener));
+    return listener;
+  }
+
+  /** Ends all channels and listeners; the keys in memory are wiped. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all([...this.#listeners].map((listener) => listener.close()));
+    for (const link of this.#links) link.close();
+    await Promise.all([...this.#links].map((link) => link.closed));
+    this.#cancelRenewal?.();
+    this.#ownKey[Symbol.dispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #own(): Promise<OwnCredential> {
+    this.#requireOpen();
+    return this.#ownKey.credential();
+  }
+
+  #requireOpen(): void {
+    if (this.#isClosed) throw new OotoError('OOTO_CHANNEL_CLOSED', 'caller', 'this endpoint was closed');
+  }
+
+  #open(
+    connection: Connection,
+    role: Role,
+    who: {
+      own: OwnCredential;
+      verifier: CredentialVerifier;
+      expectedId?: string;
+      cookies?: CookieGuard;
+    },
+    handlers: HandlerRecord | undefined,
+  ): { link: Link; channel: SecureChannel } {
+    const { crypto, clock } = this.#surroundings;
+    const { delivery, limits, streamLimits } = this.#options;
+    const { own, verifier, expectedId, cookies } = who;
+    const machine = new Channel({
+      crypto,
+      role,
+      meshId: this.#meshId,
+      own,
+      verifier,
+      expectedId,
+      cookies,
+      defersSignatures: true,
+      ...(delivery && { delivery }),
+      ...(limits && { limits }),
+    });
+    const link = new Link({ channel: machine, connection, clock, verifier: this.#verifier });
+    const table = handlers instanceof Map ? handlers : new Map(entriesOf(handlers));
+    const channel = new SecureChannel({ link, role, clock, handlers: table, limits: streamLimits });
+    this.#keep(link);
+    return { link, channel };
+  }
+
+  #keep(link: Link): void {
+    this.#links.add(link);
+    this.#renewAfter(RENEWAL_MS);
+    void link.closed.then(() => {
+      this.#links.delete(link);
+      if (this.#links.size > 0) return;
+      this.#cancelRenewal?.();
+      this.#cancelRenewal = undefined;
+    });
+  }
+
+  #renewAfter(ms: number): void {
+    this.#cancelRenewal ??= this.#surroundings.clock.after(ms, () => void this.#renew());
+  }
+
+  /** A channel lives as long as the newest delegation that its peer was shown. */
+  async #renew(): Promise<void> {
+    this.#cancelRenewal = undefined;
+    const own = await this.#ownKey.credential().catch(() => undefined);
+    if (this.#isClosed || this.#links.size === 0) return;
+    if (own) for (const link of this.#links) link.renewCredential(own);
+    this.#renewAfter(own ? RENEWAL_MS : RETRY_MS);
+  }
+}
+
+/** Own names alone: no method comes from a prototype. */
+function entriesOf(handlers: HandlerRecord | undefined): Iterable<[string, RequestHandler]> {
+  if (!handlers) return [];
+  return handlers instanceof Map ? handlers : Object.entries(handlers as Record<string, RequestHandler>);
+}

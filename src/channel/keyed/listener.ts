@@ -1,0 +1,168 @@
+/**
+ * Channels that others open. What flows through here: connections arrive and begin handshakes, as many as strangers may;
+ * whoever has shown who it is becomes a channel, which answers requests from its first message on and is handed to
+ * whoever iterates.
+ */
+import { OotoError } from '../../base/errors.ts';
+import type { Connection, Listener } from '../../ports.ts';
+import type { CookieGuard } from '../cookie.ts';
+import type { Link } from '../link.ts';
+import type { RequestHandler } from '../streams/requests.ts';
+import type { SecureChannel } from '../streams/secure-channel.ts';
+
+/** What stands half open: whoever is closed here has not shown who it is. */
+export interface HalfOpen {
+  close(reason: OotoError): void;
+}
+
+/** What strangers may take before they have shown who they are. */
+export interface Admission {
+  guardFor(remoteAddress: string, admitted: () => void): CookieGuard;
+  opened(stranger: HalfOpen): void;
+  admitted(stranger: HalfOpen): void;
+  settled(stranger: HalfOpen): void;
+}
+
+export interface ChannelListenerOptions {
+  readonly listener: Listener;
+  readonly admission: Admission;
+  readonly open: (
+    connection: Connection,
+    handlers: Map<string, RequestHandler>,
+    cookies: CookieGuard,
+  ) => Promise<{ link: Link; channel: SecureChannel }>;
+}
+
+const MOST_CHANNELS = 4_096;
+
+/** Iterate it for the channels as they come. Events: none; a channel that fails tells its own reader. */
+export class ChannelListener implements AsyncIterable<SecureChannel>, AsyncDisposable {
+  readonly #options: ChannelListenerOptions;
+  readonly #handlers = new Map<string, RequestHandler>();
+  readonly #channels = new Set<SecureChannel>();
+  /** Channels that nobody has taken from the iteration yet. */
+  readonly #fresh = new Set<SecureChannel>();
+  readonly #accepting: Promise<void>;
+  #connections = 0;
+  #isClosed = false;
+  #wake = () => {};
+  #arrival!: Promise<void>;
+
+  constructor(options: ChannelListenerOptions) {
+    this.#options = options;
+    this.#expectArrival();
+    this.#accepting = this.#acceptAll();
+  }
+
+  /** Where others dial. */
+  get address(): string {
+    return this.#options.listener.address;
+  }
+
+  /** The channels that stand. */
+  get channels(): readonly SecureChannel[] {
+    return [...this.#channels];
+  }
+
+  /** Resolves once no more channels are taken. */
+  get closed(): Promise<void> {
+    return this.#accepting;
+  }
+
+  /**
+   * Answers requests for `method` on all channels of this listener from now on.
+   * @throws OOTO_STREAM_HANDLER (caller) if it has a handler.
+   */
+  handle(method: string, handler: RequestHandler): void {
+    if (this.#handlers.has(method))
+      throw new OotoError('OOTO_STREAM_HANDLER', 'caller', `"${method}" has a handler already`);
+    this.#handlers.set(method, handler);
+  }
+
+  /** Takes no more channels, and ends those that stand. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#wake();
+    await Promise.all(this.channels.map((channel) => channel.close()));
+    await this.#options.listener.close();
+    await this.#accepting;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Channels as they come, each once; those that have ended before somebody asked are left out. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<SecureChannel> {
+    for (;;) {
+      const [channel] = this.#fresh;
+      if (channel) {
+        this.#fresh.delete(channel);
+        yield channel;
+      } else if (this.#isClosed) return;
+      else await this.#arrival;
+    }
+  }
+
+  async #acceptAll(): Promise<void> {
+    for await (const connection of this.#options.listener.connections) void this.#accept(connection);
+    this.#isClosed = true;
+    this.#wake();
+  }
+
+  async #accept(connection: Connection): Promise<void> {
+    if (this.#isClosed || this.#connections >= MOST_CHANNELS) {
+      connection.close();
+      return;
+    }
+    this.#connections++;
+    try {
+      await this.#take(connection);
+    } catch {
+      // Whoever dialled sees the connection end, and nothing else.
+      connection.close();
+    } finally {
+      this.#connections--;
+    }
+  }
+
+  /** Resolves when the channel has ended. */
+  async #take(connection: Connection): Promise<void> {
+    const { admission, open } = this.#options;
+    let opened: { link: Link; channel: SecureChannel } | undefined;
+    const stranger: HalfOpen = {
+      close(reason) {
+        opened?.link.channel.fail(reason);
+        opened?.link.close();
+      },
+    };
+    const cookies = admission.guardFor(connection.remoteAddress, () => admission.admitted(stranger));
+    const { link, channel } = await open(connection, this.#handlers, cookies);
+    opened = { link, channel };
+    admission.opened(stranger);
+    try {
+      await link.established;
+    } finally {
+      admission.settled(stranger);
+    }
+    this.#welcome(channel);
+    await link.closed;
+    this.#channels.delete(channel);
+    this.#fresh.delete(channel);
+  }
+
+  #welcome(channel: SecureChannel): void {
+    this.#channels.add(channel);
+    this.#fresh.add(channel);
+    if (this.#isClosed) void channel.close();
+    const wake = this.#wake;
+    this.#expectArrival();
+    wake();
+  }
+
+  #expectArrival(): void {
+    this.#arrival = new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+}

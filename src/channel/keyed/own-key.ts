@@ -1,0 +1,75 @@
+/**
+ * What this side shows of a raw key. What flows through here: the identity key signs, once in some minutes, a delegation
+ * to a message key and a Noise static key that live in memory alone; channels present the newest one.
+ */
+import { wipe } from '../../base/disposal.ts';
+import type { Crypto } from '../../crypto/crypto.ts';
+import { Ed25519SigningKey } from '../../envelope/keys.ts';
+import type { Clock, Signer } from '../../ports.ts';
+import type { OwnCredential } from '../credential.ts';
+import { type Delegation, delegationMessage, encodeDelegation } from '../delegation.ts';
+import { keyPeerId, keySubject, publicKey } from './public-key.ts';
+
+const DELEGATION_MS = 600_000;
+/** A delegation is replaced when half of it is over. */
+export const RENEWAL_MS = DELEGATION_MS / 2;
+
+export interface OwnKeyOptions {
+  readonly crypto: Crypto;
+  readonly clock: Clock;
+  readonly identity: Signer;
+  readonly meshId: Uint8Array;
+}
+
+export class OwnKey implements Disposable {
+  readonly #options: OwnKeyOptions;
+  readonly #messageKey: Ed25519SigningKey;
+  readonly #noiseStatic: Uint8Array;
+  #current: { own: OwnCredential; renewAt: number } | undefined;
+  #signing: Promise<OwnCredential> | undefined;
+
+  constructor(options: OwnKeyOptions) {
+    this.#options = options;
+    this.#messageKey = Ed25519SigningKey.generate(options.crypto);
+    this.#noiseStatic = options.crypto.random.bytes(32);
+  }
+
+  /** What a channel presents now; signs a delegation when there is none, or half of it is over. */
+  async credential(): Promise<OwnCredential> {
+    if (this.#current && this.#options.clock.now() < this.#current.renewAt) return this.#current.own;
+    this.#signing ??= this.#sign().finally(() => {
+      this.#signing = undefined;
+    });
+    return this.#signing;
+  }
+
+  [Symbol.dispose](): void {
+    this.#messageKey[Symbol.dispose]();
+    wipe(this.#noiseStatic);
+  }
+
+  async #sign(): Promise<OwnCredential> {
+    const { crypto, clock, identity, meshId } = this.#options;
+    const key = publicKey({ algorithm: identity.algorithm, bytes: identity.publicKey });
+    const now = clock.now();
+    const delegation: Delegation = {
+      meshId,
+      subject: keySubject(crypto, key),
+      messageKey: this.#messageKey.publicKey,
+      noiseStatic: crypto.x25519.publicKey(this.#noiseStatic),
+      notBefore: now,
+      notAfter: now + DELEGATION_MS,
+    };
+    const signature = await identity.sign(delegationMessage(delegation));
+    const own: OwnCredential = {
+      kind: 'member',
+      id: keyPeerId(key),
+      credential: key.bytes,
+      delegation: encodeDelegation(delegation, signature),
+      noiseStatic: this.#noiseStatic,
+      messageKey: this.#messageKey,
+    };
+    this.#current = { own, renewAt: now + RENEWAL_MS };
+    return own;
+  }
+}

@@ -1,0 +1,190 @@
+/** Channels between programs that pin each other's keys: who gets in, and that what stands goes on standing. */
+import { utf8, utf8Decode } from '../../../../src/base/bytes.ts';
+import { Endpoint, type EndpointOptions } from '../../../../src/channel/keyed/endpoint.ts';
+import { identityOf } from '../../../../src/channel/keyed/identity.ts';
+import { keyPeerId, publicKey } from '../../../../src/channel/keyed/public-key.ts';
+import type { SecureChannel } from '../../../../src/channel/streams/secure-channel.ts';
+import { Doorway } from '../../../../src/mesh/doorway.ts';
+import { equal, is, ok, rejectsCode, throwsCode } from '../../../support/assert.ts';
+import { testCrypto } from '../../../support/crypto.ts';
+import { ManualClock, settled } from '../../../support/manual-clock.ts';
+import { MemoryNetwork } from '../../../support/memory-transport.ts';
+import { seededRandom } from '../../../support/network.ts';
+import { suite } from '../../../support/suite.ts';
+
+const test = suite('endpoints with pinned keys', { timeout: 30_000 });
+const ADDRESS = 'there:1';
+
+function world() {
+  const crypto = testCrypto(seededRandom('endpoints'));
+  const clock = new ManualClock();
+  const network = new MemoryNetwork();
+  const identities = ['alice', 'bob', 'carol'].map((name) => identityOf(crypto, crypto.sha256(utf8(name))));
+  const endpoint = (identity = identities[0], options: Partial<EndpointOptions> = {}) =>
+    new Endpoint(
+      {
+        crypto,
+        clock,
+        transport: network.transport(identity.id.slice(0, 12)),
+        soon: queueMicrotask,
+        admission: () => new Doorway(crypto, clock),
+      },
+      { identity, ...options },
+    );
+  const [alice, bob, carol] = identities;
+  return { crypto, clock, network, endpoint, alice, bob, carol };
+}
+
+test('whoever is pinned gets a channel, with the handlers of both sides from the first message on', async () => {
+  const { endpoint, alice, bob } = world();
+  const listener = await endpoint(bob).listen({
+    address: ADDRESS,
+    peers: [alice.publicKey],
+    handlers: { greet: async (request) => `hello ${await request.text()}, says ${request.peer.identity.id}` },
+  });
+  const first: SecureChannel[] = [];
+  void (async () => {
+    for await (const channel of listener) {
+      first.push(channel);
+      void channel.request('whoami').catch(() => {});
+    }
+  })();
+  const asked: string[] = [];
+  const channel = await endpoint(alice).connect({
+    address: ADDRESS,
+    peer: bob.publicKey,
+    handlers: new Map([['whoami', (request) => void asked.push(request.method)]]),
+  });
+  is(utf8Decode(await channel.request('greet', 'bob')), `hello bob, says ${alice.id}`);
+  await settled();
+  is(channel.peerId, bob.id);
+  is(first[0]?.peerId, alice.id);
+  equal(asked, ['whoami']);
+  is(listener.channels.length, 1);
+  await listener.close();
+  is(await channel.closed, undefined);
+  is(listener.channels.length, 0);
+});
+
+test('methods that nobody registered are not there, whatever objects have by nature', async () => {
+  const { endpoint, alice, bob } = world();
+  await endpoint(bob).listen({ address: ADDRESS, peers: [alice.publicKey], handlers: {} });
+  const channel = await endpoint(alice).connect({ address: ADDRESS, peer: bob.publicKey });
+  for (const method of ['__proto__', 'constructor', 'toString', 'hasOwnProperty'])
+    await rejectsCode(channel.request(method), 'OOTO_STREAM_METHOD');
+});
+
+test('a key that is not pinned gets nothing, and a listener with another key is refused', async () => {
+  const { endpoint, alice, bob, carol } = world();
+  const listener = await endpoint(bob).listen({ address: ADDRESS, peers: [alice.publicKey] });
+  await rejectsCode(
+    endpoint(carol).connect({ address: ADDRESS, peer: bob.publicKey }),
+    'OOTO_CHANNEL_TRUNCATED',
+  );
+  await rejectsCode(
+    endpoint(alice).connect({ address: ADDRESS, peer: carol.publicKey }),
+    'OOTO_CHANNEL_PEER_ID',
+  );
+  await settled();
+  is(listener.channels.length, 0);
+  await endpoint(alice).connect({ address: ADDRESS, peer: { algorithm: 'ed25519', bytes: bob.publicKey } });
+});
+
+test('a function may say whom to take', async () => {
+  const { endpoint, alice, bob, carol } = world();
+  const blocked = new Set([carol.id]);
+  await endpoint(bob).listen({ address: ADDRESS, peers: (key) => !blocked.has(keyPeerId(key)) });
+  await endpoint(alice).connect({ address: ADDRESS, peer: bob.publicKey });
+  await rejectsCode(
+    endpoint(carol).connect({ address: ADDRESS, peer: bob.publicKey }),
+    'OOTO_CHANNEL_TRUNCATED',
+  );
+});
+
+test('a function that says anything but yes says no', async () => {
+  const { endpoint, alice, bob } = world();
+  await endpoint(bob).listen({ address: ADDRESS, peers: (() => 'perhaps') as unknown as () => boolean });
+  await rejectsCode(
+    endpoint(alice).connect({ address: ADDRESS, peer: bob.publicKey }),
+    'OOTO_CHANNEL_TRUNCATED',
+  );
+});
+
+test('one’s own key at the other end is refused though it is pinned', async () => {
+  const { endpoint, alice } = world();
+  await endpoint(alice).listen({ address: ADDRESS, peers: [alice.publicKey] });
+  await rejectsCode(
+    endpoint(alice).connect({ address: ADDRESS, peer: alice.publicKey }),
+    'OOTO_CHANNEL_SELF',
+  );
+});
+
+test('other applications do not meet', async () => {
+  const { endpoint, alice, bob } = world();
+  await endpoint(bob, { application: 'chat' }).listen({ address: ADDRESS, peers: [alice.publicKey] });
+  const dial = (application: string) =>
+    endpoint(alice, { application }).connect({ address: ADDRESS, peer: bob.publicKey });
+  await rejectsCode(dial('files'), 'OOTO_CHANNEL_TRUNCATED');
+  await dial('chat');
+});
+
+test('a channel stands for an hour: delegations are renewed on both sides', async () => {
+  const { endpoint, alice, bob, clock } = world();
+  const listener = await endpoint(bob).listen({ address: ADDRESS, peers: [alice.publicKey] });
+  const channel = await endpoint(alice).connect({ address: ADDRESS, peer: bob.publicKey });
+  listener.handle('ping', () => 'pong');
+  const { encodedDelegation } = channel.peer;
+  for (let minutes = 0; minutes < 60; minutes += 5) {
+    await clock.run(300_000, 5_000);
+    is(utf8Decode(await channel.request('ping')), 'pong', `after ${minutes + 5} minutes`);
+  }
+  ok(channel.peer.encodedDelegation !== encodedDelegation);
+  await channel.close();
+  await settled();
+  is(await listener.close(), undefined);
+});
+
+test('a dial is given up by its signal, before and within the handshake', async () => {
+  const { endpoint, alice, bob, network } = world();
+  const reason = new Error('enough');
+  const dial = (signal: AbortSignal) =>
+    endpoint(alice)
+      .connect({ address: ADDRESS, peer: bob.publicKey, signal })
+      .then(
+        () => undefined,
+        (error) => error,
+      );
+  await network.transport('bob').listen(ADDRESS);
+  is(await dial(AbortSignal.abort(reason)), reason);
+  const controller = new AbortController();
+  const dialling = dial(controller.signal);
+  await settled();
+  controller.abort(reason);
+  is(await dialling, reason);
+  await settled();
+  ok(network.connections.every(({ closed }) => closed));
+});
+
+test('a closed endpoint ends what stands and opens nothing', async () => {
+  const { endpoint, alice, bob, clock } = world();
+  const [near, far] = [endpoint(alice), endpoint(bob)];
+  const listener = await far.listen({ address: ADDRESS, peers: [alice.publicKey] });
+  const channel = await near.connect({ address: ADDRESS, peer: bob.publicKey });
+  await near.close();
+  is(await channel.closed, undefined);
+  await rejectsCode(near.connect({ address: ADDRESS, peer: bob.publicKey }), 'OOTO_CHANNEL_CLOSED');
+  await rejectsCode(near.listen({ address: 'x:1', peers: [] }), 'OOTO_CHANNEL_CLOSED');
+  await far.close();
+  await listener.closed;
+  await settled();
+  is(clock.waiting, 0, 'no timer is left');
+});
+
+test('what is no key is refused before anything is dialled', async () => {
+  const { endpoint, alice, network, crypto } = world();
+  for (const bytes of [new Uint8Array(31), new Uint8Array(64), new Uint8Array()])
+    await rejectsCode(endpoint(alice).connect({ address: ADDRESS, peer: bytes }), 'OOTO_CHANNEL_KEY');
+  throwsCode(() => publicKey({ algorithm: 'p256', bytes: new Uint8Array(32) }), 'OOTO_CHANNEL_KEY');
+  throwsCode(() => identityOf(crypto, new Uint8Array(16)), 'OOTO_CHANNEL_KEY');
+  is(network.connections.length, 0);
+});
