@@ -12,6 +12,8 @@ export interface Clock {
   monotonic(): number;
   /** Calls `callback` once after `ms`; returns a function that cancels it. */
   after(ms: number, callback: () => void): () => void;
+  /** Calls `callback` once the input at hand was taken in; absent where the platform cannot tell when that is. */
+  soon?(callback: () => void): void;
 }
 
 /** A source of cryptographically secure bytes. */

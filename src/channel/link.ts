@@ -17,7 +17,11 @@ export interface LinkOptions {
   readonly connection: Connection;
   readonly clock: Clock;
   readonly verifier: SignatureVerifier;
+  /** Told of all that happens besides messages, at once and in order. */
+  readonly onEvent?: (event: LinkEvent) => void;
 }
+
+export type LinkEvent = Exclude<ChannelEvent, { type: 'message' }>;
 
 /**
  * Takes a message, a view into the plain text of its record: whoever keeps one message for long copies it, or keeps
@@ -33,6 +37,7 @@ export class Link {
   readonly #listener: ChannelListener;
   readonly #established = deferred<Peer>();
   readonly #closed = deferred<OotoError | undefined>();
+  readonly #onEvent: (event: LinkEvent) => void;
   #onMessage: MessageListener = () => {};
   #flushDue = false;
   #writing: Promise<void> | undefined;
@@ -40,8 +45,10 @@ export class Link {
   #timerAt = Number.POSITIVE_INFINITY;
   #isClosed = false;
 
-  constructor({ channel, connection, clock, verifier }: LinkOptions) {
+  /** Nothing is told of before the constructor has returned. */
+  constructor({ channel, connection, clock, verifier, onEvent = () => {} }: LinkOptions) {
     this.channel = channel;
+    this.#onEvent = onEvent;
     this.#connection = connection;
     this.#clock = clock;
     this.#verifier = verifier;
@@ -51,9 +58,7 @@ export class Link {
     };
     channel.start(this.#moment());
     this.#settle();
-    if (connection.receive)
-      connection.receive({ take: (bytes) => this.#receive(bytes), end: () => this.#receiveEnd() });
-    else void this.#readAll();
+    queueMicrotask(() => this.#read());
   }
 
   /** Resolves with the peer once messages may be sent; rejects when the channel ends before. */
@@ -77,6 +82,7 @@ export class Link {
    * @throws OOTO_CHANNEL_STATE, OOTO_CHANNEL_SIZE, OOTO_CHANNEL_QUEUE (caller).
    */
   send(message: Uint8Array): boolean {
+    if (this.channel.state === 'closed') this.#settle();
     this.channel.send(message);
     if (this.channel.hasFull) this.#write(this.channel.takeFull(this.#moment()));
     else if (!this.#flushDue) this.#flushSoon();
@@ -99,6 +105,16 @@ export class Link {
   close(): void {
     this.channel.close(this.#moment());
     this.#settle();
+  }
+
+  #read(): void {
+    const { receive } = this.#connection;
+    if (!receive) void this.#readAll();
+    else
+      receive.call(this.#connection, {
+        take: (bytes) => this.#receive(bytes),
+        end: () => this.#receiveEnd(),
+      });
   }
 
   async #readAll(): Promise<void> {
@@ -174,9 +190,10 @@ export class Link {
     this.#settle();
   }
 
-  #take(event: Exclude<ChannelEvent, { type: 'message' }>): void {
+  #take(event: LinkEvent): void {
     if (event.type === 'established') this.#established.resolve(event.peer);
     if (event.type === 'closed') this.#end(event.error);
+    this.#onEvent(event);
   }
 
   #end(error: OotoError | undefined): void {

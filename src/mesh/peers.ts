@@ -10,6 +10,7 @@ import { hex } from '../base/hex.ts';
 import { Channel, type ChannelStatus } from '../channel/channel.ts';
 import type { CookieGuard } from '../channel/cookie.ts';
 import type { CredentialKind, CredentialVerifier, OwnCredential } from '../channel/credential.ts';
+import { SignatureVerifier } from '../channel/signature-verifier.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import type { Clock, Connection, Listener, Logger, Transport } from '../ports.ts';
 import { Doorway, type DoorwayStatus } from './doorway.ts';
@@ -75,6 +76,7 @@ export class Peers {
   readonly #past = { epochs: 0, signedMessages: 0 };
   readonly #doorway: Doorway;
   readonly #refusals: Refusals;
+  readonly #signatures: SignatureVerifier;
   readonly #silent = new Map<Connection, (reason: OotoError) => void>();
   readonly #listeners: Listener[] = [];
   #isClosed = false;
@@ -83,6 +85,8 @@ export class Peers {
     this.#options = options;
     this.#doorway = new Doorway(options.crypto, options.clock);
     this.#refusals = new Refusals(options.clock, options.logger);
+    const { crypto, clock } = options;
+    this.#signatures = new SignatureVerifier(crypto, clock.soon?.bind(clock) ?? queueMicrotask);
   }
 
   /** Stands in this mesh from now on, replacing how it stood there before. */
@@ -254,6 +258,7 @@ export class Peers {
       own: context.own(),
       verifier,
       limits,
+      defersSignatures: true,
       ...expectations,
     });
     const ended = (session: Session, reason: OotoError) => this.#ended(session, reason);
@@ -270,6 +275,7 @@ export class Peers {
       meshId,
       connection,
       channel,
+      verifier: this.#signatures,
       clock,
       logger,
       handlers: { ...handlers, authenticated, ready, ended },

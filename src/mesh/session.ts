@@ -1,15 +1,16 @@
 /**
- * One live connection to a peer. What flows through here: bytes of the connection go into the channel machine and
- * its frames go out; its events become: the peer is known, a message is here, it is over. Once the peer is known
- * both sides attest each other, and until both are satisfied nothing but attestation is looked at; then requests
+ * One live connection to a peer. What flows through here: the link's events become: the peer is known, a message is
+ * here, it is over. Once the peer is known both sides attest each other, and until both are satisfied nothing but attestation is looked at; then requests
  * are handed to the node and answered, and responses settle what was asked.
  */
 import type { Verdict } from '../attest/appraisal.ts';
 import { equal } from '../base/bytes.ts';
 import { isOotoError, OotoError } from '../base/errors.ts';
-import type { Channel, ChannelEvent } from '../channel/channel.ts';
+import type { Channel } from '../channel/channel.ts';
 import type { OwnCredential, Peer } from '../channel/credential.ts';
 import type { Moment } from '../channel/limits.ts';
+import { Link, type LinkEvent } from '../channel/link.ts';
+import type { SignatureVerifier } from '../channel/signature-verifier.ts';
 import type { CborValue } from '../envelope/cbor.ts';
 import type { Clock, Connection, Logger } from '../ports.ts';
 import type { SessionAttestation } from './attestation.ts';
@@ -20,6 +21,8 @@ import type { Party } from './party.ts';
 
 /** Requests of one peer that may be worked on at once; more are refused. */
 const MOST_REQUESTS = 64;
+/** Requests of one peer, with those refused, whose answers it has not taken; whoever asks more does not read. */
+const MOST_UNANSWERED = 1_024;
 /** A peer that does not take the last bytes in this time does not get them. */
 const CLOSE_GRACE_MS = 2_000;
 
@@ -38,7 +41,10 @@ export interface SessionOptions {
   /** The mesh, or the genesis draft, that the channel is in. */
   meshId: Uint8Array;
   connection: Connection;
+  /** Not started yet. */
   channel: Channel;
+  /** Checks the signatures of all sessions of the node. */
+  verifier: SignatureVerifier;
   clock: Clock;
   logger: Logger;
   handlers: SessionHandlers;
@@ -47,7 +53,7 @@ export interface SessionOptions {
 export class Session {
   readonly meshId: Uint8Array;
   readonly #connection: Connection;
-  readonly #channel: Channel;
+  readonly #link: Link;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #handlers: SessionHandlers;
@@ -59,14 +65,12 @@ export class Session {
   #isReady = false;
   #ended = false;
   #requests = 0;
-  #writing: Promise<void> = Promise.resolve();
   #closing: Promise<void> = Promise.resolve();
   #cancelTimer = () => {};
 
   constructor(options: SessionOptions) {
     this.meshId = options.meshId;
     this.#connection = options.connection;
-    this.#channel = options.channel;
     this.#clock = options.clock;
     this.#logger = options.logger;
     this.#handlers = options.handlers;
@@ -75,12 +79,15 @@ export class Session {
       this.#settleReady = { resolve, reject };
     });
     this.#ready.catch(() => {});
-    this.#step(() => this.#channel.start(this.#moment()));
-    void this.#readAll();
+    this.#link = new Link({
+      ...options,
+      onEvent: (event) => this.#step(() => this.#take(event)),
+    });
+    this.#link.onMessage = (message) => this.#step(() => this.#receive(decodeMessage(message)));
   }
 
   get channel(): Channel {
-    return this.#channel;
+    return this.#link.channel;
   }
 
   get remoteAddress(): string {
@@ -137,7 +144,7 @@ export class Session {
 
   /** Shows the peer this node's newest certificate and delegation; the session lives as long as they do. */
   renewCredential(own: OwnCredential): void {
-    if (this.#isReady) this.#step(() => this.#channel.renewCredential(own));
+    if (this.#isReady) this.#step(() => this.#link.renewCredential(own));
   }
 
   /** Ends the session; idempotent. */
@@ -145,8 +152,7 @@ export class Session {
     if (this.#ended) return;
     this.#ended = true;
     this.#cancelTimer();
-    this.#channel.close(this.#moment());
-    this.#flush();
+    this.#link.close();
     this.#closeConnection();
     this.#exchange.end(reason);
     this.#settleReady.reject(reason);
@@ -156,10 +162,11 @@ export class Session {
   /** Once what was written has gone out, or the peer has had its time to take it. */
   #closeConnection(): void {
     const cancel = this.#clock.after(CLOSE_GRACE_MS, () => this.#connection.close());
-    this.#closing = this.#writing.finally(() => {
+    const close = () => {
       cancel();
       this.#connection.close();
-    });
+    };
+    this.#closing = this.#link.drained().then(close, close);
   }
 
   /** Resolves once a session that was closed has let go of its connection. */
@@ -167,45 +174,20 @@ export class Session {
     return this.#closing;
   }
 
-  async #readAll(): Promise<void> {
-    try {
-      for await (const chunk of this.#connection.incoming) {
-        if (this.#ended) return;
-        this.#step(() => this.#channel.receive(chunk, this.#moment()));
-        await this.#writing;
-      }
-    } catch (error) {
-      this.close(asOotoError(error));
-    }
-    this.#step(() => this.#channel.receiveEnd());
-  }
-
-  /** Advances the channel, then sends what it has, takes its events and sets its timer anew. */
+  /** What goes wrong in a step ends the session; afterwards the timer is set anew. */
   #step(advance: () => void): void {
     if (this.#ended) return;
     try {
       advance();
-      this.#settleChannel();
     } catch (error) {
       this.close(asOotoError(error));
-      return;
     }
     this.#setTimer();
   }
 
-  /** Sends and takes events until the channel is at rest: either may lead to the other. */
-  #settleChannel(): void {
-    this.#flush();
-    for (let events = this.#channel.takeEvents(); events.length > 0; events = this.#channel.takeEvents()) {
-      for (const event of events) if (!this.#ended) this.#take(event);
-      this.#flush();
-    }
-  }
-
-  #take(event: ChannelEvent): void {
+  #take(event: LinkEvent): void {
     if (event.type === 'established') this.#authenticated(event.peer);
     else if (event.type === 'renewed') this.#peer = event.peer;
-    else if (event.type === 'message') this.#receive(decodeMessage(event.message));
     else if (event.type === 'closed')
       this.close(
         event.error ?? new OotoError('OOTO_MESH_DISCONNECTED', 'peer', 'the peer has closed the channel'),
@@ -230,7 +212,10 @@ export class Session {
     }
     if (!this.#isReady)
       throw new OotoError('OOTO_MESH_UNATTESTED', 'peer', 'the peer sent a request before it was attested');
-    if (message.kind === 'request') void this.#answer(message.id, message.operation, message.body);
+    if (message.kind === 'request')
+      this.#answer(message.id, message.operation, message.body).catch((error) =>
+        this.close(asOotoError(error)),
+      );
     else this.#exchange.settle(message);
   }
 
@@ -253,27 +238,33 @@ export class Session {
     this.#handlers.ready(this);
   }
 
+  /** A request counts until its answer has been taken: a peer that does not read is not worked for. */
   async #answer(id: number, operation: string, body: CborValue): Promise<void> {
-    if (this.#requests >= MOST_REQUESTS) {
-      this.#refuse(id, new OotoError('OOTO_MESH_BUSY', 'peer', 'too many requests at once'));
-      return;
-    }
-    this.#requests++;
+    if (this.#requests >= MOST_UNANSWERED)
+      throw new OotoError('OOTO_MESH_BUSY', 'peer', `${MOST_UNANSWERED} answers wait to be taken`);
+    const isBusy = this.#requests++ >= MOST_REQUESTS;
     try {
+      if (isBusy) throw new OotoError('OOTO_MESH_BUSY', 'peer', 'too many requests at once');
       const answer = await this.#handlers.answer(this, operation, body);
       this.#send({ kind: 'response', id, body: answer });
     } catch (error) {
-      this.#logRefusal(operation, error);
+      if (!isBusy) this.#logRefusal(operation, error);
       this.#refuse(id, error);
-    } finally {
-      this.#requests--;
     }
+    await this.#taken();
+    this.#requests--;
+  }
+
+  /** Resolves once what was sent in this turn has been taken, or nobody will take it. */
+  async #taken(): Promise<void> {
+    await null;
+    await this.#link.drained().catch(() => {});
   }
 
   /** What cannot even be refused ends the session. */
   #refuse(id: number, error: unknown): void {
     this.#step(() => {
-      if (this.#channel.state === 'established') this.#send(refusalOf(id, error));
+      if (this.channel.state === 'established') this.#send(refusalOf(id, error));
     });
   }
 
@@ -284,31 +275,18 @@ export class Session {
   }
 
   #send(message: Message): void {
-    if (this.#ended) return;
-    this.#channel.send(encodeMessage(message));
-    queueMicrotask(() => this.#step(() => {}));
+    if (!this.#ended) this.#link.send(encodeMessage(message));
   }
 
-  #flush(): void {
-    const frames = this.#channel.flush(this.#moment());
-    if (frames.length === 0) return;
-    this.#writing = this.#writing
-      .then(() => this.#connection.write(frames))
-      .catch((error) => this.close(asOotoError(error)));
-  }
-
+  /** For the attestation: the link keeps the channel's own times. */
   #setTimer(): void {
     this.#cancelTimer();
-    const due = Math.min(this.#channel.deadline(), this.#attestation?.deadline ?? Number.POSITIVE_INFINITY);
+    const due = this.#attestation?.deadline ?? Number.POSITIVE_INFINITY;
     if (due === Number.POSITIVE_INFINITY || this.#ended) return;
     const wait = Math.max(0, due - this.#clock.monotonic());
-    this.#cancelTimer = this.#clock.after(wait, () => this.#step(() => this.#tick()));
-  }
-
-  #tick(): void {
-    const now = this.#moment();
-    this.#channel.tick(now);
-    this.#sendAttestation(this.#attestation?.tick(now) ?? []);
+    this.#cancelTimer = this.#clock.after(wait, () =>
+      this.#step(() => this.#sendAttestation(this.#attestation?.tick(this.#moment()) ?? [])),
+    );
   }
 
   /** Has the peer attest again, as soon as it may be asked. */

@@ -9,6 +9,7 @@ export function nodeClock(): Clock {
     now: () => Date.now(),
     monotonic: () => performance.now(),
     after,
+    soon: (callback) => void setImmediate(callback),
   };
 }
 

@@ -1,6 +1,7 @@
 /** Two sessions over a connection in memory, and what their nodes were told. */
 import type { OotoError } from '../../../src/base/errors.ts';
 import { Channel, type ChannelOptions } from '../../../src/channel/channel.ts';
+import { SignatureVerifier } from '../../../src/channel/signature-verifier.ts';
 import type { CborValue } from '../../../src/envelope/cbor.ts';
 import type { SessionAttestation } from '../../../src/mesh/attestation.ts';
 import { Session, type SessionHandlers } from '../../../src/mesh/session.ts';
@@ -84,6 +85,7 @@ export class SessionPair {
     });
     side.session = new Session({
       ...{ meshId: MESH_ID, connection, channel, clock, logger: side.logger, handlers },
+      verifier: new SignatureVerifier(crypto, queueMicrotask),
     });
     return side;
   }

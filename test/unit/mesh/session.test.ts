@@ -106,6 +106,21 @@ test('the 65th request at once is refused as busy, and the 64 are answered', asy
   assert.equal(await Promise.all(asked.slice(0, 64)), Array(64).fill(1));
 });
 
+test('a peer that asks and does not read is not worked for, and in the end is left', async () => {
+  const pair = await SessionPair.established();
+  let worked = 0;
+  pair.responder.answer = async () => ++worked;
+  pair.responder.connection.stall();
+  for (let id = 1; id <= 1_100 && !pair.responder.session.ended; id++)
+    await pair.rawSend(
+      pair.initiator,
+      encodeMessage({ kind: 'request', id, operation: 'node.ping', body: null }),
+    );
+  await settled();
+  assert.is(worked, 64);
+  assert.is(pair.responder.ended[0]?.code, 'OOTO_MESH_BUSY');
+});
+
 test('an answer to nothing, or twice, changes nothing', async () => {
   const pair = await SessionPair.established();
   await pair.rawSend(pair.responder, encodeMessage({ kind: 'response', id: 99, body: 1 }));
@@ -152,7 +167,10 @@ test('closing rejects what waits, here and there, and tells the peer that the en
 
 test('a cut connection is a failure, not an end', async () => {
   const { initiator, responder } = await SessionPair.established();
+  responder.answer = () => new Promise(() => {});
   const request = initiator.session.request('node.ping', null);
+  request.catch(() => {});
+  await settled();
   initiator.connection.close();
   await assert.rejectsCode(request, 'OOTO_CHANNEL_TRUNCATED');
   await settled();
