@@ -16,6 +16,7 @@ import type { Quorum } from '../envelope/quorum.ts';
 import { launchedValue } from './manifest.ts';
 import type { EndorsementPolicy } from './tpm/endorsement.ts';
 import { type PcrValues, REGISTERS } from './tpm/pcr.ts';
+import type { TpmPolicy } from './tpm-proof.ts';
 
 export const MAX_POLICY_BYTES = 256 * 1024;
 const MAX_ROLES = 16;
@@ -100,6 +101,11 @@ export function requireLaterPolicy(
 /** The rules as `requireEndorsement` takes them. */
 export function endorsementRules({ endorsement }: AppraisalRules): EndorsementPolicy {
   return { fingerprints: endorsement.fingerprints, roots: endorsement.roots.map(unbase64) };
+}
+
+/** What TPMs are asked for. */
+export function tpmPolicy({ registers, identityRegisters }: AppraisalRules): TpmPolicy {
+  return { registers: registers.map(({ register: number }) => number), identityRegisters };
 }
 
 /** What evidence has proven of a node. */

@@ -10,15 +10,9 @@ import { meetsTier, type Tier } from '../cert/tier.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import type { VerificationKey } from '../envelope/keys.ts';
 import { type UnverifiedStatement, verifyStatement } from '../envelope/statement.ts';
+import { type AppraisalRules, requireAcceptable, tpmPolicy } from './appraisal-policy.ts';
 import { readChannelEvidence, readEnrolmentEvidence, type SoftwareStatement } from './evidence.ts';
-import {
-  type ExpectedTpm,
-  quoteDigest,
-  type TpmFacts,
-  type TpmPolicy,
-  type TpmProof,
-  verifyTpmProof,
-} from './tpm-proof.ts';
+import { type ExpectedTpm, quoteDigest, type TpmFacts, type TpmProof, verifyTpmProof } from './tpm-proof.ts';
 
 /** What a verifier accepts. */
 export interface AppraisalPolicy {
@@ -27,8 +21,8 @@ export interface AppraisalPolicy {
   readonly minimumTier: Tier;
   /** Older evidence is refused, in milliseconds. */
   readonly maximumAgeMs: number;
-  /** What TPMs must show; without it nobody is appraised as `measured`. */
-  readonly tpm?: TpmPolicy | undefined;
+  /** What else nodes of each role must show; without it nobody is appraised as `measured`. */
+  readonly rules?: AppraisalRules | undefined;
 }
 
 /** Whom the verifier asked. */
@@ -40,6 +34,7 @@ export interface ExpectedAttester {
   readonly tier: Tier;
   /** On a channel the delegated message key; for an enrolment the identity key. */
   readonly key: VerificationKey;
+  readonly role?: string;
   /** The TPM that it enrolled with; undefined for a node without one. */
   readonly tpm?: ExpectedTpm | undefined;
 }
@@ -113,17 +108,21 @@ function conclude(
   requireTier(statement, attester.tier, policy.minimumTier);
   requireManifest(statement, policy);
   const tpm = judgeTpm(crypto, statement, proof, { policy, attester });
+  const reasons = [
+    `signed by the ${attester.key.algorithm} key of ${statement.node}`,
+    'answers this challenge and no other',
+    `tier ${statement.tier} is at least ${policy.minimumTier}`,
+    `manifest ${hex(statement.manifest)} is one that policy accepts`,
+    ...requireByRules(
+      crypto,
+      { statement, tpm, ageMs: Math.max(0, time - statement.time) },
+      policy,
+      attester,
+    ),
+  ];
   return {
     tier: statement.tier,
-    reasons: [
-      `signed by the ${attester.key.algorithm} key of ${statement.node}`,
-      'answers this challenge and no other',
-      `tier ${statement.tier} is at least ${policy.minimumTier}`,
-      `manifest ${hex(statement.manifest)} is one that policy accepts`,
-      ...(tpm
-        ? [`quoted by the TPM that the node enrolled with, since its start ${tpm.clock.resetCount}`]
-        : []),
-    ],
+    reasons,
     answers,
     evidenceDigest: crypto.sha256(evidence),
     manifest: statement.manifest,
@@ -138,18 +137,33 @@ function judgeTpm(
   crypto: Crypto,
   { tier, qualifying: qualifyingData }: SoftwareStatement,
   proof: TpmProof | undefined,
-  { policy, attester }: Pick<Appraisal, 'policy' | 'attester'>,
+  { policy: { rules }, attester: { tpm: expected } }: Pick<Appraisal, 'policy' | 'attester'>,
 ): Verdict['tpm'] {
   if (tier === 'software' && !proof) return undefined;
-  if (tier !== 'measured' || !proof || !attester.tpm)
+  if (tier !== 'measured' || !proof || !expected)
     throw refuse('TIER', 'tier measured needs a TPM, and one that the node enrolled with');
-  if (!policy.tpm) throw refuse('TIER', 'policy names no registers, so that nobody is measured');
-  const facts = verifyTpmProof(crypto, proof, {
-    policy: policy.tpm,
-    expected: attester.tpm,
-    qualifyingData,
-  });
+  if (!rules) throw refuse('TIER', 'policy names no registers, so that nobody is measured');
+  const facts = verifyTpmProof(crypto, proof, { policy: tpmPolicy(rules), expected, qualifyingData });
   return { ...facts, quote: quoteDigest(crypto, proof) };
+}
+
+/** The rules of appraisal on what was proven. @throws OOTO_ATTEST_REFUSED (peer) with every reason against. */
+function requireByRules(
+  crypto: Crypto,
+  { statement, tpm, ageMs }: { statement: SoftwareStatement; tpm: Verdict['tpm']; ageMs: number },
+  { rules }: AppraisalPolicy,
+  { role = '' }: ExpectedAttester,
+): string[] {
+  if (!rules) return [];
+  return requireAcceptable(crypto, rules, {
+    role,
+    tier: statement.tier,
+    ageMs,
+    manifest: statement.manifest,
+    registers: tpm?.values,
+    firmwareVersion: tpm?.firmwareVersion,
+    endorsement: tpm && ['the quote is of the TPM that the node enrolled with'],
+  });
 }
 
 function readable<T>(read: () => T): T {

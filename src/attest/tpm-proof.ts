@@ -6,7 +6,6 @@
  */
 import { concat, equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
-import { hex } from '../base/hex.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import { bytes, bytesBetween, type Fields, list, nullable, object, uint } from '../envelope/fields.ts';
 import { label } from '../envelope/labels.ts';
@@ -20,8 +19,6 @@ import { verifyQuote } from './tpm/quote.ts';
 const MAX_STRUCTURE_BYTES = 1024;
 /** Logs of machines are some tens of KiB; a longer one stays at home, and policy must do without it. */
 export const MAX_SHOWN_LOG_BYTES = 128 * 1024;
-/** TPM2_PCR_Reset works on them from any program: a value says nothing. */
-const RESETTABLE: readonly number[] = [16, 23];
 
 /** What the firmware's log tells of; others are extended later, by the system and by programs. */
 const FIRMWARE_REGISTERS: readonly number[] = [0, 1, 2, 3, 4, 5, 6, 7];
@@ -48,16 +45,12 @@ const tpmProofShape = {
 export const readTpmProof = object(tpmProofShape);
 export type TpmProof = Fields<typeof tpmProofShape>;
 
-/** What a verifier wants of a TPM. */
+/** What a TPM is asked for. What its registers may hold is decided by the rules of appraisal. */
 export interface TpmPolicy {
   /** A quote covers exactly these. */
   readonly registers: readonly number[];
   /** Those that bind the identity key; among `registers`. */
   readonly identityRegisters: readonly number[];
-  /** Values that may be, in hexadecimal, by register; a register that is not listed may hold anything. */
-  readonly accepted: ReadonlyMap<number, readonly string[]>;
-  /** Registers that every program can reset may be named: for development alone, they prove nothing. */
-  readonly development?: boolean;
 }
 
 /** Whose TPM it must be. */
@@ -90,8 +83,7 @@ export function quoteDigest(crypto: Crypto, { quote }: TpmProof): Uint8Array {
 
 /**
  * What this proof shows of the expected TPM.
- * @throws OOTO_ATTEST_TPM_KEY, _IDENTITY, _VALUE, OOTO_ATTEST_LOG_* and what quotes and certifications throw (peer);
- * OOTO_ATTEST_TPM_RESETTABLE (caller) for a policy that relies on registers which anybody can reset.
+ * @throws OOTO_ATTEST_TPM_KEY, _IDENTITY, OOTO_ATTEST_LOG_* and what quotes and certifications throw (peer).
  */
 export function verifyTpmProof(
   crypto: Crypto,
@@ -102,7 +94,6 @@ export function verifyTpmProof(
     qualifyingData,
   }: { policy: TpmPolicy; expected: ExpectedTpm; qualifyingData: Uint8Array },
 ): TpmFacts {
-  requireLasting(policy);
   requireKey(crypto, proof.attestationKey, expected.attestationKey);
   const attestationKey = readPublicArea(proof.attestationKey);
   const values = valuesOf(proof);
@@ -114,7 +105,6 @@ export function verifyTpmProof(
     values,
   });
   requireIdentity(crypto, proof, expected, { policy, values });
-  requireAccepted(values, policy);
   const firmware = chosen(values, FIRMWARE_REGISTERS);
   const log = proof.log === null ? undefined : verifyEventLog(crypto, proof.log, firmware);
   return { clock, firmwareVersion, values, log };
@@ -137,28 +127,9 @@ function requireIdentity(
     throw refuse('IDENTITY', 'the TPM certifies another key than the identity key of the node');
 }
 
-function requireLasting({ registers, identityRegisters, development }: TpmPolicy): void {
-  const resettable = [...registers, ...identityRegisters].find((register) => RESETTABLE.includes(register));
-  if (resettable !== undefined && development !== true)
-    throw new OotoError(
-      'OOTO_ATTEST_TPM_RESETTABLE',
-      'caller',
-      `policy relies on register ${resettable}, which every program can reset`,
-      { hint: 'use a register from 0 to 15, or say that this is for development' },
-    );
-}
-
 function requireKey(crypto: Crypto, found: Uint8Array, expected: Uint8Array): void {
   if (!equal(crypto.sha256(found), expected))
     throw refuse('KEY', 'the attestation key is not the one that this node enrolled with');
-}
-
-function requireAccepted(values: PcrValues, { accepted }: TpmPolicy): void {
-  for (const [register, good] of accepted) {
-    const value = values.get(register);
-    if (!value || !good.includes(hex(value)))
-      throw refuse('VALUE', `register ${register} holds no value that policy accepts`);
-  }
 }
 
 function valuesOf({ values }: TpmProof): PcrValues {

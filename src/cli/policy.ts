@@ -91,10 +91,15 @@ async function readPolicyFile(
   file: string,
   keys: readonly string[],
 ): Promise<AppraisalDocument> {
-  const [block, ...more] = pemDecode(new TextDecoder().decode(await readFileLimited(file, FILE_BYTES)));
-  if (more.length > 0 || block?.label !== LABEL)
-    throw new OotoError('OOTO_CLI_USAGE', 'caller', `${file} is no appraisal policy`);
-  return verifyAppraisalPolicy(crypto, block.bytes, readQuorum(keys));
+  const encoded = policyInFile(file, await readFileLimited(file, FILE_BYTES));
+  return verifyAppraisalPolicy(crypto, encoded, readQuorum(keys));
+}
+
+/** The signed policy that is in `content` of `file`, unverified. @throws OOTO_CLI_USAGE (caller). */
+export function policyInFile(file: string, content: Uint8Array): Uint8Array {
+  const [block, ...more] = pemDecode(new TextDecoder().decode(content));
+  if (more.length === 0 && block?.label === LABEL) return block.bytes;
+  throw new OotoError('OOTO_CLI_USAGE', 'caller', `${file} is no appraisal policy`);
 }
 
 async function readJson(file: string): Promise<unknown> {

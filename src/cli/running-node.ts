@@ -17,6 +17,7 @@ import { attestationStatus, type NodeStatus } from '../mesh/status.ts';
 import { Upkeep } from '../mesh/upkeep.ts';
 import { readFileLimited, readSecretFile, writeFileAtomically } from '../platform/node/files.ts';
 import { authorityKeys, closeNode, type NodePorts, type OpenNode, openNode } from './node-folder.ts';
+import { policyInFile } from './policy.ts';
 import { type RoleService, startRole } from './roles.ts';
 
 const STATUS_MS = 250;
@@ -116,6 +117,7 @@ async function start(open: OpenNode, outer: AbortSignal, life: AbortController):
   const authority = configuration.role === 'authority' ? await startAuthority(open, signal) : undefined;
   const credential = authority ? storedOrThrow(open) : await becomeMember(open, signal);
   const joinMs = performance.now() - started;
+  await adoptRulesFile(open);
   const upkeep = new Upkeep({
     ...{ node, credential, signal },
     lifeMs: configuration.certificate_ms,
@@ -158,6 +160,16 @@ async function startAuthority(open: OpenNode, signal: AbortSignal): Promise<Auth
   await writeFileAtomically(join(folder, 'genesis.record'), node.trust.genesis.encoded);
   await writeFileAtomically(join(folder, 'root.der'), node.trust.root.der);
   return authority;
+}
+
+/** Rules of appraisal that the operators have signed since the mesh was founded. */
+async function adoptRulesFile({ folder, node }: OpenNode): Promise<void> {
+  const file = join(folder, 'appraisal.policy');
+  const content = await readFileLimited(file).catch((error) => {
+    if (isOotoError(error, 'OOTO_FILES_MISSING')) return undefined;
+    throw error;
+  });
+  if (content) await node.adoptRules(policyInFile(file, content));
 }
 
 async function readDraftFile(crypto: Crypto, file: string): Promise<SignedDraft> {

@@ -4,6 +4,7 @@
  * drafts and grants; an invite is written to a file of mode 0600 and to nowhere else.
  */
 import { join } from 'node:path';
+import type { AppraisalRules } from '../attest/appraisal-policy.ts';
 import { nodeIdOf } from '../authority/certification.ts';
 import { encodeDraft, type Founder, type GenesisDraft, operatorMessage } from '../authority/genesis.ts';
 import { createGrant, encodeGrant, encodeInvite } from '../authority/invite.ts';
@@ -13,7 +14,7 @@ import type { Crypto } from '../crypto/crypto.ts';
 import type { CborValue } from '../envelope/cbor.ts';
 import { encodeSignedDraft } from '../mesh/founding.ts';
 import { readTrust } from '../mesh/identity.ts';
-import type { Role } from '../mesh/operations.ts';
+import { ROLES, type Role } from '../mesh/operations.ts';
 import type { Policy } from '../mesh/policy.ts';
 import { makePrivateFolder, readFileLimited, writeFileAtomically } from '../platform/node/files.ts';
 import { type SoftwareKey, softwareKey } from '../platform/node/signer.ts';
@@ -24,6 +25,7 @@ import { IDENTITY_REGISTERS, openNodeTpm } from './node-tpm.ts';
 /** How long an invite may be spent, unless said. */
 export const INVITE_LIFE_MS = 24 * 3_600_000;
 
+const EVIDENCE_AGE_MS = 600_000;
 /** Registers of the firmware, its settings, the boot loader and the keys of secure boot. */
 export const QUOTED_REGISTERS: readonly number[] = [0, 1, 2, 3, 4, 5, 6, 7];
 
@@ -76,18 +78,24 @@ async function founderIdentity(
   return { identityKey: signer.publicKey, tpm: node.keys };
 }
 
-/** What TPMs must show in a new mesh: registers of the firmware, which hold what they hold in these machines. */
-export function tpmRules(values: readonly ReadonlyMap<number, Uint8Array>[]): NonNullable<Policy['tpm']> {
-  const accepted = QUOTED_REGISTERS.map((register) => {
+/** What nodes must show in a new mesh of machines with TPMs whose firmware registers hold these values. */
+export function measuredRules(
+  program: Uint8Array,
+  values: readonly ReadonlyMap<number, Uint8Array>[],
+): AppraisalRules {
+  const registers = QUOTED_REGISTERS.map((register) => {
     const found = values.flatMap((each) => each.get(register) ?? []);
     return { register, values: [...new Set(found.map(hex))] };
   });
   return {
-    registers: [...QUOTED_REGISTERS],
+    development: false,
+    roles: ROLES.map((role) => ({ role, minimumTier: 'measured', maximumAgeMs: EVIDENCE_AGE_MS })),
+    manifests: [{ digest: hex(program), launch: hex(program) }],
+    registers,
     identityRegisters: [...IDENTITY_REGISTERS],
-    accepted,
-    endorsementKeys: [],
-    endorsementRoots: [],
+    launchRegisters: [],
+    firmware: [],
+    endorsement: { fingerprints: [], roots: [] },
   };
 }
 

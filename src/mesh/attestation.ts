@@ -4,7 +4,7 @@
  * when its TPM has; out comes whether both sides are satisfied, and when the machine wants to be called again.
  */
 
-import type { Verdict } from '../attest/appraisal.ts';
+import type { AppraisalPolicy, Verdict } from '../attest/appraisal.ts';
 import { Attestation, type AttestationOptions } from '../attest/attestation.ts';
 import type { ExpectedTpm } from '../attest/tpm-proof.ts';
 import { OotoError } from '../base/errors.ts';
@@ -100,6 +100,11 @@ export class SessionAttestation {
   /** Has the peer attest again as soon as it may be asked, at the next {@link tick}. */
   renew(): void {
     this.#machine.renew();
+  }
+
+  /** Judges by this from now on, and asks anew for what it judges. */
+  adoptPolicy(policy: AppraisalPolicy): void {
+    if (this.#machine.state !== 'ended') this.#machine.adoptPolicy(policy);
   }
 
   #answers(): Uint8Array[] {

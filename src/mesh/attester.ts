@@ -68,7 +68,7 @@ export function softwareAttester({ crypto, claims, messageKey }: AttesterOptions
 
 export interface TpmAttesterOptions extends AttesterOptions {
   node: NodeTpm;
-  policy(): TpmPolicy;
+  policy: TpmPolicy;
   clock: Clock;
   logger: Logger;
   signal: AbortSignal;
@@ -122,7 +122,7 @@ export class TpmAttester implements Attester {
       crypto,
       asked.map(({ leaf }) => leaf),
     );
-    const proof = await proveByTpm(crypto, node, policy(), challenges.root);
+    const proof = await proveByTpm(crypto, node, policy, challenges.root);
     const evidence = answerWithTpm(challenges, claims(), proof, messageKey);
     asked.forEach(({ resolve }, i) => {
       resolve(evidence[i]);

@@ -134,12 +134,12 @@ export class AuthorityNode {
 
   #takeUpDuty(genesis: GenesisRecord): void {
     const { crypto, clock, logger, store, name } = this.node.options;
-    const policy = policyOf(genesis);
+    const policy = () => this.node.rulesOver(policyOf(genesis));
     const member = new AuthorityMember({
       crypto,
       genesis,
       name,
-      longestLifeMs: policy.certificateLifeMs,
+      longestLifeMs: policyOf(genesis).certificateLifeMs,
       endorsement: endorsementJudge(crypto, policy),
       judge: enrolmentJudge({ crypto, clock, meshId: genesis.meshId, policy }),
     });

@@ -3,6 +3,8 @@
  * and all nonces become qualifying data; the identity key signs what the node says of its software over it; a TPM
  * quotes over it too, and opens the challenge that each member has sealed for it alone.
  */
+
+import { tpmPolicy } from '../attest/appraisal-policy.ts';
 import {
   type CredentialAnswer,
   credentialAnswer,
@@ -20,7 +22,6 @@ import { type NodeTpm, proveByTpm } from './attester.ts';
 import type { MeshTrust } from './identity.ts';
 import type { MemberChallenge } from './issuing.ts';
 import type { MeshNode, NodeOptions } from './node.ts';
-import { tpmPolicy } from './policy.ts';
 
 const NOT_FOR_THIS_TPM = ['OOTO_TPM_CREDENTIAL', 'OOTO_TPM_COMMAND'];
 
@@ -33,7 +34,7 @@ export interface EnrolmentEvidence {
 /** Evidence for this request, bound to it and to every challenge. @throws what signer and TPM throw. */
 export async function enrolmentEvidence(
   node: MeshNode,
-  { genesis: { meshId }, policy }: MeshTrust,
+  { genesis: { meshId }, policy: basis }: MeshTrust,
   request: EnrolmentRequest,
   challenges: readonly MemberChallenge[],
 ): Promise<EnrolmentEvidence> {
@@ -45,14 +46,15 @@ export async function enrolmentEvidence(
     const signature = await signer.sign(enrolmentMessage(claims, qualifying));
     return { evidence: encodeEnrolmentEvidence(claims, qualifying, signature), quote: null };
   }
-  if (!tpm || !policy.tpm)
+  const { appraisal } = node.rulesOver(basis);
+  if (!tpm || !appraisal)
     throw new OotoError(
       'OOTO_MESH_ENROLMENT',
       'local',
       'the request names a TPM that this node does not use',
     );
   const answers = await openAll(tpm, node.options, request.digest, challenges);
-  const proof = await proveByTpm(crypto, tpm, tpmPolicy(policy.tpm), qualifying);
+  const proof = await proveByTpm(crypto, tpm, tpmPolicy(appraisal), qualifying);
   const signature = await signer.sign(enrolmentMessage(claims, qualifying, 'measured'));
   return {
     evidence: encodeTpmEnrolmentEvidence(claims, qualifying, { signature, proof, answers }),

@@ -6,6 +6,7 @@
 import { appraiseEnrolment } from '../attest/appraisal.ts';
 import { readEnrolmentEvidence } from '../attest/evidence.ts';
 import { enrolmentQualifyingData } from '../attest/qualifying.ts';
+import { readNodeId } from '../authority/certification.ts';
 import type { EvidenceJudge } from '../authority/member.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import type { Clock } from '../ports.ts';
@@ -17,7 +18,8 @@ export interface EnrolmentJudgeOptions {
   crypto: Crypto;
   clock: Clock;
   meshId: Uint8Array;
-  policy: Policy;
+  /** The one in force. */
+  policy(): Policy;
 }
 
 export function enrolmentJudge({ crypto, clock, meshId, policy }: EnrolmentJudgeOptions): EvidenceJudge {
@@ -29,8 +31,8 @@ export function enrolmentJudge({ crypto, clock, meshId, policy }: EnrolmentJudge
       clock: seen,
     };
     const verdict = appraiseEnrolment(crypto, evidence, {
-      policy: appraisalPolicy(policy, EVIDENCE_AGE_MS),
-      attester: { meshId, nodeId, tier, key, tpm: expected },
+      policy: appraisalPolicy(policy(), EVIDENCE_AGE_MS),
+      attester: { meshId, nodeId, role: readNodeId(nodeId).role, tier, key, tpm: expected },
       answers: enrolmentQualifyingData(crypto, { meshId, request: request.digest, nonces }),
       time: clock.now(),
     });

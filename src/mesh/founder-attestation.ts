@@ -38,6 +38,7 @@ export function founderAttestation(
     peer: {
       meshId: digest,
       nodeId: peer.identity.id,
+      role: 'authority',
       tier: tpm ? 'measured' : 'software',
       key: { algorithm: 'ed25519', bytes: peer.delegation.messageKey },
       subject: founderSubject(crypto, digest, peer.identity.id),

@@ -4,9 +4,16 @@
  * own requests go to peers by id. State that must outlive the process is in the store.
  */
 
+import {
+  type AppraisalDocument,
+  requireLaterPolicy,
+  tpmPolicy,
+  verifyAppraisalPolicy,
+} from '../attest/appraisal-policy.ts';
 import type { SoftwareClaims } from '../attest/evidence.ts';
 import { HeadView, type MeshHead } from '../authority/head.ts';
 import { OotoError } from '../base/errors.ts';
+import { hex } from '../base/hex.ts';
 import type { Peer } from '../channel/credential.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import type { CborValue } from '../envelope/cbor.ts';
@@ -22,7 +29,7 @@ import { admitOperation, isForMembers, type OperationName, type Role } from './o
 import { OwnCredentials, type Presentation } from './own-credential.ts';
 import { unlessAborted } from './patience.ts';
 import { Peers } from './peers.ts';
-import { appraisalPolicy, decide, type Policy, tpmPolicy } from './policy.ts';
+import { appraisalPolicy, decide, type Policy } from './policy.ts';
 import type { Session } from './session.ts';
 import { TpmClocks } from './tpm-clocks.ts';
 
@@ -47,6 +54,9 @@ export interface NodeOptions {
   epochMs: number;
 }
 
+/** The newest rules of appraisal, signed. */
+const RULES_KEY = 'policy/appraisal';
+
 export class MeshNode {
   readonly options: NodeOptions;
   readonly peers: Peers;
@@ -62,6 +72,7 @@ export class MeshNode {
   #attester: Attester | undefined;
   #founderAttester: Attester | undefined;
   readonly #clocks = new TpmClocks();
+  #rules: AppraisalDocument | undefined;
   #adopting: Promise<void> = Promise.resolve();
 
   constructor(options: NodeOptions) {
@@ -106,7 +117,32 @@ export class MeshNode {
   }
 
   get policy(): Policy {
-    return this.trust.policy;
+    return this.rulesOver(this.trust.policy);
+  }
+
+  /** A mesh's first policy, under the rules of appraisal that its operators have signed since. */
+  rulesOver(policy: Policy): Policy {
+    return this.#rules ? { ...policy, appraisal: this.#rules.body } : policy;
+  }
+
+  /**
+   * Judges by these rules from now on, if the operators' quorum signed them and they are no older than those in force;
+   * every peer is judged by them at once.
+   * @throws OOTO_ATTEST_RULES_VERSION, OOTO_ATTEST_RULES, OOTO_ENVELOPE_* (peer).
+   */
+  async adoptRules(encoded: Uint8Array): Promise<void> {
+    const { crypto, store } = this.options;
+    this.#rules = requireLaterPolicy(this.#rules, this.#verifiedRules(encoded));
+    await store.commit([{ put: RULES_KEY, value: encoded }]);
+    const { attestationIntervalMs } = this.policy;
+    for (const session of this.peers.sessions)
+      session.adoptPolicy(appraisalPolicy(this.policy, 2 * attestationIntervalMs));
+    this.options.logger.log('info', 'rules of appraisal adopted', { digest: hex(crypto.sha256(encoded)) });
+  }
+
+  #verifiedRules(encoded: Uint8Array): AppraisalDocument {
+    const { operators: keys, operatorQuorum: threshold } = this.trust.genesis.draft;
+    return verifyAppraisalPolicy(this.options.crypto, encoded, { keys, threshold });
   }
 
   /** Knows the mesh from now on; not yet as a member. */
@@ -114,6 +150,8 @@ export class MeshNode {
     const { crypto, store } = this.options;
     const { meshId, groupKey } = trust.genesis;
     this.#trust = trust;
+    const rules = store.get(RULES_KEY);
+    if (rules) this.#rules = this.#verifiedRules(rules);
     this.#head ??= new HeadView(crypto, { meshId, groupKey }, store.get(HeadView.storeKey), (known, shown) =>
       this.headForks.keep(known, shown),
     );
@@ -122,22 +160,24 @@ export class MeshNode {
   /** Stands in the genesis draft as a founder. */
   attestAsFounder(founding: FounderAttestation): void {
     this.#founding = founding;
-    this.#founderAttester = this.#attesterFor(founding.own, () => founding.policy);
+    this.#founderAttester = this.#attesterFor(founding.own, this.rulesOver(founding.policy));
   }
 
-  /** Whether this node shows its TPM where this policy holds: policy must say what TPMs have to show. */
+  /** Whether this node shows its TPM where this policy holds: there must be rules of what TPMs have to show. */
   provesByTpm(policy: Policy): boolean {
-    return this.options.tpm !== undefined && policy.tpm !== undefined;
+    const { appraisal } = this.rulesOver(policy);
+    return this.options.tpm !== undefined && appraisal !== undefined && appraisal.registers.length > 0;
   }
 
-  #attesterFor({ presentation, messageKey }: OwnCredentials, policy: () => Policy): Attester {
+  #attesterFor({ presentation, messageKey }: OwnCredentials, policy: Policy): Attester {
     const { crypto, clock, logger, tpm: node } = this.options;
     const claims = () => this.claims(presentation.meshId, presentation.id);
-    const { tpm } = policy();
-    if (!node || !tpm) return softwareAttester({ crypto, claims, messageKey });
+    const { appraisal } = policy;
+    if (!node || !appraisal || !this.provesByTpm(policy))
+      return softwareAttester({ crypto, claims, messageKey });
     return new TpmAttester({
       ...{ crypto, clock, logger, node, claims, messageKey, signal: this.#life.signal },
-      policy: () => tpmPolicy(policy().tpm ?? tpm),
+      policy: tpmPolicy(appraisal),
     });
   }
 
@@ -150,7 +190,7 @@ export class MeshNode {
       return;
     }
     this.#own = await OwnCredentials.create({ crypto, clock, signer }, member);
-    this.#attester = this.#attesterFor(this.#own, () => this.policy);
+    this.#attester = this.#attesterFor(this.#own, this.policy);
     this.peers.join({
       meshId: presentation.meshId,
       own: () => this.own.forChannel(),
@@ -250,7 +290,8 @@ export class MeshNode {
     const { crypto } = this.options;
     if (kind === 'founder') {
       const own = { crypto, attester: present(this.#founderAttester), clocks: this.#clocks };
-      return founderAttestation(own, present(this.#founding), session, peer);
+      const { policy, ...founding } = present(this.#founding);
+      return founderAttestation(own, { ...founding, policy: this.rulesOver(policy) }, session, peer);
     }
     return kind === 'enrol' || !this.#own ? undefined : this.#memberAttestation(session, peer);
   }
@@ -258,7 +299,7 @@ export class MeshNode {
   #memberAttestation(session: Session, peer: Peer): SessionAttestation {
     const { presentation } = this.own;
     const { attestationIntervalMs } = this.policy;
-    const { tier, credential } = knownPeer(peer);
+    const { tier, role, credential } = knownPeer(peer);
     return new SessionAttestation({
       crypto: this.options.crypto,
       channel: session.channel,
@@ -267,6 +308,7 @@ export class MeshNode {
         meshId: presentation.meshId,
         nodeId: peer.identity.id,
         tier,
+        role,
         key: { algorithm: 'ed25519', bytes: peer.delegation.messageKey },
         subject: peer.identity.subject,
       },

@@ -4,24 +4,14 @@
  * is to deny. The policy itself is data: versioned, part of what the mesh has agreed on, the same on every node.
  */
 import type { AppraisalPolicy } from '../attest/appraisal.ts';
+import { endorsementRules, readRules } from '../attest/appraisal-policy.ts';
 import { requireEndorsement } from '../attest/tpm/endorsement.ts';
 import { readPublicArea } from '../attest/tpm/public-area.ts';
-import type { TpmPolicy } from '../attest/tpm-proof.ts';
 import type { EndorsementJudge } from '../authority/device.ts';
 import { OotoError } from '../base/errors.ts';
 import { meetsTier, TIERS, type Tier } from '../cert/tier.ts';
 import type { Crypto } from '../crypto/crypto.ts';
-import {
-  bytes,
-  bytesBetween,
-  type Fields,
-  list,
-  object,
-  oneOf,
-  optional,
-  text,
-  uint,
-} from '../envelope/fields.ts';
+import { bytes, type Fields, list, object, oneOf, optional, text, uint } from '../envelope/fields.ts';
 import type { OperationName, Role } from './operations.ts';
 
 const digestText = text(64, /^[0-9a-f]{64}$/);
@@ -42,25 +32,8 @@ const policyShape = {
   manifests: list(digestText, { min: 1, max: 64 }),
   /** Keys that may sign workload definitions. */
   originators: list(object({ name: text(256), publicKey: bytes(32) }), { max: 64 }),
-  /** The least tier of any node; `software` if absent. */
-  minimumTier: optional(oneOf(...TIERS)),
-  /** What TPMs must show; without it nobody can be `measured`. */
-  tpm: optional(
-    object({
-      /** Of the SHA-256 bank; a quote covers exactly these. */
-      registers: list(uint(23), { min: 1, max: 24 }),
-      /** Those of them that bind identity keys. */
-      identityRegisters: list(uint(23), { min: 1, max: 24 }),
-      /** Values that may be; a register that is not listed may hold anything. */
-      accepted: list(object({ register: uint(23), values: list(digestText, { min: 1, max: 64 }) }), {
-        max: 24,
-      }),
-      /** Fingerprints of endorsement keys that need no invite of their own. */
-      endorsementKeys: list(digestText, { max: 4096 }),
-      /** Certificates of vendors' authorities, DER: the keys that they certify need none either. */
-      endorsementRoots: list(bytesBetween(1, 4096), { max: 64 }),
-    }),
-  ),
+  /** What nodes of each role must show; without it tier `software` is enough, and nobody is `measured`. */
+  appraisal: optional(readRules),
   /** Longest life of a node certificate in milliseconds. */
   certificateLifeMs: uint(),
   /** A node is attested again this often, in milliseconds. */
@@ -76,33 +49,24 @@ export type PolicyRule = Policy['rules'][number];
 export const readPolicy = object(policyShape);
 
 /** What of a policy decides on evidence that may be this old. */
-export function appraisalPolicy(policy: Policy, maximumAgeMs: number): AppraisalPolicy {
-  const { manifests, minimumTier = 'software', tpm } = policy;
-  return { manifests, minimumTier, maximumAgeMs, ...(tpm ? { tpm: tpmPolicy(tpm) } : {}) };
+export function appraisalPolicy(
+  { manifests, appraisal: rules }: Policy,
+  maximumAgeMs: number,
+): AppraisalPolicy {
+  const base = { manifests, minimumTier: 'software' as const, maximumAgeMs };
+  return rules ? { ...base, manifests: rules.manifests.map(({ digest }) => digest), rules } : base;
 }
 
-/** What of a policy decides on TPMs. */
-export function tpmPolicy({
-  registers,
-  identityRegisters,
-  accepted,
-}: Pick<NonNullable<Policy['tpm']>, 'registers' | 'identityRegisters' | 'accepted'>): TpmPolicy {
-  return {
-    registers,
-    identityRegisters,
-    accepted: new Map(accepted.map(({ register, values }) => [register, values])),
-  };
-}
-
-/** Endorsement keys that no invite names: those that policy lists, and those of vendors that it trusts. */
-export function endorsementJudge(crypto: Crypto, { tpm }: Policy): EndorsementJudge {
-  const policy = { fingerprints: tpm?.endorsementKeys ?? [], roots: tpm?.endorsementRoots ?? [] };
+/** Endorsement keys that no invite names: those that the rules list, and those of vendors that they trust. */
+export function endorsementJudge(crypto: Crypto, policy: () => Policy): EndorsementJudge {
   return ({ endorsementKey, certificate }, now) => {
+    const { appraisal } = policy();
     const presented = {
       key: readPublicArea(endorsementKey),
       certificates: certificate ? [certificate] : [],
     };
-    requireEndorsement(crypto, presented, policy, now);
+    const trusted = appraisal ? endorsementRules(appraisal) : { fingerprints: [], roots: [] };
+    requireEndorsement(crypto, presented, trusted, now);
   };
 }
 

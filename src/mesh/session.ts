@@ -3,7 +3,7 @@
  * here, it is over. Once the peer is known both sides attest each other, and until both are satisfied nothing but attestation is looked at; then requests
  * are handed to the node and answered, and responses settle what was asked.
  */
-import type { Verdict } from '../attest/appraisal.ts';
+import type { AppraisalPolicy, Verdict } from '../attest/appraisal.ts';
 import { equal } from '../base/bytes.ts';
 import { isOotoError, OotoError } from '../base/errors.ts';
 import type { Channel } from '../channel/channel.ts';
@@ -287,6 +287,11 @@ export class Session {
     this.#cancelTimer = this.#clock.after(wait, () =>
       this.#step(() => this.#sendAttestation(this.#attestation?.tick(this.#moment()) ?? [])),
     );
+  }
+
+  /** Judges the peer's evidence by this from now on, beginning with the next, which is asked for at once. */
+  adoptPolicy(policy: AppraisalPolicy): void {
+    this.#step(() => this.#attestation?.adoptPolicy(policy));
   }
 
   /** Has the peer attest again, as soon as it may be asked. */

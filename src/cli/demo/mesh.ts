@@ -25,13 +25,13 @@ import { type RunningNode, startNode } from '../running-node.ts';
 import {
   createFounder,
   createMember,
+  measuredRules,
   type Operator,
   openOperator,
   openOriginatorKey,
   QUOTED_REGISTERS,
   readMeshFiles,
   signDraft,
-  tpmRules,
   writeInvite,
 } from '../setting-up.ts';
 import type { Terminal } from '../terminal.ts';
@@ -219,9 +219,10 @@ export class DemoMesh {
         registers.push(await readRegisters(this.crypto, configuration.tpm, QUOTED_REGISTERS));
       founders.push(await createFounder(this.crypto, this.folderOf(name), configuration));
     }
+    const program = measureProgram(this.crypto, coreFolder()).digest;
     const policy = initialPolicy({
-      ...(this.#tpms ? { tpm: tpmRules(registers), minimumTier: 'measured' } : {}),
-      manifests: [hex(measureProgram(this.crypto, coreFolder()).digest)],
+      ...(this.#tpms ? { appraisal: measuredRules(program, registers) } : {}),
+      manifests: [hex(program)],
       originators: [{ name: ORIGINATOR_KEY_NAME, publicKey: this.originatorKey.publicKey }],
     });
     const draft = signDraft(
