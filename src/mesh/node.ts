@@ -13,7 +13,6 @@ import {
 import type { SoftwareClaims } from '../attest/evidence.ts';
 import { HeadView, type MeshHead } from '../authority/head.ts';
 import { OotoError } from '../base/errors.ts';
-import { hex } from '../base/hex.ts';
 import type { Peer } from '../channel/credential.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import type { CborValue } from '../envelope/cbor.ts';
@@ -137,7 +136,7 @@ export class MeshNode {
     const { attestationIntervalMs } = this.policy;
     for (const session of this.peers.sessions)
       session.adoptPolicy(appraisalPolicy(this.policy, 2 * attestationIntervalMs));
-    this.options.logger.log('info', 'rules of appraisal adopted', { digest: hex(crypto.sha256(encoded)) });
+    this.options.logger.log('info', 'rules of appraisal adopted', { version: this.#rules.version });
   }
 
   #verifiedRules(encoded: Uint8Array): AppraisalDocument {
