@@ -130,13 +130,14 @@ export class MeshNode {
    * @throws OOTO_ATTEST_RULES_VERSION, OOTO_ATTEST_RULES, OOTO_ENVELOPE_* (peer).
    */
   async adoptRules(encoded: Uint8Array): Promise<void> {
-    const { crypto, store } = this.options;
-    this.#rules = requireLaterPolicy(this.#rules, this.#verifiedRules(encoded));
+    const { store, logger } = this.options;
+    const rules = requireLaterPolicy(this.#rules, this.#verifiedRules(encoded));
     await store.commit([{ put: RULES_KEY, value: encoded }]);
+    this.#rules = rules;
     const { attestationIntervalMs } = this.policy;
     for (const session of this.peers.sessions)
       session.adoptPolicy(appraisalPolicy(this.policy, 2 * attestationIntervalMs));
-    this.options.logger.log('info', 'rules of appraisal adopted', { version: this.#rules.version });
+    logger.log('info', 'rules of appraisal adopted', { version: rules.version });
   }
 
   #verifiedRules(encoded: Uint8Array): AppraisalDocument {
