@@ -63,6 +63,31 @@ export interface Transport {
   listen(address: string): Promise<Listener>;
 }
 
+/** What a socket for datagrams has done so far. */
+export interface DatagramCounts {
+  received: number;
+  sent: number;
+  /** Given to `send`, and not sent: too much waited already, or the system refused. */
+  dropped: number;
+}
+
+/** One bound socket for datagrams, which keep their borders and may be lost, doubled and overtaken. */
+export interface DatagramSocket extends AsyncDisposable {
+  /** Where it is bound, for example `127.0.0.1:4710`. */
+  readonly address: string;
+  readonly counts: Readonly<DatagramCounts>;
+  /** Sets who takes what arrives, each in memory of its own. The sender's address is no identity. */
+  onDatagram(listener: (datagram: Uint8Array, from: string) => void): void;
+  /** Hands a datagram to the system at once; false when it was dropped. */
+  send(datagram: Uint8Array, to: string): boolean;
+  /** Whether so much waits to be sent that more would be dropped. */
+  readonly isFull: boolean;
+  /** The address with its host's name resolved. */
+  resolve(address: string, options?: { signal?: AbortSignal }): Promise<string>;
+  /** Idempotent. */
+  close(): Promise<void>;
+}
+
 /** Keys are text of at most 500 bytes; order is that of their UTF-8 bytes. */
 export interface StoreEntry {
   key: string;

@@ -1,0 +1,139 @@
+/**
+ * UDP as the DatagramSocket port. What flows through here: datagrams go to the system at once; what it cannot take
+ * waits in a queue that is bounded, and beyond the bound is dropped and counted, as the network drops. What arrives is
+ * handed on as it comes: a reader that is too slow loses datagrams in the system's own buffer.
+ */
+import { createSocket, type Socket } from 'node:dgram';
+import { lookup } from 'node:dns/promises';
+import { isIP, isIPv6 } from 'node:net';
+import type { DatagramCounts, DatagramSocket } from '../../ports.ts';
+import { formatAddress, parseAddress } from './address.ts';
+import { systemError } from './system-error.ts';
+
+/** So many bytes may wait for the system. */
+const UNSENT_BYTES_MOST = 2 ** 20;
+/** Asked of the system for what has arrived and was not read; it may give less. */
+const RECEIVE_BUFFER_BYTES = 4 * 2 ** 20;
+/** Longer datagrams than any of this project's are dropped unseen. */
+const DATAGRAM_BYTES_MOST = 1_500;
+
+export interface UdpOptions {
+  /** Closes the socket when aborted. */
+  signal?: AbortSignal;
+}
+
+/**
+ * A socket bound to `host:port`; port 0 is any free one.
+ * @throws OOTO_TRANSPORT_ADDRESS (caller); OOTO_TRANSPORT_LISTEN (environment); the signal's reason when aborted.
+ */
+export async function udpSocket(address: string, { signal }: UdpOptions = {}): Promise<DatagramSocket> {
+  signal?.throwIfAborted();
+  const { host, port } = parseAddress(await resolveAddress(address, 'OOTO_TRANSPORT_LISTEN'));
+  signal?.throwIfAborted();
+  const socket = createSocket({ type: isIPv6(host) ? 'udp6' : 'udp4', lookup: asItIs as never });
+  await new Promise<void>((resolve, reject) => {
+    socket.once('error', (cause) => {
+      socket.close();
+      reject(systemError('OOTO_TRANSPORT_LISTEN', `cannot listen on ${address}`, cause));
+    });
+    socket.bind({ address: host, port }, resolve);
+  });
+  return new UdpSocket(socket.removeAllListeners('error'), signal);
+}
+
+class UdpSocket implements DatagramSocket {
+  readonly address: string;
+  readonly counts: DatagramCounts = { received: 0, sent: 0, dropped: 0 };
+  readonly #socket: Socket;
+  #closed: Promise<void> | undefined;
+
+  constructor(socket: Socket, signal: AbortSignal | undefined) {
+    const { address: host, port } = socket.address();
+    this.#socket = socket;
+    this.address = formatAddress({ host, port });
+    enlargeBuffer(socket);
+    socket.on('error', () => {
+      this.counts.dropped++;
+    });
+    const onAbort = () => void this.close();
+    signal?.addEventListener('abort', onAbort, { once: true });
+    socket.once('close', () => signal?.removeEventListener('abort', onAbort));
+    if (signal?.aborted) onAbort();
+  }
+
+  get isFull(): boolean {
+    return this.#closed !== undefined || this.#socket.getSendQueueSize() > UNSENT_BYTES_MOST;
+  }
+
+  onDatagram(listener: (datagram: Uint8Array, from: string) => void): void {
+    this.#socket.on('message', (bytes, { address, family, port }) => {
+      this.counts.received++;
+      if (bytes.length > DATAGRAM_BYTES_MOST) return;
+      const from = family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`;
+      listener(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length), from);
+    });
+  }
+
+  send(datagram: Uint8Array, to: string): boolean {
+    if (this.isFull || !this.#hand(datagram, to)) {
+      this.counts.dropped++;
+      return false;
+    }
+    this.counts.sent++;
+    return true;
+  }
+
+  resolve(address: string, { signal }: { signal?: AbortSignal } = {}): Promise<string> {
+    signal?.throwIfAborted();
+    return resolveAddress(address, 'OOTO_TRANSPORT_UNREACHABLE');
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= new Promise((resolve) => this.#socket.close(() => resolve()));
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** An address of another family, or one that nobody may send to, is refused here and now. */
+  #hand(datagram: Uint8Array, to: string): boolean {
+    const at = to.lastIndexOf(':');
+    const host = to.startsWith('[') ? to.slice(1, at - 1) : to.slice(0, at);
+    try {
+      this.#socket.send(datagram, Number(to.slice(at + 1)), host);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}
+
+/** Addresses are numbers already: nothing is looked up, and datagrams leave in the call that sends them. */
+function asItIs(
+  host: string,
+  family: number,
+  callback: (error: null, host: string, family: number) => void,
+): void {
+  callback(null, host, family);
+}
+
+/** Systems that give less, or that do not say, serve as they are. */
+function enlargeBuffer(socket: Socket): void {
+  try {
+    socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES);
+  } catch {
+    // The system's own size stays.
+  }
+}
+
+async function resolveAddress(address: string, code: string): Promise<string> {
+  const { host, port } = parseAddress(address);
+  if (isIP(host)) return address;
+  try {
+    return formatAddress({ host: (await lookup(host)).address, port });
+  } catch (cause) {
+    throw systemError(code, `cannot find ${address}`, cause);
+  }
+}
