@@ -82,6 +82,13 @@ export interface DatagramSocket extends AsyncDisposable {
   send(datagram: Uint8Array, to: string): boolean;
   /** Whether so much waits to be sent that more would be dropped. */
   readonly isFull: boolean;
+  /**
+   * Gives datagrams of this address room of their own, so that a flood of others does not crowd them out. Only a favour:
+   * where the system has no such thing, or enough have it, nothing happens.
+   */
+  keepApart(address: string): void;
+  /** The address needs no room of its own any more. */
+  letGo(address: string): void;
   /** The address with its host's name resolved. */
   resolve(address: string, options?: { signal?: AbortSignal }): Promise<string>;
   /** Idempotent. */

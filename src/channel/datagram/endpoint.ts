@@ -94,6 +94,8 @@ export class DatagramEndpoint implements AsyncDisposable {
   readonly #options: DatagramEndpointOptions;
   readonly #host: DatagramHost;
   readonly #peers = new Map<DatagramChannel, DatagramPeer>();
+  readonly #places = new Map<DatagramChannel, string>();
+  readonly #users = new Map<string, number>();
   #onPeer: (peer: DatagramPeer) => void = (peer) => peer.close();
   #turnDue = false;
   #sendDue = false;
@@ -211,9 +213,30 @@ export class DatagramEndpoint implements AsyncDisposable {
         this.#host.touch(channel);
         this.#settle();
       });
+    this.#place(channel);
     const peer = this.#peers.get(channel);
     if (peer && channel.hasEvents) for (const event of channel.takeEvents()) peer.take(event);
     if (channel.state === 'closed') this.#peers.delete(channel);
+  }
+
+  /** An established peer is kept apart from strangers, wherever it is. */
+  #place(channel: DatagramChannel): void {
+    const { socket } = this.#options;
+    const before = this.#places.get(channel);
+    const now = channel.state === 'established' ? channel.address : undefined;
+    if (before === now) return;
+    if (before !== undefined && this.#count(before, -1) === 0) socket.letGo(before);
+    if (now !== undefined && this.#count(now, 1) === 1) socket.keepApart(now);
+    if (now === undefined) this.#places.delete(channel);
+    else this.#places.set(channel, now);
+  }
+
+  /** A peer's next session may come from the same address before the one before it is forgotten. */
+  #count(address: string, by: number): number {
+    const count = (this.#users.get(address) ?? 0) + by;
+    if (count === 0) this.#users.delete(address);
+    else this.#users.set(address, count);
+    return count;
   }
 
   #adopt(channel: DatagramChannel): DatagramPeer {

@@ -49,8 +49,9 @@ export const PROBES = 4;
 export const PROBE_PAUSE_MS = 1_200;
 /** At most this is added to times of the handshake, so that nodes do not move in step. */
 const JITTER_MS = 333;
-const FIRST_RESEND_MS = 200;
-const MOST_RESEND_MS = 1_000;
+const FIRST_RESEND_MS = 150;
+const RESEND_GROWTH = 1.5;
+const MOST_RESEND_MS = 600;
 
 /** A time between 0 and a third of a second. */
 export function jitter(random: Random): number {
@@ -59,5 +60,5 @@ export function jitter(random: Random): number {
 
 /** How long to wait before something is sent for the `count + 1`st time. */
 export function resendAfter(random: Random, count: number): number {
-  return Math.min(MOST_RESEND_MS, FIRST_RESEND_MS * 2 ** count) + jitter(random) / 4;
+  return Math.min(MOST_RESEND_MS, FIRST_RESEND_MS * RESEND_GROWTH ** count) + jitter(random) / 4;
 }

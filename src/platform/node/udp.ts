@@ -7,11 +7,18 @@ import { createSocket, type Socket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { isIP, isIPv6 } from 'node:net';
 import type { DatagramCounts, DatagramSocket } from '../../ports.ts';
-import { formatAddress, parseAddress } from './address.ts';
+import { type Endpoint, formatAddress, parseAddress } from './address.ts';
 import { systemError } from './system-error.ts';
 
 /** So many bytes may wait for the system. */
 const UNSENT_BYTES_MOST = 2 ** 20;
+/**
+ * Here sockets may share a port, and one that is connected gets all that its peer sends. What is meant to be shared is
+ * bound alone first, so that a port in use is still noticed.
+ */
+const SHARES_PORTS = process.platform === 'linux';
+/** Peers with a socket of their own at most. */
+const APART_MOST = 1_024;
 /** Asked of the system for what has arrived and was not read; it may give less. */
 const RECEIVE_BUFFER_BYTES = 4 * 2 ** 20;
 /** Longer datagrams than any of this project's are dropped unseen. */
@@ -30,31 +37,30 @@ export async function udpSocket(address: string, { signal }: UdpOptions = {}): P
   signal?.throwIfAborted();
   const { host, port } = parseAddress(await resolveAddress(address, 'OOTO_TRANSPORT_LISTEN'));
   signal?.throwIfAborted();
-  const socket = createSocket({ type: isIPv6(host) ? 'udp6' : 'udp4', lookup: asItIs as never });
-  await new Promise<void>((resolve, reject) => {
-    socket.once('error', (cause) => {
-      socket.close();
-      reject(systemError('OOTO_TRANSPORT_LISTEN', `cannot listen on ${address}`, cause));
-    });
-    socket.bind({ address: host, port }, resolve);
-  });
-  return new UdpSocket(socket.removeAllListeners('error'), signal);
+  try {
+    const alone = await bound({ host, port }, false);
+    if (!SHARES_PORTS) return new UdpSocket(alone, signal);
+    const own = endpointOf(alone);
+    await closed(alone);
+    return new UdpSocket(await bound(own, true), signal);
+  } catch (cause) {
+    throw systemError('OOTO_TRANSPORT_LISTEN', `cannot listen on ${address}`, cause);
+  }
 }
 
 class UdpSocket implements DatagramSocket {
   readonly address: string;
   readonly counts: DatagramCounts = { received: 0, sent: 0, dropped: 0 };
   readonly #socket: Socket;
+  /** Connected sockets, by the address of their peer. */
+  readonly #apart = new Map<string, Socket>();
+  #listener: (datagram: Uint8Array, from: string) => void = () => {};
   #closed: Promise<void> | undefined;
 
   constructor(socket: Socket, signal: AbortSignal | undefined) {
-    const { address: host, port } = socket.address();
     this.#socket = socket;
-    this.address = formatAddress({ host, port });
-    enlargeBuffer(socket);
-    socket.on('error', () => {
-      this.counts.dropped++;
-    });
+    this.address = formatAddress(endpointOf(socket));
+    this.#read(socket);
     const onAbort = () => void this.close();
     signal?.addEventListener('abort', onAbort, { once: true });
     socket.once('close', () => signal?.removeEventListener('abort', onAbort));
@@ -66,12 +72,24 @@ class UdpSocket implements DatagramSocket {
   }
 
   onDatagram(listener: (datagram: Uint8Array, from: string) => void): void {
-    this.#socket.on('message', (bytes, { address, family, port }) => {
-      this.counts.received++;
-      if (bytes.length > DATAGRAM_BYTES_MOST) return;
-      const from = family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`;
-      listener(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length), from);
-    });
+    this.#listener = listener;
+  }
+
+  keepApart(address: string): void {
+    if (!SHARES_PORTS || this.#closed || this.#apart.has(address) || this.#apart.size >= APART_MOST) return;
+    const peer = parseAddress(address);
+    const socket = createSocket({ type: typeOf(peer.host), reuseAddr: true, lookup: asItIs as never });
+    this.#apart.set(address, socket);
+    this.#read(socket);
+    socket.once('error', () => this.letGo(address));
+    const { host, port } = endpointOf(this.#socket);
+    socket.bind({ address: host, port }, () => socket.connect(peer.port, peer.host));
+  }
+
+  letGo(address: string): void {
+    const socket = this.#apart.get(address);
+    this.#apart.delete(address);
+    if (socket) void closed(socket);
   }
 
   send(datagram: Uint8Array, to: string): boolean {
@@ -89,12 +107,26 @@ class UdpSocket implements DatagramSocket {
   }
 
   close(): Promise<void> {
-    this.#closed ??= new Promise((resolve) => this.#socket.close(() => resolve()));
+    for (const address of this.#apart.keys()) this.letGo(address);
+    this.#closed ??= closed(this.#socket);
     return this.#closed;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #read(socket: Socket): void {
+    enlargeBuffer(socket);
+    socket.on('error', () => {
+      this.counts.dropped++;
+    });
+    socket.on('message', (bytes, { address, family, port }) => {
+      this.counts.received++;
+      if (bytes.length > DATAGRAM_BYTES_MOST) return;
+      const from = family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`;
+      this.#listener(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length), from);
+    });
   }
 
   /** An address of another family, or one that nobody may send to, is refused here and now. */
@@ -108,6 +140,33 @@ class UdpSocket implements DatagramSocket {
       return false;
     }
   }
+}
+
+async function bound({ host, port }: Endpoint, reuseAddr: boolean): Promise<Socket> {
+  const socket = createSocket({ type: typeOf(host), reuseAddr, lookup: asItIs as never });
+  await new Promise<void>((resolve, reject) => {
+    socket.once('error', (cause) => {
+      socket.close();
+      reject(cause);
+    });
+    socket.bind({ address: host, port }, resolve);
+  });
+  return socket.removeAllListeners('error');
+}
+
+function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    socket.close(() => resolve());
+  });
+}
+
+function endpointOf(socket: Socket): Endpoint {
+  const { address: host, port } = socket.address();
+  return { host, port };
+}
+
+function typeOf(host: string): 'udp4' | 'udp6' {
+  return isIPv6(host) ? 'udp6' : 'udp4';
 }
 
 /** Addresses are numbers already: nothing is looked up, and datagrams leave in the call that sends them. */
