@@ -1,6 +1,6 @@
 /**
- * What strangers get before they have shown their address. What flows through here: a hello, or a first message under
- * a cookie that is not good, is answered with a cookie, shorter than it, at the price of one MAC and no memory;
+ * What strangers get before they have shown their address. What flows through here: a hello is answered with a
+ * cookie, shorter than it, at the price of one MAC and no memory; a first message under another cookie is not answered;
  * whoever brings the cookie from the same address and port may begin so many handshakes a second. The cookie is
  * asked for always, not only under load.
  */

@@ -220,26 +220,18 @@ export class DatagramHost {
   #greet(datagram: Uint8Array, from: string, now: number): void {
     const { sender, preamble } = readHello(datagram);
     if (sender === 0 || !this.#doorstep.isOurs(preamble)) return void this.#refuse();
-    this.#offerCookie(sender, from, now);
+    this.#output.push({ bytes: encodeCookie(sender, this.#doorstep.cookieFor(from, now)), to: from });
   }
 
   #admit(datagram: Uint8Array, from: string, now: Moment): void {
     const { sender, preamble, piece } = readFirst(datagram);
     if (sender === 0 || !this.#doorstep.isOurs(preamble)) return void this.#refuse();
-    if (!this.#doorstep.knows(from, preamble, now.monotonic)) {
-      if (piece.index === 0) this.#offerCookie(sender, from, now.monotonic);
-      else this.#refuse();
-      return;
-    }
+    if (!this.#doorstep.knows(from, preamble, now.monotonic)) return void this.#refuse();
     const name = `${from}/${sender}`;
     const channel = this.#halfOpen.get(name) ?? this.#accept(name, { sender, preamble }, from, now);
     if (!channel) return void this.#refuse();
     channel.receiveFirst({ sender, preamble }, piece, now);
     this.#touch(channel);
-  }
-
-  #offerCookie(sender: number, from: string, now: number): void {
-    this.#output.push({ bytes: encodeCookie(sender, this.#doorstep.cookieFor(from, now)), to: from });
   }
 
   #accept(

@@ -88,14 +88,15 @@ export function encodeFinish(receiver: number, piece: Piece): Uint8Array {
   return concat(head(receiver, DATAGRAM.finish), pieceHeader(piece), piece.bytes);
 }
 
-/** @throws OOTO_BASE_SHORT, OOTO_BASE_TRAILING (peer), as do the other readers. */
+/** Reads a datagram of {@link HELLO_BYTES}, without copies: strangers send many. */
 export function readHello(datagram: Uint8Array): Introduction {
-  const reader = afterHead(datagram);
-  const introduction = { sender: reader.u32(), preamble: reader.bytes(PREAMBLE_BYTES) };
-  reader.end();
-  return introduction;
+  return {
+    sender: readU32be(datagram, HEAD_BYTES),
+    preamble: datagram.subarray(HEAD_BYTES + INDEX_BYTES, HELLO_BYTES),
+  };
 }
 
+/** @throws OOTO_BASE_SHORT, OOTO_BASE_TRAILING (peer), as do the other readers. */
 export function readCookie(datagram: Uint8Array): Uint8Array {
   const reader = afterHead(datagram);
   const cookie = reader.bytes(COOKIE_BYTES);
