@@ -23,31 +23,28 @@ const LEAST_ROW_BYTES = 4096;
 
 /** What is hashed before an item's bytes at most: prefix, salt and place. */
 const LENT_BYTES = 64;
-const NOTHING = new Uint8Array();
 
 export function createSaltedTree({ core, hardware }: { core: Core; hardware: Hardware }): SaltedTree {
   const { sha256Into } = hardware;
-  const lent = new Uint8Array(LENT_BYTES);
+  const hashInto =
+    sha256Into ??
+    ((message: Uint8Array, to: Uint8Array, at: number) => to.set(core.sha256.hash(message), at));
+  const lent = new Uint32Array(LENT_BYTES / 4);
   let row: Uint8Array = new Uint8Array(LEAST_ROW_BYTES);
 
   /** One leaf to the row. What stands before the bytes gives way to what is hashed before them, and comes back. */
-  const hashLong = ({ bytes, salts }: SaltedItems, { index, at, length, place }: LongItem) => {
+  const hashLong = (bytes: DataView, salts: DataView, { index, at, length, place }: LongItem) => {
     const to = DIGEST_BYTES * (index + 1);
-    const saltAt = SALT_BYTES * index;
-    if (!sha256Into) {
-      const prefix = Uint8Array.of(place ? PART_PREFIX : WHOLE_PREFIX);
-      const salt = salts.subarray(saltAt, saltAt + SALT_BYTES);
-      row.set(core.sha256.hash(prefix, salt, place ?? NOTHING, bytes.subarray(at, at + length)), to);
-      return;
-    }
-    const placeBytes = place ? place.length : 0;
-    const from = at - 1 - SALT_BYTES - placeBytes;
-    for (let i = 0; from + i < at; i++) lent[i] = bytes[from + i];
-    bytes[from] = place ? PART_PREFIX : WHOLE_PREFIX;
-    for (let i = 0; i < SALT_BYTES; i++) bytes[from + 1 + i] = salts[saltAt + i];
-    for (let i = 0; i < placeBytes; i++) bytes[at - placeBytes + i] = place![i];
-    sha256Into(new Uint8Array(bytes.buffer, bytes.byteOffset + from, at + length - from), row, to);
-    for (let i = 0; from + i < at; i++) bytes[from + i] = lent[i];
+    const saltTo = at - (place ? place.length : 0) - SALT_BYTES;
+    const from = saltTo - 1;
+    const words = Math.ceil((at - from) / 4);
+    for (let i = 0; i < words; i++) lent[i] = bytes.getUint32(at - 4 * (i + 1));
+    bytes.setUint8(from, place ? PART_PREFIX : WHOLE_PREFIX);
+    for (let i = 0; i < SALT_BYTES; i += 4)
+      bytes.setUint32(saltTo + i, salts.getUint32(SALT_BYTES * index + i));
+    if (place) for (let i = 0; i < place.length; i++) bytes.setUint8(saltTo + SALT_BYTES + i, place[i]);
+    hashInto(new Uint8Array(bytes.buffer, bytes.byteOffset + from, at + length - from), row, to);
+    for (let i = 0; i < words; i++) bytes.setUint32(at - 4 * (i + 1), lent[i]);
   };
 
   /** The leaves, from the second place of the row on: the first lends its last byte. */
@@ -57,7 +54,9 @@ export function createSaltedTree({ core, hardware }: { core: Core; hardware: Har
     if (row.length < DIGEST_BYTES * (count + 1)) row = new Uint8Array(DIGEST_BYTES * (count + 1));
     if (long.length < count)
       core.saltedLeaves.hash(bytes.subarray(start), count, salts, longFrom - 1, row, DIGEST_BYTES);
-    for (const item of long) hashLong(items, item);
+    if (long.length === 0) return;
+    const [byteView, saltView] = [bytes, salts].map(viewOf);
+    for (const item of long) hashLong(byteView, saltView, item);
   };
 
   /** Replaces the digests of a level by those of the next; returns how many they are. */
@@ -69,8 +68,7 @@ export function createSaltedTree({ core, hardware }: { core: Core; hardware: Har
       row[from - 1] = NODE_PREFIX;
       const digestAt = DIGEST_BYTES * (node + 1);
       const children = row.subarray(from - 1, to);
-      if (sha256Into) sha256Into(children, row, digestAt);
-      else row.set(core.sha256.hash(children), digestAt);
+      hashInto(children, row, digestAt);
     }
     return nodes;
   };
@@ -102,4 +100,8 @@ function requireSound({ bytes, start, count, salts, long }: SaltedItems): void {
     long.every(({ index, at, length }) => index < count && at > start && at + length <= bytes.length);
   if (!isSound)
     throw new OotoError('OOTO_CRYPTO_SALTED', 'caller', 'items, salts and long items do not belong together');
+}
+
+function viewOf({ buffer, byteOffset, length }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, length);
 }

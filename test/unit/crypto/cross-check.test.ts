@@ -176,6 +176,13 @@ const calls: Record<string, fc.Arbitrary<Call>> = {
         return stream.bytes(number, length);
       },
   ),
+  giveBack: text.map(
+    (bytes): Call =>
+      (crypto) => {
+        crypto.giveBack(bytes.slice());
+        return bytes;
+      },
+  ),
   'saltedTree.longFrom': fc.constant((crypto: Crypto) => crypto.saltedTree.longFrom > 0),
   'saltedTree.leaves': fc.tuple(texts, exactly(16)).map(
     ([messages, salt]): Call =>
