@@ -6,7 +6,15 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { libp2pRival } from './libp2p.ts';
 import type { Rival } from './link.ts';
-import { countMessages, handshakes, roundTrips, sendFor, type Task, watchGaps } from './measure.ts';
+import {
+  countMessages,
+  handshakes,
+  roundTrips,
+  sendFor,
+  type Task,
+  type Work,
+  watchGaps,
+} from './measure.ts';
 import type { Members } from './members.ts';
 import type { BenchMesh } from './mesh.ts';
 import { makeMesh, meetIn, ootoRival } from './ooto.ts';
@@ -51,12 +59,11 @@ async function perform(rival: Rival, task: Task): Promise<unknown> {
   const link = await rival.dial(task.port);
   if (task.kind === 'round-trips') return roundTrips(link, task.size, task.count);
   let renewed = 0;
-  await sendFor(link, task.size, task.ms, (elapsed) => {
+  return sendFor(link, task.size, task.ms, (elapsed) => {
     if (elapsed < (renewed + 1) * (task.epochEveryMs ?? Number.POSITIVE_INFINITY)) return;
     renewed++;
     link.renewEpoch?.();
   });
-  return 'sent';
 }
 
 export class Duel implements Disposable {
@@ -88,18 +95,19 @@ export class Duel implements Disposable {
     this.#child.kill();
   }
 
-  /** Messages a second. */
-  async throughput(name: string, size: number, ms: number): Promise<number> {
-    let counted: Promise<number> | undefined;
-    await this.#run(
+  /** Messages as they are delivered, and what they cost both processes. */
+  async throughput(name: string, size: number, ms: number): Promise<Work> {
+    let counted: Promise<Work> | undefined;
+    const sent = (await this.#run(
       name,
       (port) => ({ kind: 'throughput', rival: name, port, size, ms }),
       (link) => {
         counted = countMessages(link, size, ms);
       },
       () => counted!,
-    );
-    return counted!;
+    )) as Work;
+    const { rate, cpuMicros } = await counted!;
+    return { rate, cpuMicros: cpuMicros + sent.cpuMicros };
   }
 
   /** Largest gaps between deliveries with and without a change of epoch, milliseconds. */

@@ -15,47 +15,72 @@ const STRETCH_BYTES = 256 * 1024;
 const MOST_UNTIMED = 256;
 const stretchOf = (size: number) => Math.max(1, Math.ceil(STRETCH_BYTES / (size + 4)));
 
-/** Sends for `ms`, then ends the link; calls `each` before every stretch. */
+/** What a process did with messages while it was warm. */
+export interface Work {
+  /** Messages a second. */
+  readonly rate: number;
+  /** Microseconds of the processor for each message, on all threads of the process. */
+  readonly cpuMicros: number;
+}
+
+/** From its making to its end. */
+class Shift {
+  readonly #began = performance.now();
+  readonly #cpu = process.cpuUsage();
+
+  end(messages: number): Work {
+    const { user, system } = process.cpuUsage(this.#cpu);
+    return {
+      rate: (1000 * messages) / (performance.now() - this.#began),
+      cpuMicros: (user + system) / messages,
+    };
+  }
+}
+
+/** Sends for `ms`, then ends the link; calls `each` before every stretch. The first fifth warms up. */
 export async function sendFor(
   link: Link,
   size: number,
   ms: number,
   each: (elapsed: number) => void = () => {},
-): Promise<void> {
+): Promise<Work> {
   const message = new Uint8Array(size).map((_, i) => i);
   const began = performance.now();
   const stretch = stretchOf(size);
+  let shift: Shift | undefined;
+  let count = 0;
   for (let elapsed = 0; elapsed < ms; elapsed = performance.now() - began) {
     each(elapsed);
+    if (!shift && elapsed >= ms / 5) [shift, count] = [new Shift(), 0];
     let room = true;
     link.begin();
-    for (let i = 0; i < stretch && room; i++) room = link.send(message);
+    for (let i = 0; i < stretch && room; i++, count++) room = link.send(message);
     link.end();
     await link.drained();
     await turn();
   }
+  const work = shift!.end(count);
   link.close();
+  return work;
 }
 
 function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Messages a second on one link until it ends; the first fifth of `ms` warms up. */
-export function countMessages(link: Link, size: number, ms: number): Promise<number> {
+/** Counts messages on one link until it ends; the first fifth of `ms` warms up. */
+export function countMessages(link: Link, size: number, ms: number): Promise<Work> {
   return new Promise((resolve) => {
     const stretch = Math.min(stretchOf(size), MOST_UNTIMED);
     let [count, began] = [0, 0];
-    let warm = false;
+    let shift: Shift | undefined;
     link.onMessage = () => {
-      if (++count % stretch !== 0) return;
+      if (++count % stretch !== 0 || shift) return;
       const now = performance.now();
       began ||= now;
-      if (warm || now - began < ms / 5) return;
-      warm = true;
-      [began, count] = [now, 0];
+      if (now - began >= ms / 5) [shift, count] = [new Shift(), 0];
     };
-    link.onEnd = () => resolve((1000 * count) / (performance.now() - began));
+    link.onEnd = () => resolve((shift ?? new Shift()).end(count));
   });
 }
 
