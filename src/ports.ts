@@ -197,6 +197,16 @@ export interface TpmStatement {
   readonly signature: Uint8Array;
 }
 
+/** A secret that one TPM gives back while its registers hold certain values. Nothing here is secret. */
+export interface SealedSecret {
+  /** TPMT_PUBLIC of the storage key that sealed it. */
+  readonly parent: Uint8Array;
+  /** TPMT_PUBLIC, and what TPM2B_PRIVATE holds. */
+  readonly publicArea: Uint8Array;
+  readonly privateArea: Uint8Array;
+  readonly registers: readonly number[];
+}
+
 /** How a TPM is, as far as is known. */
 export interface TpmState {
   /** `unknown` before the first answer; `lost` from a failure until the next answer. */
@@ -239,6 +249,10 @@ export interface Tpm {
   /** SHA-256 values by register. */
   readRegisters(registers: readonly number[]): Promise<Map<number, Uint8Array>>;
   extendRegister(register: number, digest: Uint8Array): Promise<void>;
+  /** Seals 1 to 128 bytes to what these registers hold now. Never the only copy: boards die and firmware is updated. */
+  seal(secret: Uint8Array, registers: readonly number[]): Promise<SealedSecret>;
+  /** The secret, while the registers hold what they held. */
+  unseal(sealed: SealedSecret): Promise<Uint8Array>;
   random(length: number): Promise<Uint8Array>;
   close(): Promise<void>;
 }

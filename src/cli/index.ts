@@ -218,6 +218,45 @@ describeOutput(
     }),
   );
 
+const recovery = program
+  .command('recovery')
+  .description('keys of a node that its TPM opens, and operators when it cannot');
+describeOutput(recovery.command('key').description("make an operator's recovery key"))
+  .requiredOption('--operator <folder>', "the operator's folder; its recovery.key is a secret")
+  .requiredOption('--out <file>', 'the public half, for nodes')
+  .action(
+    action(async (options: { operator: string; out: string }, { terminal }) => {
+      const { writeRecoveryKey } = await import('./state-key.ts');
+      const written = await writeRecoveryKey(options);
+      terminal.result(written, () => written.file);
+    }),
+  );
+describeOutput(
+  recovery.command('seal').description("encrypt the keys of a node's folder; its TPM opens them"),
+)
+  .requiredOption('--folder <folder>', "the node's folder")
+  .requiredOption('--recovery <file>', "the operator's recovery key, public half")
+  .option('--registers <list>', 'what must hold the values of now', '0,7')
+  .action(
+    action(async (options: { folder: string; recovery: string; registers: string }, { terminal }) => {
+      const { sealFolder } = await import('./state-key.ts');
+      const sealed = await sealFolder(options);
+      terminal.result(sealed, () => `${sealed.folder}: sealed to registers ${sealed.registers.join(', ')}`);
+    }),
+  );
+describeOutput(
+  recovery.command('open').description('seal the keys anew, after new firmware or on another board'),
+)
+  .requiredOption('--folder <folder>', "the node's folder")
+  .requiredOption('--operator <folder>', 'the folder with recovery.key')
+  .action(
+    action(async (options: { folder: string; operator: string }, { terminal }) => {
+      const { recoverFolder } = await import('./state-key.ts');
+      const opened = await recoverFolder(options);
+      terminal.result(opened, () => `${opened.folder}: sealed anew`);
+    }),
+  );
+
 command('verify', 'verify a certificate, log or receipt file')
   .argument('<file>', 'the file, or - for standard input')
   .option('--mesh <id>', 'the id of the mesh, 64 hexadecimal digits; else the one in known_meshes')

@@ -20,8 +20,9 @@ import { openStore } from '../platform/node/store.ts';
 import { nodeTransport } from '../platform/node/transports.ts';
 import type { Clock, Signer, Store, Transport } from '../ports.ts';
 import { type NodeConfiguration, readConfiguration } from './configuration.ts';
-import { openNodeTpm } from './node-tpm.ts';
+import { openNodeTpm, openTpm, tpmOf } from './node-tpm.ts';
 import { ownDigest } from './program.ts';
+import { openState } from './state-key.ts';
 
 export const VERSION = '0.1.0';
 
@@ -101,12 +102,17 @@ async function openIdentity(
 /** The keys that a member of the authority has besides its identity. */
 export async function authorityKeys(crypto: Crypto, folder: string): Promise<AuthorityKeys> {
   const { random, ed25519 } = crypto;
-  const key = (file: string) => softwareKey({ file: join(folder, file), random, ed25519 });
-  return {
-    log: await key('log.key'),
-    witness: await key('witness.key'),
-    keyGeneration: await key('key-generation.key'),
-  };
+  const protection = await openState(crypto, folder, () => openTpm(crypto, tpmOf(folder)));
+  const key = (file: string) => softwareKey({ file: join(folder, file), random, ed25519, protection });
+  try {
+    return {
+      log: await key('log.key'),
+      witness: await key('witness.key'),
+      keyGeneration: await key('key-generation.key'),
+    };
+  } finally {
+    protection?.[Symbol.dispose]();
+  }
 }
 
 export async function closeNode({ node, store, logger, tpm, lock }: OpenNode): Promise<void> {

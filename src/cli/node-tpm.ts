@@ -15,16 +15,22 @@ import { readFileLimited } from '../platform/node/files.ts';
 import { tpmClient } from '../platform/node/tpm/client.ts';
 import { openTpmIdentity } from '../platform/node/tpm/identity.ts';
 import type { Signer, Tpm } from '../ports.ts';
-import type { NodeConfiguration } from './configuration.ts';
+import { type NodeConfiguration, readConfiguration } from './configuration.ts';
 
 /** Firmware and its settings, keys of secure boot: they change by an act of the operator, who invites again then. */
 export const IDENTITY_REGISTERS: readonly number[] = [0, 7];
 
 const KEYS = 'tpm.keys';
+const DEVICE = '/dev/tpmrm0';
 
 export interface OpenTpm {
   node: NodeTpm;
   signer: Signer;
+}
+
+/** The TPM that the folder's configuration names, else the kernel's. */
+export function tpmOf(folder: string): string {
+  return readConfiguration(folder).tpm ?? DEVICE;
 }
 
 /** The agent of this program before the TPM at `place`: a device, or as tpm2-tss writes it. */

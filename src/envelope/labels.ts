@@ -34,6 +34,8 @@ export const LABELS = [
   'endorsement-key',
   'appraisal-policy',
   'release',
+  'recovery',
+  'state-file',
   'key-certification',
   'credential-answer',
   // authority

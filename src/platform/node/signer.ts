@@ -3,16 +3,18 @@
  * bytes are written once, whole and flushed; every later start reads them; messages come in, signatures go out.
  * The file is PKCS #8 in PEM (RFC 8410), so that other tools can read it.
  */
+import { basename } from 'node:path';
 import { concat, equal } from '../../base/bytes.ts';
 import { wipe } from '../../base/disposal.ts';
 import { OotoError } from '../../base/errors.ts';
 import { unhex } from '../../base/hex.ts';
 import { type PemBlock, pemDecode, pemEncode } from '../../base/pem.ts';
 import type { Random, Signer } from '../../ports.ts';
-import { createFileOnce, readSecretFile } from './files.ts';
+import { createFileOnce, readSecretFile, writeFileAtomically } from './files.ts';
 
 const SEED_BYTES = 32;
 const LABEL = 'PRIVATE KEY';
+const SEALED_LABEL = 'OOTO SEALED KEY';
 /** RFC 8410 section 7: OneAsymmetricKey version 0, id-Ed25519, a 32-byte CurvePrivateKey follows. */
 const PKCS8_HEAD = unhex('302e020100300506032b657004220420');
 const FILE_BYTES_MOST = 1024;
@@ -25,6 +27,15 @@ export interface SoftwareSignerOptions {
     publicKey(seed: Uint8Array): Uint8Array;
     sign(seed: Uint8Array, message: Uint8Array): Uint8Array;
   };
+  /** Without it a file that is encrypted stays closed. */
+  protection?: KeyProtection | undefined;
+}
+
+/** Encrypts what key files hold, each under its own name. */
+export interface KeyProtection extends Disposable {
+  seal(content: Uint8Array, name: string): Uint8Array;
+  /** @throws OOTO_CRYPTO_AUTHENTICATION (peer) for another file's content, or changed bytes. */
+  open(sealed: Uint8Array, name: string): Uint8Array;
 }
 
 /** A key in memory that signs at once: for log, witness and key-generation keys. */
@@ -37,8 +48,9 @@ export interface SoftwareKey extends Disposable {
  * The key in `file`, which is made if there is none. Disposing it wipes the seed.
  * @throws OOTO_SIGNER_FILE (environment) when the file holds anything else, and what `files.ts` throws.
  */
-export async function softwareKey({ file, random, ed25519 }: SoftwareSignerOptions): Promise<SoftwareKey> {
-  const seed = (await existingSeed(file)) ?? (await newSeed(file, random));
+export async function softwareKey(options: SoftwareSignerOptions): Promise<SoftwareKey> {
+  const { file, random, ed25519, protection } = options;
+  const seed = (await existingSeed(file, protection)) ?? (await newSeed(file, random, protection));
   return {
     publicKey: ed25519.publicKey(seed),
     sign: (message) => ed25519.sign(seed, message),
@@ -60,11 +72,20 @@ export async function softwareSigner(options: SoftwareSignerOptions) {
   } satisfies Signer & Disposable;
 }
 
-async function existingSeed(file: string): Promise<Uint8Array | undefined> {
+/** Encrypts the key in `file`, if there is one that is not yet. */
+export async function protectKeyFile(file: string, protection: KeyProtection): Promise<void> {
+  const seed = await existingSeed(file, protection);
+  if (!seed) return;
+  const content = encodeSeed(seed, file, protection);
+  await writeFileAtomically(file, content);
+  wipe(seed, content);
+}
+
+async function existingSeed(file: string, protection?: KeyProtection): Promise<Uint8Array | undefined> {
   try {
     const content = await readSecretFile(file, FILE_BYTES_MOST);
     try {
-      return decodeSeed(content, file);
+      return decodeSeed(content, file, protection);
     } finally {
       wipe(content);
     }
@@ -75,23 +96,38 @@ async function existingSeed(file: string): Promise<Uint8Array | undefined> {
 }
 
 /** Two processes may get here at once: one file wins, and both read it. */
-async function newSeed(file: string, random: Random): Promise<Uint8Array> {
+async function newSeed(file: string, random: Random, protection?: KeyProtection): Promise<Uint8Array> {
   const seed = random.bytes(SEED_BYTES);
-  const content = encodeSeed(seed);
+  const content = encodeSeed(seed, file, protection);
   await createFileOnce(file, content);
   wipe(seed, content);
-  return (await existingSeed(file)) as Uint8Array;
+  return (await existingSeed(file, protection)) as Uint8Array;
 }
 
-function encodeSeed(seed: Uint8Array): Uint8Array {
+function encodeSeed(seed: Uint8Array, file: string, protection?: KeyProtection): Uint8Array {
   const der = concat(PKCS8_HEAD, seed);
-  const content = new TextEncoder().encode(pemEncode([{ label: LABEL, bytes: der }]));
+  const block = protection
+    ? { label: SEALED_LABEL, bytes: protection.seal(der, basename(file)) }
+    : { label: LABEL, bytes: der };
+  const content = new TextEncoder().encode(pemEncode([block]));
   wipe(der);
   return content;
 }
 
-function decodeSeed(content: Uint8Array, file: string): Uint8Array {
-  const block = onlyBlock(content);
+/** The block as it was before it was encrypted. */
+function opened(block: PemBlock | undefined, file: string, protection?: KeyProtection): PemBlock | undefined {
+  if (block?.label !== SEALED_LABEL) return block;
+  if (!protection)
+    throw new OotoError(
+      'OOTO_SIGNER_SEALED',
+      'environment',
+      `${file} is encrypted, and nothing here opens it`,
+    );
+  return { label: LABEL, bytes: protection.open(block.bytes, basename(file)) };
+}
+
+function decodeSeed(content: Uint8Array, file: string, protection?: KeyProtection): Uint8Array {
+  const block = opened(onlyBlock(content), file, protection);
   const head = block?.bytes.subarray(0, PKCS8_HEAD.length);
   if (
     block?.label !== LABEL ||

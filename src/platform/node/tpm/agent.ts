@@ -14,10 +14,12 @@ import {
   keyMessage,
   type Message,
   misfit,
+  sealedMessage,
   takeBytes,
   takeInteger,
   takeKey,
   takeRegisters,
+  takeSealed,
   takeText,
   unframe,
 } from './messages.ts';
@@ -28,6 +30,7 @@ const HASH_BYTES = 32;
 const MAX_QUALIFYING_BYTES = 64;
 const MAX_RANDOM_BYTES = 32;
 const MAX_CREDENTIAL_BYTES = 1024;
+const MAX_SECRET_BYTES = 128;
 
 type Task = (tpm: TpmConnection, request: Message) => Message;
 
@@ -63,6 +66,11 @@ const TASKS: Readonly<Record<string, Task>> = {
     tpm.extendRegister(register, takeBytes(request, 'digest', HASH_BYTES, HASH_BYTES));
     return {};
   },
+  seal: (tpm, request) => {
+    const secret = takeBytes(request, 'secret', MAX_SECRET_BYTES);
+    return sealedMessage(tpm.seal(secret, takeRegisters(request, 'registers')));
+  },
+  unseal: (tpm, request) => ({ secret: tpm.unseal(takeSealed(request, 'sealed')) }),
   random: (tpm, request) => ({ bytes: tpm.random(takeInteger(request, 'length', MAX_RANDOM_BYTES)) }),
 };
 /** Done twice these would have another effect than once. */

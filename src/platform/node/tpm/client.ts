@@ -14,9 +14,11 @@ import {
   keyMessage,
   type Message,
   misfit,
+  sealedMessage,
   takeBytes,
   takeInteger,
   takeKey,
+  takeSealed,
   takeText,
   unframe,
 } from './messages.ts';
@@ -38,6 +40,8 @@ const SLOW_TASKS: readonly string[] = [
   'createAttestationKey',
   'createIdentityKey',
   'activateCredential',
+  'seal',
+  'unseal',
 ];
 const SLOWER = 10;
 const STOP_GRACE_MS = 1_000;
@@ -99,6 +103,13 @@ export function tpmClient(options: TpmClientOptions): Tpm {
     },
     async extendRegister(register, digest) {
       await ask('extendRegister', { register, digest });
+    },
+    async seal(secret, registers) {
+      const sealed = await ask('seal', { secret, registers: ascending(registers) });
+      return takeSealed({ sealed }, 'sealed');
+    },
+    async unseal(sealed) {
+      return takeBytes(await ask('unseal', { sealed: sealedMessage(sealed) }), 'secret', MAX_STRUCTURE_BYTES);
     },
     async random(length) {
       return takeBytes(await ask('random', { length }), 'bytes', length, length);

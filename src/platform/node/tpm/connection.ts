@@ -7,6 +7,8 @@ import { equal, readU32be } from '../../../base/bytes.ts';
 import { OotoError } from '../../../base/errors.ts';
 import { hex } from '../../../base/hex.ts';
 import { ByteReader } from '../../../base/reader.ts';
+import type { SealedSecret } from '../../../ports.ts';
+import { type Commands, seal, unseal } from './sealing.ts';
 import {
   attestationTemplate,
   digestValues,
@@ -132,10 +134,7 @@ export class TpmConnection implements Disposable {
 
   /** An identity key that is usable while these registers hold what they hold now. */
   createIdentityKey(unique: Uint8Array, registers: readonly number[]): KeyReference {
-    const policy = this.#withSession(SESSION.trial, (session) => {
-      this.#policyPcr(session, registers);
-      return this.#result('TPM2B_DIGEST', 'Esys_PolicyGetDigest', session, ...NO_SESSIONS).subarray(2);
-    });
+    const policy = this.#policyOf(registers);
     const key = this.#createPrimary(HIERARCHY.owner, identityTemplate(unique, policy));
     return this.#keep({ publicArea: key.publicArea, unique, registers }, key.handle);
   }
@@ -201,6 +200,15 @@ export class TpmConnection implements Disposable {
     this.#call('Esys_PCR_Extend', register, PASSWORD, NONE, NONE, values);
   }
 
+  /** At most 128 bytes, to what these registers hold now. */
+  seal(secret: Uint8Array, registers: readonly number[]): SealedSecret {
+    return seal(this.#forSealing(), secret, registers);
+  }
+
+  unseal(sealed: SealedSecret): Uint8Array {
+    return unseal(this.#forSealing(), sealed);
+  }
+
   /** The handle under which a key is loaded; made anew from its template where it is not. */
   load(key: KeyReference): number {
     return this.#load(key);
@@ -209,6 +217,20 @@ export class TpmConnection implements Disposable {
   [Symbol.dispose](): void {
     for (const handle of this.#keys.values()) invoke('Esys_FlushContext', this.context, handle);
     this.#finalize();
+  }
+
+  /** Storage key and sealed object need the slots of the keys that are kept. */
+  #forSealing(): Commands {
+    for (const handle of this.#keys.values()) this.#flush(handle);
+    this.#keys.clear();
+    return {
+      call: (command, ...given) => this.#call(command, ...given),
+      result: (type, command, ...given) => this.#result(type, command, ...given),
+      createPrimary: (template) => this.#createPrimary(HIERARCHY.owner, template),
+      policyPcr: (session, registers) => this.#policyPcr(session, registers),
+      policyOf: (registers) => this.#policyOf(registers),
+      flush: (handle) => this.#flush(handle),
+    };
   }
 
   #finalize(): void {
@@ -273,6 +295,13 @@ export class TpmConnection implements Disposable {
     } finally {
       this.#flush(session.handle);
     }
+  }
+
+  #policyOf(registers: readonly number[]): Uint8Array {
+    return this.#withSession(SESSION.trial, (session) => {
+      this.#policyPcr(session, registers);
+      return this.#result('TPM2B_DIGEST', 'Esys_PolicyGetDigest', session, ...NO_SESSIONS).subarray(2);
+    });
   }
 
   #policyPcr(session: number, registers: readonly number[]): void {

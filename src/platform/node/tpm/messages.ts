@@ -5,7 +5,7 @@
  */
 import { concat, readU32be, u32be } from '../../../base/bytes.ts';
 import { OotoError } from '../../../base/errors.ts';
-import type { TpmKey } from '../../../ports.ts';
+import type { SealedSecret, TpmKey } from '../../../ports.ts';
 import { REGISTERS, UNIQUE_BYTES } from './templates.ts';
 
 export type WireValue =
@@ -97,6 +97,22 @@ export function takeKey(message: Message, name: string): TpmKey {
     unique: takeBytes(key, 'unique', UNIQUE_BYTES, UNIQUE_BYTES),
     registers: takeRegisters(key, 'registers', 0),
   };
+}
+
+export function takeSealed(message: Message, name: string): SealedSecret {
+  const value = message[name];
+  if (typeof value !== 'object' || value === null) throw misfit(`${name} is no sealed secret`);
+  const sealed = value as Message;
+  return {
+    parent: takeBytes(sealed, 'parent', MAX_PUBLIC_AREA_BYTES),
+    publicArea: takeBytes(sealed, 'publicArea', MAX_PUBLIC_AREA_BYTES),
+    privateArea: takeBytes(sealed, 'privateArea', MAX_PUBLIC_AREA_BYTES),
+    registers: takeRegisters(sealed, 'registers'),
+  };
+}
+
+export function sealedMessage({ parent, publicArea, privateArea, registers }: SealedSecret): Message {
+  return { parent, publicArea, privateArea, registers: [...registers] };
 }
 
 export function keyMessage({ publicArea, unique, registers }: TpmKey): Message {

@@ -6,7 +6,16 @@
 import { concat, u16be, u32be } from '../../../base/bytes.ts';
 import { unhex } from '../../../base/hex.ts';
 
-const ALG = { rsa: 1, aes: 6, sha256: 0xb, null: 0x10, ecdsa: 0x18, ecc: 0x23, cfb: 0x43 } as const;
+const ALG = {
+  rsa: 1,
+  aes: 6,
+  keyedHash: 8,
+  sha256: 0xb,
+  null: 0x10,
+  ecdsa: 0x18,
+  ecc: 0x23,
+  cfb: 0x43,
+} as const;
 const P256 = 3;
 const RSA_BITS = 2048;
 const RH_NULL = 0x4000_0007;
@@ -14,7 +23,9 @@ const ST_HASHCHECK = 0x8024;
 export const REGISTERS = 24;
 
 /** TPMA_OBJECT. */
-const FIXED = (1 << 1) | (1 << 4) | (1 << 5);
+const FIXED_TO_TPM = (1 << 1) | (1 << 4);
+/** And made there. */
+const FIXED = FIXED_TO_TPM | (1 << 5);
 const [USER_WITH_AUTH, ADMIN_WITH_POLICY, NO_DA] = [1 << 6, 1 << 7, 1 << 10];
 const [RESTRICTED, DECRYPT, SIGN] = [1 << 16, 1 << 17, 1 << 18];
 
@@ -53,6 +64,29 @@ export function endorsementTemplate(algorithm: 'rsa2048' | 'p256'): Uint8Array {
       ? [...[ALG.null, P256, ALG.null].map(u16be), zeros, zeros]
       : [u16be(ALG.null), u16be(RSA_BITS), u32be(0), sized(new Uint8Array(RSA_BITS / 8))];
   return concat(...head, ...symmetric, ...key);
+}
+
+/** A storage key on P-256, as the TCG's provisioning guidance has it; the same on every derivation. */
+export function storageTemplate(): Uint8Array {
+  const attributes = FIXED | USER_WITH_AUTH | NO_DA | RESTRICTED | DECRYPT;
+  const zeros = sized(new Uint8Array(UNIQUE_BYTES));
+  const parameters = [ALG.aes, 128, ALG.cfb, ALG.null, P256, ALG.null].map(u16be);
+  return concat(
+    u16be(ALG.ecc),
+    u16be(ALG.sha256),
+    u32be(attributes),
+    sized(NONE),
+    ...parameters,
+    zeros,
+    zeros,
+  );
+}
+
+/** Data that nothing but this policy opens. */
+export function sealedTemplate(policy: Uint8Array): Uint8Array {
+  const attributes = FIXED_TO_TPM | NO_DA;
+  const head = [u16be(ALG.keyedHash), u16be(ALG.sha256), u32be(attributes), sized(policy)];
+  return concat(...head, u16be(ALG.null), sized(NONE));
 }
 
 /** TPML_PCR_SELECTION of registers of the SHA-256 bank. */
