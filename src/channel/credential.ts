@@ -46,6 +46,8 @@ export interface PresentedCredential {
   readonly meshId: Uint8Array;
   /** The peer's role in the handshake. */
   readonly role: Role;
+  /** Whether a peer that has proven itself renews on a live channel what it has shown; else it begins a session. */
+  readonly isRenewal?: boolean;
 }
 
 /** What the verifier found to be true. */
@@ -120,7 +122,7 @@ export function authenticatePeer(context: PeerContext, evidence: PeerEvidence, n
   const statement = readDelegation(claim.delegation);
   const message = evidence.message(crypto.sha256(content));
   requireTranscriptSignature(crypto, statement.unverified.messageKey, message, signature);
-  const presented = presentedBy(context, claim);
+  const presented = { ...presentedBy(context, claim), isRenewal: evidence.noiseStatic === undefined };
   const identity = judgeCredential(context.verifier, presented, now);
   const delegation = verifyDelegation(crypto, statement, {
     meshId,

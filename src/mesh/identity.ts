@@ -1,7 +1,8 @@
 /**
  * Whose word counts in a mesh. What flows through here: the genesis record and the group key's certificate make
  * the mesh's trust; what a peer presents in a handshake is judged against it; out comes the peer as the rest of
- * this room knows it. A node with a mesh head that is too old, or none, begins no session with members.
+ * this room knows it. A node with a mesh head that is too old, or none, begins no session with members, and keeps those
+ * it has.
  */
 
 import { readNodeId } from '../authority/certification.ts';
@@ -54,7 +55,8 @@ export interface KnownPeer {
 
 /**
  * Judges members by the mesh's trust, and enrolling nodes by their request. Certificate and proofs are verified each
- * time; checkpoints and the head that were verified before are known again.
+ * time; checkpoints and the head that were verified before are known again. Without a young head no session begins;
+ * those that live may renew what they show for as long as their certificates last.
  */
 export function memberVerifier(
   crypto: Crypto,
@@ -72,7 +74,7 @@ export function memberVerifier(
     });
     requireRole(member.role);
     if (member.credential.head) onHead(head.stage(member.credential.head, now.wall).head);
-    head.requireFresh(now.wall, trust.policy.headMaximumAgeMs);
+    if (!presented.isRenewal) head.requireFresh(now.wall, trust.policy.headMaximumAgeMs);
     return {
       id: member.id,
       kind: presented.kind,

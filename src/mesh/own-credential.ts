@@ -1,7 +1,9 @@
 /**
  * What this node shows of itself. What flows through here: the identity key (slow, maybe in hardware) signs a
- * delegation for a fresh message key and a fresh Noise static key at most every ten minutes; channels present
- * the credential with the newest delegation. Message and Noise keys live in memory only and die with the process.
+ * delegation for the message key and a fresh Noise static key at most every ten minutes; channels present the
+ * credential with the newest delegation. Whoever has once read this memory begins no session once the delegation of
+ * that moment has ended: the static key of every later one is new, and the old ones are wiped. Message and Noise keys
+ * live in memory only and die with the process.
  */
 import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
@@ -13,6 +15,8 @@ import type { Clock, Signer } from '../ports.ts';
 
 /** How long a delegation serves; a new one is made when half of it is over. */
 export const DELEGATION_LIFE_MS = 600_000;
+/** Longer than any handshake that was begun with a Noise static key. */
+const RETIREMENT_MS = 30_000;
 
 export interface Presentation {
   kind: CredentialKind;
@@ -26,14 +30,23 @@ export interface Presentation {
   notAfter: number;
 }
 
+/** A delegation, and the Noise static key (private) that it names. */
+interface Delegated {
+  readonly encoded: Uint8Array;
+  /** Milliseconds since 1970. */
+  readonly until: number;
+  readonly noiseStatic: Uint8Array;
+}
+
 export class OwnCredentials {
   readonly #crypto: Crypto;
   readonly #clock: Clock;
   readonly #signer: Signer;
   readonly messageKey: Ed25519SigningKey;
-  readonly #noiseStatic: Uint8Array;
   #presentation: Presentation;
-  #delegation: { encoded: Uint8Array; until: number } | undefined;
+  #delegation: Delegated | undefined;
+  /** Static keys that handshakes may still be using, and since when no new one does (monotonic milliseconds). */
+  #retired: { key: Uint8Array; since: number }[] = [];
   #signing: Promise<unknown> = Promise.resolve();
 
   private constructor(crypto: Crypto, clock: Clock, signer: Signer, presentation: Presentation) {
@@ -42,7 +55,6 @@ export class OwnCredentials {
     this.#signer = signer;
     this.#presentation = presentation;
     this.messageKey = Ed25519SigningKey.generate(crypto);
-    this.#noiseStatic = crypto.random.bytes(32);
   }
 
   /** Fresh message and Noise keys, delegated by `signer` for what `presentation` says. */
@@ -71,7 +83,7 @@ export class OwnCredentials {
   present(presentation: Presentation): Promise<boolean> {
     return this.#inTurn(async () => {
       const isSame = equal(presentation.subject, this.#presentation.subject);
-      if (!isSame) this.#delegation = await this.#delegate(presentation);
+      if (!isSame) this.#replace(await this.#delegate(presentation));
       this.#presentation = presentation;
       return !isSame;
     });
@@ -80,26 +92,37 @@ export class OwnCredentials {
   /** One signature of the identity key. Call at most every few minutes: a TPM is slow. */
   renewDelegation(): Promise<void> {
     return this.#inTurn(async () => {
-      this.#delegation = await this.#delegate(this.#presentation);
+      this.#replace(await this.#delegate(this.#presentation));
     });
   }
 
-  async #delegate({
-    meshId,
-    subject,
-    notAfter,
-  }: Presentation): Promise<{ encoded: Uint8Array; until: number }> {
+  #replace(delegated: Delegated): void {
+    const since = this.#clock.monotonic();
+    if (this.#delegation) this.#retired.push({ key: this.#delegation.noiseStatic, since });
+    this.#delegation = delegated;
+    this.#wipeRetired();
+  }
+
+  #wipeRetired(): void {
+    const now = this.#clock.monotonic();
+    const isOver = ({ since }: { since: number }) => now >= since + RETIREMENT_MS;
+    for (const { key } of this.#retired.filter(isOver)) key.fill(0);
+    this.#retired = this.#retired.filter((retired) => !isOver(retired));
+  }
+
+  async #delegate({ meshId, subject, notAfter }: Presentation): Promise<Delegated> {
     const now = this.#clock.now();
+    const noiseStatic = this.#crypto.random.bytes(32);
     const delegation: Delegation = {
       meshId,
       subject,
       messageKey: this.messageKey.publicKey,
-      noiseStatic: this.#crypto.x25519.publicKey(this.#noiseStatic),
+      noiseStatic: this.#crypto.x25519.publicKey(noiseStatic),
       notBefore: now,
       notAfter: Math.min(now + DELEGATION_LIFE_MS, notAfter),
     };
     const signature = await this.#signer.sign(delegationMessage(delegation));
-    return { encoded: encodeDelegation(delegation, signature), until: delegation.notAfter };
+    return { encoded: encodeDelegation(delegation, signature), until: delegation.notAfter, noiseStatic };
   }
 
   /** One signature after the other: a slow one must not overtake what was presented since. */
@@ -112,11 +135,12 @@ export class OwnCredentials {
   /** What a new channel presents. @throws OOTO_MESH_DELEGATION (local) when none is valid. */
   forChannel(): OwnCredential {
     const { kind, id, credential } = this.#presentation;
-    const { encoded: delegation } = this.#valid();
-    return { kind, id, credential, delegation, noiseStatic: this.#noiseStatic, messageKey: this.messageKey };
+    this.#wipeRetired();
+    const { encoded: delegation, noiseStatic } = this.#valid();
+    return { kind, id, credential, delegation, noiseStatic, messageKey: this.messageKey };
   }
 
-  #valid(): { encoded: Uint8Array; until: number } {
+  #valid(): Delegated {
     const delegation = this.#delegation;
     if (!delegation || delegation.until <= this.#clock.now())
       throw new OotoError('OOTO_MESH_DELEGATION', 'local', 'the delegation of this node has ended', {

@@ -251,11 +251,12 @@ export class Peers {
     const { crypto, clock, logger, handlers, epochMs } = this.#options;
     const { meshId, verifier } = context;
     const limits = { epochMs, epochLimitMs: epochMs + EPOCH_GRACE_MS };
+    const own = context.own();
     const channel = new Channel({
       crypto,
       role,
       meshId,
-      own: context.own(),
+      own,
       verifier,
       limits,
       defersSignatures: true,
@@ -265,6 +266,7 @@ export class Peers {
     const ready = (session: Session) => {
       this.#limitSessionsWith(session);
       this.#limitEnrolling();
+      this.#renewOutdated(session, own);
       handlers.ready(session);
     };
     const authenticated: SessionHandlers['authenticated'] = (session, peer) => {
@@ -284,6 +286,13 @@ export class Peers {
     this.#sessions.add(session);
     if (role === 'responder' && session.peerId === undefined) this.#doorway.opened(session);
     return session;
+  }
+
+  /** What this node shows may have been renewed while the handshake was under way, which the peer has not seen. */
+  #renewOutdated(session: Session, shown: OwnCredential): void {
+    if (shown.kind === 'enrol') return;
+    const own = this.#contextOf(session.meshId).own();
+    if (!equal(own.delegation, shown.delegation)) session.renewCredential(own);
   }
 
   /** A peer that opens one session after the other loses its oldest; a peer is known by its identity key. */

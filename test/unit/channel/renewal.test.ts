@@ -1,9 +1,10 @@
 /** A credential replaced while the channel lives: lifetimes, keys, traffic around it, and who may do it. */
 import fc from 'fast-check';
 import { utf8 } from '../../../src/base/bytes.ts';
-import type { OwnCredential } from '../../../src/channel/credential.ts';
+import type { CredentialVerifier, OwnCredential } from '../../../src/channel/credential.ts';
 import { type Delegation, delegationMessage, encodeDelegation } from '../../../src/channel/delegation.ts';
 import { FRAME } from '../../../src/channel/wire.ts';
+import type { Crypto } from '../../../src/crypto/crypto.ts';
 import { Ed25519SigningKey } from '../../../src/envelope/keys.ts';
 import { bytes, equal, is, throwsCode } from '../../support/assert.ts';
 import { testCrypto } from '../../support/crypto.ts';
@@ -104,6 +105,22 @@ test('the deadline names the lapse', () => {
   pair.advance(10_000);
   pair.run();
   is(pair.initiator.deadline() <= START.monotonic + 5 * MINUTE, true);
+});
+
+test('the verifier is told what is a renewal on a live channel and what begins one', () => {
+  const seen: (boolean | undefined)[] = [];
+  const alice = makeParty(testCrypto(seededRandom('renewal')), 'alice');
+  const verifier: CredentialVerifier = (presented, now) => {
+    seen.push(presented.isRenewal);
+    return verifierOf(alice)(presented, now);
+  };
+  const parties = (crypto: Crypto) => ({ alice, bob: makeParty(crypto, 'bob') });
+  const pair = new Pair({ parties, responder: { verifier } });
+  pair.start();
+  pair.run();
+  pair.initiator.renewCredential(renewed(pair, pair.alice));
+  pair.run();
+  equal(seen, [false, true]);
 });
 
 test('with renewals the channel lives on, and messages are signed by the new key', () => {

@@ -120,6 +120,18 @@ test('the verifier of members: who has no certificate, role, or head is no membe
   assert.throwsCode(() => verifier(head)(janitor, now), 'OOTO_MESH_ROLE');
 });
 
+test('without a young head nobody begins a session, but who has one renews what it shows while its certificate lasts', () => {
+  const verifier = memberVerifier(crypto, world.trust!, head, () => {});
+  const { id, credential } = nodes[0].presentation;
+  const presented = { kind: 'member' as const, id, credential, meshId, role: 'initiator' as const };
+  const after = (minutes: number) => ({ wall: world.clock.now() + minutes * 60_000, monotonic: 0 });
+  for (const minutes of [16, 59]) {
+    assert.throwsCode(() => verifier(presented, after(minutes)), 'OOTO_AUTHORITY_HEAD_STALE');
+    assert.is(verifier({ ...presented, isRenewal: true }, after(minutes)).id, id);
+  }
+  assert.throwsCode(() => verifier({ ...presented, isRenewal: true }, after(61)), 'OOTO_CERT_EXPIRED');
+});
+
 test('the verifier of members takes an enrolling node by its own signed request, for this mesh and name', async () => {
   const verifier = memberVerifier(crypto, world.trust!, head, () => {});
   const now = { wall: world.clock.now(), monotonic: 0 };

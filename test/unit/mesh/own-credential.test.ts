@@ -1,10 +1,17 @@
-import { readDelegation, verifyDelegation } from '../../../src/channel/delegation.ts';
+import { Channel } from '../../../src/channel/channel.ts';
+import type { CredentialVerifier, OwnCredential } from '../../../src/channel/credential.ts';
+import {
+  delegationMessage,
+  encodeDelegation,
+  readDelegation,
+  verifyDelegation,
+} from '../../../src/channel/delegation.ts';
 import { Ed25519SigningKey } from '../../../src/envelope/keys.ts';
 import { DELEGATION_LIFE_MS, OwnCredentials, type Presentation } from '../../../src/mesh/own-credential.ts';
 import * as assert from '../../support/assert.ts';
 import { testCrypto } from '../../support/crypto.ts';
 import { ManualClock, settled } from '../../support/manual-clock.ts';
-import { seededRandom } from '../../support/network.ts';
+import { makeParty, seededRandom, verifierOf } from '../../support/network.ts';
 import { suite } from '../../support/suite.ts';
 
 const test = suite('mesh/own-credential');
@@ -116,4 +123,58 @@ test('a key that cannot sign leaves the old delegation, and the next attempt is 
   state.broken = false;
   await own.present(presentation('b'));
   assert.is(requireFitting(own), 'b');
+});
+
+test('whoever read the memory of one moment begins no session with a later delegation, and none once the first has ended', async () => {
+  const { clock, signer, presentation } = world();
+  const own = await OwnCredentials.create({ crypto, clock, signer }, presentation('a'));
+  const read = own.forChannel();
+  const stolen: OwnCredential = { ...read, noiseStatic: read.noiseStatic.slice() };
+  const guard = makeParty(crypto, 'guard');
+  const outcome = (shown: OwnCredential) => {
+    const at = { wall: clock.now(), monotonic: clock.monotonic() };
+    const verifier: CredentialVerifier = ({ id, kind }) => ({
+      ...{ id, kind, subject: own.presentation.subject, notAfter: own.presentation.notAfter },
+      identityKey: { algorithm: 'ed25519', bytes: signer.publicKey },
+    });
+    const delegation = { ...guard.delegation, meshId, notBefore: at.wall, notAfter: at.wall + 60_000 };
+    const encoded = encodeDelegation(delegation, guard.identity.sign(delegationMessage(delegation)));
+    const common = { crypto, meshId };
+    const left = new Channel({
+      ...{ ...common, role: 'initiator', own: shown, expectedId: guard.own.id },
+      verifier: verifierOf(guard),
+    });
+    const right = new Channel({
+      ...{ ...common, role: 'responder', own: { ...guard.own, delegation: encoded }, verifier },
+    });
+    left.start(at);
+    right.start(at);
+    right.receive(left.flush(at), at);
+    left.receive(right.flush(at), at);
+    right.receive(left.flush(at), at);
+    const last = right.takeEvents().at(-1)!;
+    return last.type === 'closed' ? last.error!.code : last.type;
+  };
+  assert.is(outcome(own.forChannel()), 'established');
+  assert.is(outcome(stolen), 'established');
+  clock.advance(DELEGATION_LIFE_MS / 2);
+  await own.renewDelegation();
+  assert.is(outcome(own.forChannel()), 'established');
+  assert.is(outcome({ ...stolen, delegation: own.delegation }), 'OOTO_CHANNEL_DELEGATION');
+  clock.advance(DELEGATION_LIFE_MS / 2);
+  assert.is(outcome(stolen), 'OOTO_CHANNEL_DELEGATION');
+});
+
+test('a static key that no delegation in force names is wiped, once no handshake can be using it', async () => {
+  const { clock, signer, presentation } = world();
+  const own = await OwnCredentials.create({ crypto, clock, signer }, presentation('a'));
+  const first = own.forChannel().noiseStatic;
+  await own.renewDelegation();
+  clock.advance(29_999);
+  own.forChannel();
+  assert.ok(first.some((byte) => byte !== 0));
+  clock.advance(1);
+  const second = own.forChannel().noiseStatic;
+  assert.ok(first.every((byte) => byte === 0));
+  assert.ok(second.some((byte) => byte !== 0));
 });

@@ -1,5 +1,6 @@
 import { OotoError } from '../../../src/base/errors.ts';
 import { Channel } from '../../../src/channel/channel.ts';
+import { delegationMessage, encodeDelegation } from '../../../src/channel/delegation.ts';
 import { encodePreamble } from '../../../src/channel/preamble.ts';
 import { Peers, type PeersOptions } from '../../../src/mesh/peers.ts';
 import type { Connection } from '../../../src/ports.ts';
@@ -132,6 +133,24 @@ test('whichever side closes, the other learns that the end was meant, and both f
     assert.equal(world.logger[other].codes('session ended'), ['OOTO_MESH_DISCONNECTED']);
     assert.is(world.peers.alice.sessions.length + world.peers.bob.sessions.length, 0);
   }
+});
+
+test('a delegation that was renewed while the handshake was under way is shown as soon as the session is ready', async () => {
+  const world = await World.listening();
+  const { own, delegation, identity } = world.bob;
+  const younger = { ...delegation, notAfter: delegation.notAfter + 1 };
+  const encoded = encodeDelegation(younger, identity.sign(delegationMessage(younger)));
+  let shown = 0;
+  world.peers.bob.join({
+    meshId: MESH_ID,
+    own: () => (shown++ === 0 ? own : { ...own, delegation: encoded }),
+    verifier: verifierOf(world.alice),
+    accept: ['member'],
+  });
+  const session = await world.dial();
+  await settled();
+  assert.bytes(session.peer.encodedDelegation, encoded);
+  assert.is(await session.request('node.ping', 1), 1);
 });
 
 test('when two nodes dial each other at the same moment, both can ask and both can close', async () => {
