@@ -16,7 +16,7 @@ import { badOptions, type ChannelOptions, DEFAULT_EXPORTS, requireSoundOptions }
 import type { Outgoing } from './outgoing.ts';
 import { Session, type SessionEvent } from './session.ts';
 import { eachSignedItem, type SignedBatch, type SignedItem } from './signed-batch.ts';
-import { type Frame, FrameReader, MAX_HANDSHAKE_BYTES, MAX_RECORD_BYTES } from './wire.ts';
+import { type Frame, FrameReader, MAX_RECORD_BYTES } from './wire.ts';
 
 export type { ChannelOptions } from './options.ts';
 
@@ -352,7 +352,7 @@ export class Channel implements Disposable {
 
   #nextFrame(): Frame | undefined {
     if (this.#state === 'closed') return undefined;
-    return this.#frames.next(this.#session ? MAX_RECORD_BYTES : MAX_HANDSHAKE_BYTES);
+    return this.#frames.next(this.#handshake?.longestFrame ?? MAX_RECORD_BYTES);
   }
 
   #receiveFrame(frame: Frame, now: Moment): void {

@@ -110,7 +110,10 @@ function epochState(context: EpochContext, role: Role, current: Epoch): Handshak
 }
 
 /** The running epoch's `h`, the next number, both ids. */
-function epochPrologue({ initiatorId, responderId }: EpochContext, current: Epoch): Uint8Array {
+export function epochPrologue(
+  { initiatorId, responderId }: Pick<EpochContext, 'initiatorId' | 'responderId'>,
+  current: Pick<Epoch, 'hash' | 'number'>,
+): Uint8Array {
   return concat(
     current.hash,
     u32be(current.number + 1),

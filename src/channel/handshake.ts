@@ -12,7 +12,7 @@ import { authenticatePeer, makePayload, type Peer, type PeerContext } from './cr
 import type { Moment } from './limits.ts';
 import { COOKIE_BYTES, encodePreamble, NO_COOKIE, PREAMBLE_BYTES, readPreamble } from './preamble.ts';
 import { otherRole, transcriptMessage } from './transcript.ts';
-import { badFrame, encodeFrame, FRAME, type Frame } from './wire.ts';
+import { badFrame, encodeFrame, FRAME, type Frame, MAX_HANDSHAKE_BYTES } from './wire.ts';
 
 export const HANDSHAKE_PROTOCOL = 'Noise_XXhfs_25519+MLKEM768_AESGCM_SHA256';
 
@@ -35,6 +35,8 @@ export interface HandshakeStep {
 
 /** One side's handshake. After an error it is over and its secrets are overwritten. */
 export interface Handshake extends Disposable {
+  /** What the length of the next frame may say: of a stranger no more is gathered than a first message has. */
+  readonly longestFrame: number;
   /** The first frame of the initiator; nothing from a responder. */
   start(): HandshakeStep;
   /** @throws OotoError for whatever ends the handshake. */
@@ -46,6 +48,7 @@ export function createHandshake(context: HandshakeContext): Handshake {
 }
 
 class Initiator implements Handshake {
+  readonly longestFrame = MAX_HANDSHAKE_BYTES;
   readonly #context: HandshakeContext;
   #noise: HandshakeState | undefined;
   #hadCookie = false;
@@ -93,6 +96,9 @@ class Initiator implements Handshake {
   }
 }
 
+/** Type, preamble, ephemeral and encapsulation key. */
+const HELLO_BYTES = 1 + PREAMBLE_BYTES + 32 + 1184;
+
 class Responder implements Handshake {
   readonly #context: HandshakeContext;
   #noise: HandshakeState | undefined;
@@ -100,6 +106,10 @@ class Responder implements Handshake {
 
   constructor(context: HandshakeContext) {
     this.#context = context;
+  }
+
+  get longestFrame(): number {
+    return this.#noise ? MAX_HANDSHAKE_BYTES : HELLO_BYTES;
   }
 
   start(): HandshakeStep {

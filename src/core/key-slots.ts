@@ -34,7 +34,11 @@ export class KeySlots {
   prepare(key: Uint8Array): PreparedKey {
     if (key.length !== KEY_BYTES)
       throw new OotoError('OOTO_CRYPTO_KEY', 'caller', `a key of ${key.length} bytes, expected ${KEY_BYTES}`);
-    return { bytes: key.slice(), slot: NO_SLOT, released: false };
+    // Memory of its own from the start: the runtime moves a short array when an engine outside first asks for its memory,
+    // and the copy left behind would not be overwritten.
+    const bytes = new Uint8Array(new ArrayBuffer(KEY_BYTES));
+    bytes.set(key);
+    return { bytes, slot: NO_SLOT, released: false };
   }
 
   /** The raw key, for an engine outside the core. @throws OOTO_CRYPTO_RELEASED (caller). */

@@ -67,10 +67,13 @@ export function createCoreSha256(engine: Engine): CoreSha256 {
   return { hash, many, manyInto };
 }
 
-/** Hashes one part, in pieces of the input area. */
+/**
+ * Hashes one part, in pieces of the input area. No view is made of a part that is one piece: where it is short and
+ * secret the runtime would move its bytes for that, and leave a copy behind that nobody can overwrite.
+ */
 function absorb({ exports, input }: Engine, part: Uint8Array): void {
   for (let from = 0; from < part.length; from += input.length) {
-    const piece = part.subarray(from, from + input.length);
+    const piece = part.length <= input.length ? part : part.subarray(from, from + input.length);
     input.set(piece);
     exports.sha256Update(piece.length);
     input.fill(0, 0, piece.length);

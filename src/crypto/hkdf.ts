@@ -17,7 +17,8 @@ export function createHkdf256(hmac256: Hmac256): Pick<Crypto, 'hkdf256' | 'hkdf2
     let block: Uint8Array = new Uint8Array();
     for (let at = 0, counter = 1; at < length; at += HASH_BYTES, counter++) {
       const next = hmac256(prk, block, info, Uint8Array.of(counter));
-      output.set(next.subarray(0, length - at), at);
+      if (length - at >= HASH_BYTES) output.set(next, at);
+      else for (let i = 0; at + i < length; i++) output[at + i] = next[i];
       wipe(block);
       block = next;
     }

@@ -45,8 +45,9 @@ export class SymmetricState implements Disposable {
   mixKeyAndHash(secret: Uint8Array): void {
     const [ck, hashed, key] = this.#hkdf(secret, 3);
     this.#replaceChainingKey(ck);
-    this.mixHash(hashed);
-    wipe(hashed);
+    const text = concat(this.#h, hashed);
+    this.#h = this.#suite.hash.digest(text);
+    wipe(hashed, text);
     this.#replaceCipher(key);
   }
 
