@@ -6,7 +6,7 @@
 import { OotoError } from '../../base/errors.ts';
 import type { Role } from '../../noise/handshake-state.ts';
 import type { Clock } from '../../ports.ts';
-import type { ChannelStatus } from '../channel.ts';
+import { type ChannelStatus, SPENT } from '../channel.ts';
 import type { Peer } from '../credential.ts';
 import type { Link } from '../link.ts';
 import type { Body } from './body.ts';
@@ -37,10 +37,24 @@ export interface SecureChannelOptions {
 export class ChannelMessageEvent extends Event {
   /** A view into what arrived together: whoever keeps one message for long copies it. */
   readonly data: Uint8Array;
+  #isSpent = false;
 
   constructor(data: Uint8Array) {
     super('message');
     this.data = data;
+  }
+
+  /** Whether {@link spend} was called. */
+  get isSpent(): boolean {
+    return this.#isSpent;
+  }
+
+  /**
+   * Says that nobody needs `data` after the event: its memory is given back at once, and the array is empty then. Where
+   * much is received this saves the collection of as much garbage.
+   */
+  spend(): void {
+    this.#isSpent = true;
   }
 }
 
@@ -80,7 +94,11 @@ export class SecureChannel extends EventTarget implements AsyncDisposable {
       clock,
       limits,
       opened: (end, deadlineMs) => this.#opened(end, deadlineMs),
-      message: (message) => this.dispatchEvent(new ChannelMessageEvent(message)),
+      message: (message) => {
+        const event = new ChannelMessageEvent(message);
+        this.dispatchEvent(event);
+        return event.isSpent ? SPENT : undefined;
+      },
     });
     link.established.then(
       () => this.peer,

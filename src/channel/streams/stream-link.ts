@@ -85,19 +85,17 @@ export class StreamLink {
     this.#link.close();
   }
 
-  #receive(message: Uint8Array, vouch: Parameters<MessageListener>[1]): void {
-    if (this.#hasEnded) return;
+  #receive(message: Uint8Array, vouch: Parameters<MessageListener>[1]): unknown {
+    if (this.#hasEnded) return undefined;
     const whole = readMessage(message);
-    if (whole) {
-      this.#message(whole, vouch);
-      return;
-    }
+    if (whole) return this.#message(whole, vouch);
     try {
       this.#machine.receive(message, this.#clock.monotonic());
       this.#settleSoon();
     } catch (error) {
       this.#refuse(error);
     }
+    return undefined;
   }
 
   /** The peer broke a rule: the channel ends, and says why on this side. */

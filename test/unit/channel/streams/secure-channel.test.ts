@@ -396,6 +396,24 @@ test('single messages go beside streams', async () => {
   equal(heard, [utf8('one'), new Uint8Array()]);
 });
 
+test('the memory of a message that was spent is given back, that of another is not', async () => {
+  const { left, right } = await streamEnds();
+  const heard: Uint8Array[] = [];
+  right.addEventListener('message', (event) => {
+    const message = event as ChannelMessageEvent;
+    if (heard.push(message.data) === 1) message.spend();
+  });
+  for (const byte of [1, 2]) {
+    left.send(new Uint8Array(50_000).fill(byte));
+    await settled();
+  }
+  equal(
+    heard.map(({ length }) => length),
+    [0, 50_000],
+  );
+  bytes(heard[1], new Uint8Array(50_000).fill(2));
+});
+
 test('Node’s pipeline carries a gzip stream over the channel and back', async () => {
   const { ours, theirs } = await opened();
   const sent = new Uint8Array(1_000_000).map((_, i) => (i * i) >> 7);
