@@ -49,7 +49,14 @@ export async function createEndpoint(options: EndpointOptions & BrowserParts): P
   const { crypto = await createBrowserCrypto(), transport = webSocketTransport() } = options;
   const clock = browserClock();
   return new Endpoint(
-    { crypto, clock, transport, soon: queueMicrotask, admission: () => new Doorway(crypto, clock) },
+    {
+      crypto,
+      clock,
+      transport,
+      // A browser's own function minds what it is called on.
+      soon: (callback) => queueMicrotask(callback),
+      admission: () => new Doorway(crypto, clock),
+    },
     options,
   );
 }

@@ -134,6 +134,8 @@ async function begin(
   const end = await link.start({ name: method, deadlineMs }, signal);
   const giveUp = (reason: unknown) => end.reset(undefined, reason);
   const abort = () => giveUp(signal?.reason);
+  if (signal?.aborted) abort();
+  signal?.throwIfAborted();
   signal?.addEventListener('abort', abort, { once: true });
   const failed = new Promise<never>((_, reject) => {
     sendBody(end, body).catch((error) => {

@@ -224,6 +224,8 @@ export class SecureChannel extends EventTarget implements AsyncDisposable {
 
 function abortBy(signal: AbortSignal, stream: ChannelStream): void {
   const abort = () => stream.abort(signal.reason);
+  if (signal.aborted) abort();
+  signal.throwIfAborted();
   signal.addEventListener('abort', abort, { once: true });
   const release = () => signal.removeEventListener('abort', abort);
   stream.closed.then(release, release);

@@ -167,6 +167,25 @@ test('a caller that aborts gets its reason, and the handler its signal', async (
   is(signals.length, 1, 'an aborted request is not sent');
 });
 
+test('an abort in the moment of asking counts', async () => {
+  const { left, right } = await streamEnds();
+  right.handle('wait', () => new Promise(() => {}));
+  const reason = new Error('at once');
+  const doings = [
+    (signal: AbortSignal) => left.request('wait', 'x', { signal }),
+    (signal: AbortSignal) => left.requestParts('wait', 'x', { signal }).next(),
+    (signal: AbortSignal) => left.openStream({ signal }),
+  ];
+  for (const begin of doings) {
+    const controller = new AbortController();
+    const begun = begin(controller.signal);
+    controller.abort(reason);
+    await rejectsWith(begun, reason);
+  }
+  await settled();
+  equal([left.open.own, right.open.others], [0, 0]);
+});
+
 test('a deadline rejects the caller and fires the handler’s signal', async () => {
   const { left, right, clock } = await streamEnds();
   const signals: AbortSignal[] = [];
