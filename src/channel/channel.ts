@@ -70,7 +70,9 @@ export interface ChannelStatus {
 export class Channel implements Disposable {
   readonly #options: ChannelOptions;
   readonly #limits: ChannelLimits;
-  readonly #frames = new FrameReader();
+  #frames = new FrameReader();
+  /** At the head of a new connection records may come again. */
+  #isReconnected = false;
   #state: ChannelState = 'new';
   #handshake: Handshake | undefined;
   #session: Session | undefined;
@@ -136,6 +138,22 @@ export class Channel implements Disposable {
       cookies: this.#options.cookies,
     });
     this.#output.push(...this.#handshake.start().output);
+  }
+
+  /** How many records of this side the peer is known to have. */
+  get acknowledged(): number {
+    return this.#session?.lifeSigns.acknowledged ?? 0;
+  }
+
+  /** Whether both sides keep what they send, so that the session can go on over another connection. */
+  get isLasting(): boolean {
+    return this.#session?.lifeSigns.isLasting ?? false;
+  }
+
+  /** Another connection carries the session on, from the beginning of a record that came or is the next. */
+  reconnected(): void {
+    this.#frames = new FrameReader();
+    this.#isReconnected = true;
   }
 
   /**
@@ -357,6 +375,8 @@ export class Channel implements Disposable {
 
   #receiveFrame(frame: Frame, now: Moment): void {
     if (this.#session) {
+      if (this.#isReconnected && this.#session.hasTaken(frame)) return;
+      this.#isReconnected = false;
       this.#session.receive(frame, now);
       return;
     }

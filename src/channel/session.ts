@@ -28,7 +28,7 @@ import { Outgoing } from './outgoing.ts';
 import { Parties } from './parties.ts';
 import type { SignedBatch, SignedItem } from './signed-batch.ts';
 import { closeMessage, confirmationMessage, otherRole, renewalMessage } from './transcript.ts';
-import { badFrame, FRAME, type Frame } from './wire.ts';
+import { badFrame, FRAME, type Frame, readRecordHeader } from './wire.ts';
 
 export interface SessionOptions extends Omit<EpochKeeperOptions, 'context'> {
   readonly meshId: Uint8Array;
@@ -97,6 +97,13 @@ export class Session implements Disposable {
 
   get peer(): Peer {
     return this.#parties.peer;
+  }
+
+  /** Whether a record came before; from its header alone, which is not authenticated. */
+  hasTaken(frame: Frame): boolean {
+    const { epoch, counter } = readRecordHeader(frame);
+    const { number, receiving } = this.epochs.receiving;
+    return epoch < number || (epoch === number && counter < receiving.counter);
   }
 
   /** Takes one record frame. What is wrong with it is thrown after the messages before it were delivered. */

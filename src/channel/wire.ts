@@ -18,6 +18,12 @@ export const FRAME = {
   finish: 0x03,
   /** A cookie to be sent again with a new hello. */
   cookie: 0x04,
+  /** A dialler goes on with a session that lost its connection. */
+  resume: 0x05,
+  /** The answer to it. */
+  resumed: 0x06,
+  /** The dialler has the answer: records follow. */
+  resumption: 0x07,
   /** Signed messages. */
   batch: 0x10,
   /** The responder's first record: its signature over the session id. */

@@ -24,6 +24,7 @@ export const LABELS = [
   'epoch-psk',
   'batch-salts',
   'attestation-exporter',
+  'resumption',
   // attest
   'attestation',
   'attestation-challenge',
