@@ -8,18 +8,18 @@ import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import { hex } from '../base/hex.ts';
 import { Channel, type ChannelStatus } from '../channel/channel.ts';
-import type { CookieGuard } from '../channel/cookie.ts';
+import { isAdmitted, makeCookie } from '../channel/cookie.ts';
 import type { CredentialKind, CredentialVerifier, OwnCredential } from '../channel/credential.ts';
+import { readPreamble } from '../channel/preamble.ts';
 import { SignatureVerifier } from '../channel/signature-verifier.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import type { Clock, Connection, Listener, Logger, Transport } from '../ports.ts';
 import { Doorway, type DoorwayStatus } from './doorway.ts';
 import { underDeadline } from './patience.ts';
-import { previewMeshId } from './preview.ts';
 import { Refusals } from './refusals.ts';
 import { asOotoError, Session, type SessionHandlers } from './session.ts';
+import { type FirstMessage, Stranger } from './stranger.ts';
 
-const FIRST_BYTES_MS = 5_000;
 /** From the first packet to a session on which both sides are attested. */
 const DIAL_MS = 15_000;
 const MOST_SESSIONS = 4_096;
@@ -77,7 +77,7 @@ export class Peers {
   readonly #doorway: Doorway;
   readonly #refusals: Refusals;
   readonly #signatures: SignatureVerifier;
-  readonly #silent = new Map<Connection, (reason: OotoError) => void>();
+  readonly #silent = new Map<Connection, Stranger>();
   readonly #listeners: Listener[] = [];
   #isClosed = false;
 
@@ -181,15 +181,14 @@ export class Peers {
   async #accept(connection: Connection): Promise<void> {
     try {
       this.#requireRoom();
-      const preview = await this.#firstBytes(connection);
+      const stranger = new Stranger(connection, this.#options.clock);
+      const first = await this.#firstBytes(connection, stranger);
       this.#requireRoom();
-      const context = this.#contextOf(preview.meshId);
-      const doorway = this.#doorway;
-      const cookies = doorway.guardFor(connection.remoteAddress, () => doorway.admitted(session));
-      const session = this.#open(preview.connection, context, 'responder', {
-        accept: context.accept,
-        cookies,
-      });
+      const context = this.#contextOf(first.meshId);
+      await this.#admit(connection.remoteAddress, stranger, first);
+      this.#requireRoom();
+      const session = this.#open(stranger.connection, context, 'responder', { accept: context.accept });
+      if (!session.ended) this.#doorway.admitted(session);
     } catch (error) {
       this.#options.handlers.refused('connection');
       this.#refusals.note(asOotoError(error), { phase: 'connection', remote: connection.remoteAddress });
@@ -198,25 +197,37 @@ export class Peers {
   }
 
   /** Waits for the first bytes; of connections that say nothing there are so many and no more. */
-  async #firstBytes(connection: Connection): ReturnType<typeof previewMeshId> {
-    let giveWay = (_: OotoError) => {};
-    const evicted = new Promise<never>((_, reject) => {
-      giveWay = reject;
-    });
-    this.#silent.set(connection, giveWay);
+  async #firstBytes(connection: Connection, stranger: Stranger): Promise<FirstMessage> {
+    this.#silent.set(connection, stranger);
     if (this.#silent.size > MOST_SILENT) this.#endOldestSilent();
     try {
-      return await Promise.race([previewMeshId(connection, this.#options.clock, FIRST_BYTES_MS), evicted]);
+      return await stranger.firstMessage();
     } finally {
       this.#silent.delete(connection);
     }
   }
 
+  /** Under load a first message needs a cookie; whoever brings none is asked for it, once, and nothing is made for it. */
+  async #admit(address: string, stranger: Stranger, { meshId, preamble }: FirstMessage): Promise<void> {
+    const { crypto } = this.#options;
+    const guard = this.#doorway.guardFor(address);
+    if (isAdmitted(crypto, guard, meshId, readPreamble(preamble, meshId))) return;
+    this.#doorway.opened(stranger);
+    try {
+      const again = await stranger.askForCookie(makeCookie(crypto, guard, meshId));
+      if (!isAdmitted(crypto, guard, meshId, readPreamble(again.preamble, meshId)))
+        throw new OotoError('OOTO_CHANNEL_COOKIE', 'peer', 'the first message carries no valid cookie');
+    } finally {
+      this.#doorway.settled(stranger);
+    }
+  }
+
   #endOldestSilent(): void {
-    const [[connection, giveWay]] = this.#silent;
+    const [[connection, stranger]] = this.#silent;
     this.#silent.delete(connection);
-    connection.close();
-    giveWay(new OotoError('OOTO_MESH_SILENT_FULL', 'peer', `${MOST_SILENT} newer connections say nothing`));
+    stranger.close(
+      new OotoError('OOTO_MESH_SILENT_FULL', 'peer', `${MOST_SILENT} newer connections say nothing`),
+    );
   }
 
   #openDialled(
@@ -245,7 +256,6 @@ export class Peers {
     expectations: {
       expectedId?: string | undefined;
       accept: readonly CredentialKind[];
-      cookies?: CookieGuard;
     },
   ): Session {
     const { crypto, clock, logger, handlers, epochMs } = this.#options;
@@ -284,7 +294,6 @@ export class Peers {
     });
     if (session.ended) return session;
     this.#sessions.add(session);
-    if (role === 'responder' && session.peerId === undefined) this.#doorway.opened(session);
     return session;
   }
 

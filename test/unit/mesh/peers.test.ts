@@ -192,7 +192,9 @@ test('under a flood of first messages no DH, KEM or signature is spent, and an h
   const loaded = world.peers.bob.limits;
   assert.ok(loaded.loaded);
   const before = costs.length;
+  const sessions = world.peers.bob.sessions.length;
   await address(200);
+  assert.is(world.peers.bob.sessions.length, sessions, 'nothing was made for 200 strangers');
   assert.equal(costs.slice(before), [], 'nothing was spent on 200 strangers');
   assert.ok(world.peers.bob.limits.cookiesAsked >= 200);
   assert.is(world.peers.bob.limits.sources, 0);
