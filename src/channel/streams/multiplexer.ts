@@ -360,6 +360,7 @@ export class Multiplexer {
   }
 
   #wake(stream: Stream): void {
+    if (stream.isReset) return;
     if (stream.number === 0 || stream.outflow.isReady) this.#turns.add(stream);
   }
 

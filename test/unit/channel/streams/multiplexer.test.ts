@@ -215,6 +215,23 @@ test('a reset ends both directions, whoever gives it and if both do', () => {
   }
 });
 
+test('credit that crosses a reset wakes nothing', () => {
+  const [a, b] = pair();
+  const mine = a.start({ name: '' }, 0);
+  a.write(mine, new Uint8Array(2 * INITIAL_CREDIT));
+  move(a, b);
+  const [theirs] = openedOf(b.takeEvents());
+  readWhole(b, theirs);
+  a.reset(mine);
+  move(b, a);
+  equal(
+    move(a, b).map((frame) => frame[0]),
+    [6],
+  );
+  move(b, a);
+  ok(mine.isOver && theirs.isOver);
+});
+
 test('what was received whole is read though the stream was reset after it', () => {
   const [a, b] = pair();
   const mine = a.start({ name: '' }, 0);
