@@ -1,4 +1,5 @@
 /** The door for Node: the platform-neutral door, and what is wired to Node's own parts. */
+import { Datagrams, type DatagramsOptions } from './channel/keyed/datagrams.ts';
 import {
   type DialOptions,
   Endpoint,
@@ -18,10 +19,12 @@ import { nodeHardware } from './platform/node/hardware.ts';
 import { nodeRandom } from './platform/node/random.ts';
 import { softwareSigner } from './platform/node/signer.ts';
 import { nodeTransport } from './platform/node/transports.ts';
+import { udpSocket } from './platform/node/udp.ts';
 import type { Signer, Transport } from './ports.ts';
 
+export type { DatagramPeer } from './channel/datagram/endpoint.ts';
 export * from './index.ts';
-export { duplexOf, nodeClock, nodeTransport, type StreamPair };
+export { type Datagrams, type DatagramsOptions, duplexOf, nodeClock, nodeTransport, type StreamPair };
 
 /**
  * The primitives, over a core of their own and the processor's instructions.
@@ -93,4 +96,20 @@ export async function listen(options: EndpointOptions & ListenOptions & NodePart
     await endpoint.close();
     throw error;
   }
+}
+
+/**
+ * Datagram channels over a UDP socket bound to `address`: messages arrive once, whole, or not at all.
+ * @throws OOTO_TRANSPORT_ADDRESS (caller); OOTO_TRANSPORT_LISTEN (environment).
+ */
+export async function openDatagrams(
+  options: DatagramsOptions & {
+    readonly address: string;
+    readonly crypto?: Crypto | undefined;
+    readonly signal?: AbortSignal | undefined;
+  },
+): Promise<Datagrams> {
+  const { crypto = createNodeCrypto(), address, signal } = options;
+  const socket = await udpSocket(address, signal ? { signal } : {});
+  return Datagrams.over({ crypto, clock: nodeClock(), socket, soon: setImmediate }, options);
 }

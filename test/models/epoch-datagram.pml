@@ -1,9 +1,10 @@
 /*
- * The epochs of a channel over datagrams: the rules that docs/protocol.md gives for a carrier that loses, doubles
- * and reorders. Nothing of src/ sends datagrams yet; this is what such a carrier has to keep. An initiator (0)
+ * The epochs of a channel over datagrams, which are lost, doubled and reordered: the machine is
+ * src/channel/datagram/epochs.ts, whose comments name what stands here. An initiator (0)
  * offers, a responder (1) answers; either may want a change at any time. What waits for a reply is sent again,
- * byte for byte. Records carry their epoch; each epoch has a window, so a copy is taken once. The epoch before
- * stays open for what is still on its way, until the next change begins.
+ * byte for byte, in a record of its own. Records carry their epoch; each epoch has a window, so a copy is taken once.
+ * The epoch before stays open for what is still on its way, until the next change begins or its time is over. That
+ * the code repeats a confirmation beside data as well, and not only when nothing is under way, adds copies alone.
  *
  * A link loses at most LOSSES datagrams in a row (fair loss), doubles COPIES in all, and lets any overtake others.
  *
@@ -201,7 +202,13 @@ end:
     }
 #endif
   :: atomic { s == I && coming[I] && idle(I) && idle(R) -> post(I, confirmation, sEpoch[I], sKey[I], 0, 0) }
+  /* A request that meets a change under way does nothing; repeating it for ever must not stand for progress. */
+  :: atomic { s == R && wanted && !coming[R] && offered == 0 && !coming[I] && idle(I) && idle(R) ->
+      post(R, request, sEpoch[R], sKey[R], 0, 0)
+    }
 #endif
+  /* What is late of the epoch before has its time, and no more. */
+  :: atomic { oldKey[s] != 0 -> oldKey[s] = 0 }
   :: atomic { !sent[s] && room(s) -> sent[s] = true;
       assert(s == I || sEpoch[R] == rEpoch[R]);
       post(s, data, sEpoch[s], sKey[s], 0, 0)
