@@ -149,9 +149,21 @@ export class Link {
         this.channel.settle(job, refused);
         this.#settle();
       });
-    this.channel.drain(this.#listener);
+    this.#handOut();
     if (!this.#flushDue) this.#flush();
     this.#setTimer();
+  }
+
+  /** A listener that throws ends its own channel, and holds up no other whose signatures were checked with these. */
+  #handOut(): void {
+    try {
+      this.channel.drain(this.#listener);
+    } catch (cause) {
+      this.channel.fail(
+        new OotoError('OOTO_CHANNEL_LISTENER', 'caller', 'the listener of a channel threw', { cause }),
+      );
+      this.channel.drain({ message: () => {}, event: this.#listener.event });
+    }
   }
 
   #flushSoon(): void {

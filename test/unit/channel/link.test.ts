@@ -148,6 +148,20 @@ test('close ends both ends without an error, and the connection with them', asyn
   ok(wires[0].closed && wires[1].closed);
 });
 
+test('a listener that throws ends its channel, says whose fault it is, and holds up no other', async () => {
+  const { left, right, heard } = await linked();
+  const broken = new Error('a bug of the listener');
+  left.onMessage = () => {
+    throw broken;
+  };
+  right.send(ONE);
+  left.send(TWO);
+  await settled();
+  const error = (await left.closed)!;
+  equal([error.code, error.fault, error.cause], ['OOTO_CHANNEL_LISTENER', 'caller', broken]);
+  equal(heard, [TWO], 'both signatures were checked as one batch');
+});
+
 test('a connection that breaks ends the channel with an error', async () => {
   const { left, right, wires } = await linked();
   wires[0].close();
