@@ -7,7 +7,15 @@ import { FRAME } from '../../../../src/channel/wire.ts';
 import { bytes, equal, is, ok, throwsCode } from '../../../support/assert.ts';
 import { testCrypto } from '../../../support/crypto.ts';
 import { ADDRESS, DatagramPair, withNextDelegation } from '../../../support/datagram-network.ts';
-import { MESH_ID, makeParty, type Side, START, seededRandom, verifierOf } from '../../../support/network.ts';
+import {
+  MESH_ID,
+  makeParty,
+  rogueCrypto,
+  type Side,
+  START,
+  seededRandom,
+  verifierOf,
+} from '../../../support/network.ts';
 import { NonceAudit } from '../../../support/nonce-audit.ts';
 import { suite } from '../../../support/suite.ts';
 
@@ -161,6 +169,37 @@ test('a counter at the end of its key, and beyond what a number holds, opens not
   is(pair.responder.status.refused, refused + 4);
   pair.run(100);
   equal(pair.takeMessages('responder'), [HELLO]);
+});
+
+test('a peer that goes on beyond the end of its key is not heard', () => {
+  const crypto = testCrypto(seededRandom('spent'));
+  const late = rogueCrypto(crypto, (record) => [
+    record.type === FRAME.batch ? { ...record, counter: record.counter + 2n ** 24n } : record,
+  ]);
+  const pair = DatagramPair.established({ crypto, initiator: { crypto: late } });
+  const { refused } = pair.responder.status;
+  pair.send('initiator', HELLO);
+  pair.run(100);
+  is(pair.responder.status.refused, refused + 1);
+  is(pair.responder.state, 'established');
+});
+
+test('an end, or a new epoch, that only the record keys vouch for is not believed', () => {
+  for (const [type, code] of [
+    [FRAME.close, 'OOTO_CHANNEL_END'],
+    [FRAME.epochConfirmation, 'OOTO_CHANNEL_EPOCH_SIGNATURE'],
+  ] as const) {
+    const crypto = testCrypto(seededRandom('thief'));
+    const thief = rogueCrypto(crypto, (record) => [
+      record.type === type ? { ...record, plaintext: new Uint8Array(64).fill(1) } : record,
+    ]);
+    const pair = DatagramPair.established({ crypto, initiator: { crypto: thief } });
+    if (type === FRAME.close) pair.initiator.close(pair.now);
+    else pair.initiator.renewEpoch(pair.now);
+    pair.hosts.initiator.touch(pair.initiator);
+    pair.run(100);
+    is(pair.closedBy('responder'), code);
+  }
 });
 
 test('roaming: answers follow the newest authentic record, and neither copies nor junk', () => {
