@@ -242,7 +242,6 @@ export class LastingConnection implements Connection {
       const { received, confirmation } = attempt.complete(await opening.frame(MAX_RESUMPTION_BYTES));
       this.#offer({ by: attempt, received, connection: opening.handOn(), confirmation });
     } catch (error) {
-      this.#migration.abandon(attempt);
       opening.close();
       throw error;
     } finally {

@@ -39,7 +39,6 @@ export class Migration {
   #place: Place = { generation: 0, dialler: 'initiator' };
   /** Generations are not used twice, even by attempts that came to nothing. */
   #attempted = 0;
-  #attempt: Place | undefined;
 
   constructor(options: MigrationOptions) {
     this.#options = options;
@@ -64,19 +63,13 @@ export class Migration {
 
   /** Begins to resume over a new connection. */
   begin(): ResumptionAttempt {
-    const { role, meshId, channel } = this.#options;
+    const { meshId, channel } = this.#options;
     const { epoch, recordsReceived } = channel.status;
     const generation = Math.max(this.#place.generation, this.#attempted) + 1;
     this.#attempted = generation;
-    this.#attempt = { generation, dialler: role };
     const locator = this.locator(epoch);
     const context = this.#contextOf(epoch);
     return new ResumptionAttempt(context, { meshId, locator, generation, received: recordsReceived });
-  }
-
-  /** The attempt came to nothing. */
-  abandon({ generation }: ResumptionAttempt): void {
-    if (this.#attempt?.generation === generation) this.#attempt = undefined;
   }
 
   /**
@@ -86,8 +79,6 @@ export class Migration {
   answer(resume: Resume, epoch: number): ResumptionAnswer {
     const place = this.#peersPlace(resume);
     if (!isLater(place, this.#place)) throw refused('a resumption that comes too late');
-    if (this.#attempt && !isLater(place, this.#attempt))
-      throw refused("this side's own resumption goes before");
     const { recordsReceived } = this.#options.channel.status;
     return new ResumptionAnswer(this.#contextOf(epoch), resume, recordsReceived);
   }
@@ -111,7 +102,6 @@ export class Migration {
     if (!isLater(place, this.#place)) throw refused('another connection came first');
     const missing = this.retained.from(received, channel.acknowledged);
     this.#place = place;
-    this.#attempt = undefined;
     channel.reconnected();
     return missing;
   }

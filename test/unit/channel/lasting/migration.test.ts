@@ -12,6 +12,7 @@ import { suite } from '../../../support/suite.ts';
 
 const test = suite('migration', { timeout: 60_000 });
 const side = fc.constantFrom(...SIDES);
+const RESUME_FRAME_BYTES = 147;
 
 /** Whatever was sent again was sent as it was, whole or cut: no counter served two records. Returns how many were. */
 function requireNoRecordTwice(pair: LastingPair): number {
@@ -147,6 +148,24 @@ test('both sides dial at once: one connection is left, and nothing is lost', asy
     is(pair.wires.filter(({ initiator }) => !initiator.closed).length, 1);
     await end(pair);
   }
+});
+
+test('a side that missed the last change over catches up with its own dialling', async () => {
+  const pair = await LastingPair.established({ dials: SIDES });
+  const dial = pair.dial.bind(pair);
+  let initiatorDials = 0;
+  pair.dial = (from) => {
+    const isFirst = from === 'initiator' && initiatorDials++ === 0;
+    pair.isDark = from === 'initiator' ? !isFirst : initiatorDials === 0;
+    const wire = dial(from) as MemoryConnection;
+    if (isFirst) cutAfter(wire, RESUME_FRAME_BYTES);
+    return wire;
+  };
+  pair.wire.initiator.close();
+  for (const from of SIDES) pair.say(from, 'once');
+  await pair.clock.until(() => pair.isWhole(), 20_000);
+  equal(pair.changes.initiator, ['parted', 'resumed', 'parted', 'resumed']);
+  equal(pair.changes.responder, ['parted', 'resumed']);
 });
 
 test('a connection that is dead and does not say so is given up', async () => {
