@@ -72,6 +72,20 @@ test('whoever is asked for a cookie is heard from its next message on, however t
   );
 });
 
+test('what a stranger is sent is one answer, shorter than anything it can have sent for it', async () => {
+  const [peer, own] = MemoryConnection.pair();
+  const stranger = new Stranger(own, new ManualClock());
+  await peer.write(hello(new Uint8Array(32), Uint8Array.of(1)).subarray(0, 71));
+  await stranger.firstMessage();
+  stranger.askForCookie(COOKIE).catch(() => {});
+  await settled();
+  assert.equal(
+    own.written.map(({ length }) => length),
+    [37],
+  );
+  peer.close();
+});
+
 test('a peer that says too little in five seconds is cut off, however slowly it goes on', async () => {
   const clock = new ManualClock();
   const [peer, own] = MemoryConnection.pair();
