@@ -26,7 +26,12 @@ import { Log } from '../../src/log/index.ts';
 import { signWithGroup } from '../../src/mesh/group-signature.ts';
 import { initialPolicy } from '../../src/mesh/policy.ts';
 import { nodeClock } from '../../src/platform/node/clock.ts';
-import { type GeneratedKey, KeyGeneration, SigningMember } from '../../src/threshold/index.ts';
+import {
+  type GeneratedKey,
+  KeyGeneration,
+  KeyGenerationKey,
+  SigningMember,
+} from '../../src/threshold/index.ts';
 
 const FOUNDERS = ['a1', 'a2', 'a3'];
 const THRESHOLD = 2;
@@ -73,7 +78,8 @@ export async function makeBenchMesh(crypto: Crypto): Promise<BenchMesh> {
 
 async function found(crypto: Crypto): Promise<Authority> {
   const key = () => Ed25519SigningKey.generate(crypto);
-  const [operator, keyGenerationKeys, logKeys] = [key(), FOUNDERS.map(key), FOUNDERS.map(key)];
+  const [operator, logKeys] = [key(), FOUNDERS.map(key)];
+  const keyGenerationKeys = FOUNDERS.map(() => KeyGenerationKey.generate(crypto));
   const policy = initialPolicy({ manifests: ['6d'.repeat(32)], originators: [] });
   const draft: GenesisDraft = {
     name: 'bench',
@@ -116,13 +122,13 @@ function generate(
   crypto: Crypto,
   draft: GenesisDraft,
   bytes: Uint8Array,
-  signers: readonly Ed25519SigningKey[],
+  keyGenerationKeys: readonly KeyGenerationKey[],
 ): GeneratedKey[] {
   const [committee, session] = [foundingCommittee(draft), generationSession(crypto, bytes, 1)];
   const machines = new Map(
     FOUNDERS.map((name, i) => [
       name,
-      new KeyGeneration({ crypto, committee, session, name, signer: signers[i] }),
+      new KeyGeneration({ crypto, committee, session, name, key: keyGenerationKeys[i] }),
     ]),
   );
   const queue = [...machines].flatMap(([from, machine]) => machine.start().map((m) => ({ from, ...m })));

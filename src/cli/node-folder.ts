@@ -15,10 +15,11 @@ import { coreFolder } from '../platform/node/core-file.ts';
 import { makePrivateFolder } from '../platform/node/files.ts';
 import { type FolderLock, lockFolder } from '../platform/node/folder-lock.ts';
 import { type NodeLogger, nodeLogger } from '../platform/node/logger.ts';
-import { softwareKey, softwareSigner } from '../platform/node/signer.ts';
+import { softwareKey, softwareSeed, softwareSigner } from '../platform/node/signer.ts';
 import { openStore } from '../platform/node/store.ts';
 import { nodeTransport } from '../platform/node/transports.ts';
 import type { Clock, Signer, Store, Transport } from '../ports.ts';
+import { KeyGenerationKey } from '../threshold/index.ts';
 import { type NodeConfiguration, readConfiguration } from './configuration.ts';
 import { openNodeTpm, openTpm, tpmOf } from './node-tpm.ts';
 import { ownDigest } from './program.ts';
@@ -103,12 +104,12 @@ async function openIdentity(
 export async function authorityKeys(crypto: Crypto, folder: string): Promise<AuthorityKeys> {
   const { random, ed25519 } = crypto;
   const protection = await openState(crypto, folder, () => openTpm(crypto, tpmOf(folder)));
-  const key = (file: string) => softwareKey({ file: join(folder, file), random, ed25519, protection });
+  const options = (file: string) => ({ file: join(folder, file), random, ed25519, protection });
   try {
     return {
-      log: await key('log.key'),
-      witness: await key('witness.key'),
-      keyGeneration: await key('key-generation.key'),
+      log: await softwareKey(options('log.key')),
+      witness: await softwareKey(options('witness.key')),
+      keyGeneration: KeyGenerationKey.fromSeed(crypto, await softwareSeed(options('key-generation.key'))),
     };
   } finally {
     protection?.[Symbol.dispose]();

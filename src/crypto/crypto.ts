@@ -136,6 +136,13 @@ export interface Edwards25519 {
   admitScalar(bytes: Uint8Array): void;
 }
 
+/** Key 32 bytes, nonce 24. */
+export interface XChaCha20Poly1305 {
+  seal(key: Uint8Array, nonce: Uint8Array, plaintext: Uint8Array): Uint8Array;
+  /** @throws OOTO_CRYPTO_AUTHENTICATION (peer). */
+  open(key: Uint8Array, nonce: Uint8Array, sealed: Uint8Array): Uint8Array;
+}
+
 export interface X25519 {
   publicKey(scalar: Uint8Array): Uint8Array;
   /** @throws OOTO_CRYPTO_KEY (peer) when the result is all zero (RFC 7748 section 6.1). */
@@ -282,6 +289,8 @@ export interface Crypto {
   hkdf256Expand(prk: Uint8Array, info: Uint8Array, length: number): Uint8Array;
   readonly ed25519: Ed25519;
   readonly edwards25519: Edwards25519;
+  /** For the shares of key generation alone. */
+  readonly xchacha20poly1305: XChaCha20Poly1305;
   readonly x25519: X25519;
   readonly mlkem768: MlKem768;
   readonly p256: P256;

@@ -23,6 +23,7 @@ import { createSaltedTree } from './salted-tree.ts';
 import { createSha256 } from './sha256.ts';
 import { createSha512 } from './sha512.ts';
 import { createX25519 } from './x25519.ts';
+import { createXChaCha20Poly1305 } from './xchacha20poly1305.ts';
 
 export type * from './crypto.ts';
 
@@ -51,6 +52,7 @@ export function createCrypto(parts: CryptoParts): Crypto {
     ...createHkdf256(hmac256),
     ed25519: createEd25519(parts),
     edwards25519: createEdwards25519(parts),
+    xchacha20poly1305: createXChaCha20Poly1305(),
     x25519: createX25519(parts),
     mlkem768: createMlKem768(parts),
     p256: createP256(parts),

@@ -21,6 +21,7 @@ import type { CborValue } from '../envelope/cbor.ts';
 import { bytesBetween, fields } from '../envelope/fields.ts';
 import type { SigningKey } from '../envelope/keys.ts';
 import { exportLog } from '../log/index.ts';
+import type { KeyGenerationKey } from '../threshold/index.ts';
 import { requireCurrent } from '../workload/admission.ts';
 import { DEFINITION_BYTES_MOST, verifyDefinition } from '../workload/definition.ts';
 import { AuthorityDuty } from './authority-duty.ts';
@@ -44,7 +45,7 @@ const FOUNDER_LIFE_MS = 365 * 24 * 3_600_000;
 export interface AuthorityKeys {
   log: SigningKey;
   witness: SigningKey;
-  keyGeneration: SigningKey;
+  keyGeneration: KeyGenerationKey;
 }
 
 export class AuthorityNode {
@@ -111,7 +112,7 @@ export class AuthorityNode {
       ...{ crypto, clock, logger, store, name },
       peers: this.node.peers,
       signed: this.#signed,
-      signer: this.#keys.keyGeneration,
+      key: this.#keys.keyGeneration,
       signal: this.#signal,
     });
     for (const operation of ['genesis.key-generation', 'genesis.certify'] as const)

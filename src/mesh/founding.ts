@@ -29,8 +29,8 @@ import type { NamedSignature } from '../envelope/quorum.ts';
 import type { Clock, Logger, Store, StoreChange } from '../ports.ts';
 import {
   encodePublicPackage,
-  type GenerationSigner,
   KeyGeneration,
+  type KeyGenerationKey,
   type Outgoing,
   type PendingKey,
 } from '../threshold/index.ts';
@@ -104,8 +104,7 @@ export interface FoundingOptions {
   /** This founder's name in the draft. */
   name: string;
   signed: SignedDraft;
-  /** Holder of this founder's key-generation key. */
-  signer: GenerationSigner;
+  key: KeyGenerationKey;
   signal: AbortSignal;
 }
 
@@ -244,7 +243,7 @@ export class Founding {
   }
 
   async #open(attempt: number): Promise<void> {
-    const { crypto, clock, store, peers, name, signed, signer } = this.#options;
+    const { crypto, clock, store, peers, name, signed, key } = this.#options;
     const until = clock.monotonic() + RUN_MS;
     const sessions = new Map(this.#others.map((other) => [other.name, peers.with(this.#digest, other.name)]));
     await store.commit([{ put: ATTEMPT_KEY, value: encode(attempt) }]);
@@ -256,7 +255,7 @@ export class Founding {
       committee: foundingCommittee(this.#draft),
       session: generationSession(crypto, signed.draft, attempt),
       name,
-      signer,
+      key,
       deadline: until,
     });
     this.#deliver(this.#run.start());
@@ -310,8 +309,7 @@ export class Founding {
   }
 
   #deliver(outgoing: readonly Outgoing[]): void {
-    for (const { to, bytes: message, secret } of outgoing)
-      void this.#send(to, this.#attempt, message).finally(() => secret && wipe(message));
+    for (const { to, bytes } of outgoing) void this.#send(to, this.#attempt, bytes);
   }
 
   /** Sends a message as a request, again while its founder is away; it is not needed once the run is over. */

@@ -15,7 +15,7 @@ export interface CommitteeMember {
   readonly identifier: number;
   /** The name that the authenticated channel gives, for example a SPIFFE id. */
   readonly name: string;
-  /** Ed25519 key for key generation alone (32 bytes). */
+  /** Static key for key generation alone: an element of the group (32 bytes). */
   readonly publicKey: Uint8Array;
 }
 
@@ -51,7 +51,7 @@ export function admitCommittee(crypto: Crypto, committee: Committee): Committee 
     require(isWithin(identifier, 1, 0xffff), `identifier ${identifier}`);
     require(identifier > before, `identifier ${identifier} after ${before}`);
     require(isWithin(utf8(name).length, 1, MAX_NAME_BYTES), `a name of ${utf8(name).length} bytes`);
-    crypto.ed25519.admitKey(publicKey);
+    crypto.edwards25519.admitElement(publicKey);
     before = identifier;
   }
   require(new Set(members.map((m) => m.name)).size === members.length, 'a name stands twice');

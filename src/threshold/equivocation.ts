@@ -1,12 +1,13 @@
 /**
  * Who told two members different things in round 1. What flows through here: the receipts that another member
- * lists in round 3 are held against one's own; where they differ, the signature under the other's receipt decides
+ * lists in round 2 are held against one's own; where they differ, the signature under the other's receipt decides
  * whether the package's maker made two, or the lister invented one.
  */
 import { compare, equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import { type Ceremony, type PackageReceipt, packageStatement } from './generation-message.ts';
+import { schnorrVerify } from './schnorr.ts';
 
 /** Two packages of one member in one run, each under its signature. */
 export interface Equivocation {
@@ -50,12 +51,11 @@ export function verifyEquivocation(crypto: Crypto, ceremony: Ceremony, evidence:
 function isSigned(crypto: Crypto, ceremony: Ceremony, { identifier, receipts }: Equivocation): boolean {
   const member = ceremony.committee.members.find((candidate) => candidate.identifier === identifier);
   if (!member) return false;
-  const refused = crypto.ed25519.verifyBatch(
-    receipts.map(({ digest, signature }) => ({
-      publicKey: member.publicKey,
-      message: packageStatement(ceremony, identifier, digest),
-      signature,
-    })),
-  );
-  return refused.length === 0;
+  try {
+    for (const { digest, signature } of receipts)
+      schnorrVerify(crypto, member.publicKey, packageStatement(ceremony, identifier, digest), signature);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -1,93 +1,100 @@
 /**
- * The certificate of a key generation: the signatures of all members over one statement, which says that each saw
- * the same transcript, holds a share that fits, and agrees to this group key. What flows through here: members
- * sign the statement in round 3; whoever has all signatures has the certificate; anybody checks it.
+ * The certificate of a key generation: the signatures of all members under one transcript, which says what each
+ * contributed, and that each holds a share that fits. What flows through here: members sign the transcript in round
+ * 2; whoever has all signatures has the certificate; anybody checks it, and computes the public package from it.
  */
-import { concat, lengthPrefixed, u16be } from '../base/bytes.ts';
+import { concat, equal, u16be } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import { ByteReader } from '../base/reader.ts';
 import type { Crypto } from '../crypto/crypto.ts';
-import { MAX_MEMBERS, requireLabel } from './committee.ts';
+import {
+  type CocktailContribution,
+  cocktailTranscript,
+  encodeContribution,
+  readContribution,
+  verifyContribution,
+} from './cocktail.ts';
+import { type Committee, MAX_MEMBERS, requireLabel } from './committee.ts';
 import { type Ceremony, createCeremony, SESSION_BYTES } from './generation-message.ts';
 import { LABELS } from './labels.ts';
+import { sumOfCommitments } from './polynomial.ts';
 import { encodePublicPackage, type PublicPackage } from './public-package.ts';
 import { blame } from './refusal.ts';
+import { SCHNORR_SIGNATURE_BYTES, schnorrVerify } from './schnorr.ts';
 
 export interface GenerationCertificate {
   readonly session: Uint8Array;
-  /** Digest of all packages of round 1. */
-  readonly transcript: Uint8Array;
-  /** One by each member, in the order of the committee. */
+  /** One by each member, in the order of the committee; so are the signatures. */
+  readonly contributions: readonly CocktailContribution[];
+  /** Digest of all packages of round 1, 32 bytes. */
+  readonly packages: Uint8Array;
+  /** Under the transcript. */
   readonly signatures: readonly Uint8Array[];
 }
 
 const DIGEST_BYTES = 32;
-const SIGNATURE_BYTES = 64;
-
-/** SHA-256 over the digests of all packages, in the order of the committee. */
-export function transcriptDigest(
-  crypto: Crypto,
-  ceremony: Ceremony,
-  packages: readonly Uint8Array[],
-): Uint8Array {
-  return crypto.sha256(
-    concat(
-      LABELS.generationTranscript,
-      ceremony.session,
-      ceremony.committeeDigest,
-      u16be(packages.length),
-      ...packages,
-    ),
-  );
-}
 
 /** What every member signs once its own share fits. */
-export function generationStatement(
-  ceremony: Ceremony,
-  transcript: Uint8Array,
-  publicPackage: PublicPackage,
+export function generationTranscript(
+  { setup }: Ceremony,
+  { contributions, packages }: Pick<GenerationCertificate, 'contributions' | 'packages'>,
 ): Uint8Array {
-  return concat(
-    LABELS.generationStatement,
-    ceremony.session,
-    ceremony.committeeDigest,
-    transcript,
-    lengthPrefixed(encodePublicPackage(publicPackage)),
-  );
+  return cocktailTranscript(setup, contributions, packages);
+}
+
+/** The key that these contributions add up to. */
+export function generatedPackage(
+  crypto: Crypto,
+  committee: Committee,
+  contributions: readonly CocktailContribution[],
+): PublicPackage {
+  const commitments = contributions.map(({ commitment }) => commitment);
+  return { committee, commitment: sumOfCommitments(crypto, commitments) };
 }
 
 /**
- * Checks that every member of the committee certified this public package.
- * @throws OOTO_THRESHOLD_CERTIFICATE (peer) with the members whose signature is missing or wrong.
+ * Checks that every member of the committee contributed to this public package and certified it.
+ * @throws OOTO_THRESHOLD_CERTIFICATE (peer) with the members whose part is missing or wrong.
  */
 export function verifyGenerationCertificate(
   crypto: Crypto,
   publicPackage: PublicPackage,
-  { session, transcript, signatures }: GenerationCertificate,
+  certificate: GenerationCertificate,
 ): void {
   const { committee } = publicPackage;
-  const message = generationStatement(createCeremony(crypto, committee, session), transcript, publicPackage);
-  if (signatures.length !== committee.members.length)
+  const { session, contributions, signatures } = certificate;
+  if (contributions.length !== committee.members.length || signatures.length !== committee.members.length)
     throw new OotoError('OOTO_THRESHOLD_CERTIFICATE', 'peer', `${signatures.length} signatures`);
-  const wrong = crypto.ed25519.verifyBatch(
-    committee.members.map(({ publicKey }, i) => ({ publicKey, message, signature: signatures[i] })),
+  const ceremony = createCeremony(crypto, committee, session);
+  const transcript = generationTranscript(ceremony, certificate);
+  const wrong = committee.members.filter(({ publicKey }, i) =>
+    isRefused(() => {
+      verifyContribution(crypto, ceremony.setup, contributions[i]);
+      schnorrVerify(crypto, publicKey, transcript, signatures[i]);
+    }),
   );
   if (wrong.length > 0)
     throw blame(
       'OOTO_THRESHOLD_CERTIFICATE',
-      wrong.map((i) => committee.members[i].name),
+      wrong.map(({ name }) => name),
       'did not certify this key',
     );
+  const generated = generatedPackage(crypto, committee, contributions);
+  if (!equal(encodePublicPackage(generated), encodePublicPackage(publicPackage)))
+    throw new OotoError('OOTO_THRESHOLD_CERTIFICATE', 'peer', 'another key was certified');
 }
 
 /** Canonical bytes. */
 export function encodeGenerationCertificate(certificate: GenerationCertificate): Uint8Array {
+  const { session, contributions, packages, signatures } = certificate;
   return concat(
     LABELS.generationCertificate,
-    certificate.session,
-    certificate.transcript,
-    u16be(certificate.signatures.length),
-    ...certificate.signatures,
+    session,
+    u16be(contributions.length),
+    u16be(contributions[0].commitment.length),
+    ...contributions.map(encodeContribution),
+    packages,
+    ...signatures,
   );
 }
 
@@ -96,11 +103,21 @@ export function decodeGenerationCertificate(bytes: Uint8Array): GenerationCertif
   const reader = new ByteReader(bytes);
   requireLabel(reader, LABELS.generationCertificate);
   const session = reader.bytes(SESSION_BYTES);
-  const transcript = reader.bytes(DIGEST_BYTES);
-  const count = reader.u16();
-  if (count > MAX_MEMBERS)
-    throw new OotoError('OOTO_THRESHOLD_ENCODING', 'peer', `a certificate of ${count} signatures`);
-  const signatures = Array.from({ length: count }, () => reader.bytes(SIGNATURE_BYTES));
+  const [count, threshold] = [reader.u16(), reader.u16()];
+  if (count > MAX_MEMBERS || threshold > count)
+    throw new OotoError('OOTO_THRESHOLD_ENCODING', 'peer', `a certificate of ${threshold} of ${count}`);
+  const contributions = Array.from({ length: count }, () => readContribution(reader, threshold));
+  const packages = reader.bytes(DIGEST_BYTES);
+  const signatures = Array.from({ length: count }, () => reader.bytes(SCHNORR_SIGNATURE_BYTES));
   reader.end();
-  return { session, transcript, signatures };
+  return { session, contributions, packages, signatures };
+}
+
+function isRefused(check: () => void): boolean {
+  try {
+    check();
+    return false;
+  } catch {
+    return true;
+  }
 }

@@ -1,17 +1,26 @@
 /**
- * The three messages of key generation. What flows through here: in round 1 every member sends every other its
- * package (commitment, proof of knowledge) signed with its key-generation key; in round 2 one secret share to
- * each; in round 3 the list of what it received in round 1, and its signature over the whole. Each message
- * begins with its round and the ceremony it belongs to.
+ * The two messages of key generation. What flows through here: in round 1 every member sends every other its message
+ * of COCKTAIL-DKG, signed with its key-generation key, so that also the sealed shares in it are its own word; in round
+ * 2 the list of what it received in round 1, and its signature under the transcript. Each message begins with its
+ * round and the ceremony it belongs to.
  */
 import { concat, equal, u16be } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import { ByteReader } from '../base/reader.ts';
 import type { Crypto } from '../crypto/crypto.ts';
+import {
+  type CocktailMessage,
+  type CocktailSetup,
+  cocktailSetup,
+  encodeCocktailMessage,
+  readCocktailMessage,
+} from './cocktail.ts';
 import { type Committee, committeeDigest } from './committee.ts';
 import { LABELS } from './labels.ts';
+import { SCHNORR_SIGNATURE_BYTES } from './schnorr.ts';
+import { ENCRYPTED_SHARE_BYTES } from './share-encryption.ts';
 
-export type Round = 1 | 2 | 3;
+export type Round = 1 | 2;
 
 /** What all messages of one run have in common. */
 export interface Ceremony {
@@ -19,12 +28,11 @@ export interface Ceremony {
   readonly committeeDigest: Uint8Array;
   /** 32 bytes, new for every run. */
   readonly session: Uint8Array;
+  readonly setup: CocktailSetup;
 }
 
 /** Round 1. */
-export interface GenerationPackage {
-  readonly commitment: readonly Uint8Array[];
-  readonly proof: Uint8Array;
+export interface GenerationPackage extends CocktailMessage {
   /** Over {@link packageStatement}. */
   readonly signature: Uint8Array;
 }
@@ -35,7 +43,7 @@ export interface PackageReceipt {
   readonly signature: Uint8Array;
 }
 
-/** Round 3: receipts in the order of the committee, and the signature over the statement of the certificate. */
+/** Round 2: receipts in the order of the committee, and the signature over the transcript. */
 export interface Certification {
   readonly receipts: readonly PackageReceipt[];
   readonly signature: Uint8Array;
@@ -43,23 +51,26 @@ export interface Certification {
 
 export const SESSION_BYTES = 32;
 const DIGEST_BYTES = 32;
-const ELEMENT_BYTES = 32;
-const SIGNATURE_BYTES = 64;
-const SHARE_BYTES = 32;
 
-/** @throws OOTO_THRESHOLD_SESSION (caller) unless the session is 32 bytes. */
+/**
+ * @throws OOTO_THRESHOLD_SESSION (caller) unless the session is 32 bytes; OOTO_THRESHOLD_COMMITTEE (caller) unless
+ * members are numbered 1, 2, … as COCKTAIL-DKG has its participants.
+ */
 export function createCeremony(crypto: Crypto, committee: Committee, session: Uint8Array): Ceremony {
   if (session.length !== SESSION_BYTES)
     throw new OotoError('OOTO_THRESHOLD_SESSION', 'caller', `a session of ${session.length} bytes`);
-  return { committee, committeeDigest: committeeDigest(crypto, committee), session: session.slice() };
+  if (committee.members.some(({ identifier }, i) => identifier !== i + 1))
+    throw new OotoError('OOTO_THRESHOLD_COMMITTEE', 'caller', 'key generation numbers its members from 1');
+  const digest = committeeDigest(crypto, committee);
+  const keys = committee.members.map(({ publicKey }) => publicKey);
+  const sessionId = concat(LABELS.generationSession, session, digest);
+  const setup = cocktailSetup(crypto, sessionId, committee.threshold, keys);
+  return { committee, committeeDigest: digest, session: session.slice(), setup };
 }
 
-/** The digest that stands for a package in the transcript. */
-export function packageDigest(
-  crypto: Crypto,
-  { commitment, proof }: Pick<GenerationPackage, 'commitment' | 'proof'>,
-): Uint8Array {
-  return crypto.sha256(concat(LABELS.generationPackage, u16be(commitment.length), ...commitment, proof));
+/** The digest that stands for a package in receipts. */
+export function packageDigest(crypto: Crypto, message: CocktailMessage): Uint8Array {
+  return crypto.sha256(concat(LABELS.generationPackage, encodeCocktailMessage(message)));
 }
 
 /** What a member signs in round 1: that this is its one package in this run. */
@@ -73,46 +84,27 @@ export function packageStatement(ceremony: Ceremony, identifier: number, digest:
   );
 }
 
-export function encodePackage(ceremony: Ceremony, message: GenerationPackage): Uint8Array {
-  const { commitment, proof, signature } = message;
-  return concat(header(ceremony, 1), u16be(commitment.length), ...commitment, proof, signature);
+/** The extension of the transcript: with it the certificate binds the sealed shares too. */
+export function packagesDigest(crypto: Crypto, digests: readonly Uint8Array[]): Uint8Array {
+  return crypto.sha256(concat(LABELS.generationPackages, u16be(digests.length), ...digests));
 }
 
-/** @throws OOTO_THRESHOLD_ENCODING (peer) when the commitment is not of exactly `threshold` elements. */
+export function encodePackage(ceremony: Ceremony, message: GenerationPackage): Uint8Array {
+  return concat(header(ceremony, 1), encodeCocktailMessage(message), message.signature);
+}
+
+/** @throws OOTO_THRESHOLD_ENCODING or OOTO_BASE_ errors (peer). */
 export function decodePackage(ceremony: Ceremony, bytes: Uint8Array): GenerationPackage {
   const reader = afterHeader(ceremony, bytes);
-  const count = reader.u16();
-  if (count !== ceremony.committee.threshold)
-    throw new OotoError(
-      'OOTO_THRESHOLD_ENCODING',
-      'peer',
-      `a commitment of ${count} elements where the threshold is ${ceremony.committee.threshold}`,
-    );
-  const commitment = Array.from({ length: count }, () => reader.bytes(ELEMENT_BYTES));
-  const proof = reader.bytes(SIGNATURE_BYTES);
-  const signature = reader.bytes(SIGNATURE_BYTES);
+  const message = readCocktailMessage(reader, ceremony.setup, ENCRYPTED_SHARE_BYTES);
+  const signature = reader.bytes(SCHNORR_SIGNATURE_BYTES);
   reader.end();
-  return { commitment, proof, signature };
-}
-
-/** Secret: for `receiver` alone. */
-export function encodeShare(ceremony: Ceremony, receiver: number, share: Uint8Array): Uint8Array {
-  return concat(header(ceremony, 2), u16be(receiver), share);
-}
-
-/** The share; the caller wipes it. @throws OOTO_THRESHOLD_ENCODING (peer) when it is meant for another. */
-export function decodeShare(ceremony: Ceremony, receiver: number, bytes: Uint8Array): Uint8Array {
-  const reader = afterHeader(ceremony, bytes);
-  if (reader.u16() !== receiver)
-    throw new OotoError('OOTO_THRESHOLD_ENCODING', 'peer', 'the share is meant for another member');
-  const share = reader.bytes(SHARE_BYTES);
-  reader.end();
-  return share;
+  return { ...message, signature };
 }
 
 export function encodeCertification(ceremony: Ceremony, { receipts, signature }: Certification): Uint8Array {
   return concat(
-    header(ceremony, 3),
+    header(ceremony, 2),
     u16be(receipts.length),
     ...receipts.flatMap((receipt) => [receipt.digest, receipt.signature]),
     signature,
@@ -127,9 +119,9 @@ export function decodeCertification(ceremony: Ceremony, bytes: Uint8Array): Cert
     throw new OotoError('OOTO_THRESHOLD_ENCODING', 'peer', `${count} receipts`);
   const receipts = Array.from({ length: count }, () => ({
     digest: reader.bytes(DIGEST_BYTES),
-    signature: reader.bytes(SIGNATURE_BYTES),
+    signature: reader.bytes(SCHNORR_SIGNATURE_BYTES),
   }));
-  const signature = reader.bytes(SIGNATURE_BYTES);
+  const signature = reader.bytes(SCHNORR_SIGNATURE_BYTES);
   reader.end();
   return { receipts, signature };
 }
@@ -146,8 +138,7 @@ export function readRound(ceremony: Ceremony, bytes: Uint8Array): Round {
   const ofCommittee = equal(reader.bytes(DIGEST_BYTES), ceremony.committeeDigest);
   if (!ofSession || !ofCommittee)
     throw new OotoError('OOTO_THRESHOLD_SESSION', 'peer', 'a message of another key generation');
-  if (round !== 1 && round !== 2 && round !== 3)
-    throw new OotoError('OOTO_THRESHOLD_ENCODING', 'peer', `round ${round}`);
+  if (round !== 1 && round !== 2) throw new OotoError('OOTO_THRESHOLD_ENCODING', 'peer', `round ${round}`);
   return round;
 }
 

@@ -17,11 +17,11 @@ export {
 export { type Ceremony, createCeremony } from './generation-message.ts';
 export {
   type GeneratedKey,
-  type GenerationSigner,
   KeyGeneration,
   type KeyGenerationOptions,
   type PendingKey,
 } from './key-generation.ts';
+export { KeyGenerationKey } from './key-generation-key.ts';
 export type { Outgoing } from './outgoing.ts';
 export {
   decodePublicPackage,
@@ -30,6 +30,7 @@ export {
   type PublicPackage,
   publicPackageDigest,
 } from './public-package.ts';
+export { recoverShare } from './recovery.ts';
 export { decodeSecretShare, SecretShare } from './secret-share.ts';
 export {
   type PassedOver,

@@ -1,20 +1,19 @@
 /**
- * Key generation without a dealer, one member's side, as a machine without I/O. What flows through here, in order:
- * (1) every member sends every other a signed package: commitment to a secret polynomial, proof that it knows the
- * secret; (2) once all packages are there and hold, one secret share to each; (3) once all shares fit, the list of
- * packages it saw and its signature over transcript and group key. Nobody finishes before all members have signed
- * the same statement, so nobody holds a key that another does not hold too. All n members must take part; whoever
- * cheats is named and the run ends.
+ * Key generation without a dealer (COCKTAIL-DKG), one member's side, as a machine without I/O. What flows through
+ * here, in order: (1) every member sends every other a signed package: commitment to a secret polynomial, proof that
+ * it knows the secret, and a sealed share for each; (2) once all packages are there and hold and all shares fit, the
+ * list of packages it saw and its signature under the transcript. Nobody finishes before all members have signed the
+ * same transcript, so nobody holds a key that another does not hold too. All n members must take part; whoever cheats
+ * is named and the run ends.
  *
- * The caller sends each message over an authenticated, encrypted channel to the one member it names, and stores
- * `pending` durably before it sends the messages of round 3: whoever crashes then finishes with the certificate of
- * another member (`verifyGenerationCertificate`).
+ * The caller sends each message to the one member it names, over a channel that says who sends, and stores `pending`
+ * durably before it sends the messages of round 2: whoever crashes then finishes with the certificate of another
+ * member (`verifyGenerationCertificate`), or gets the share anew from what was sealed for it (`recoverShare`).
  */
 import { equal } from '../base/bytes.ts';
-import { wipe } from '../base/disposal.ts';
 import { OotoError } from '../base/errors.ts';
 import type { Crypto } from '../crypto/crypto.ts';
-import { admitElement, verifyProofOfKnowledge } from '../crypto/frost.ts';
+import { contribute, openShare, verifyContribution } from './cocktail.ts';
 import {
   admitCommittee,
   type Committee,
@@ -22,43 +21,40 @@ import {
   memberNamed,
   othersThan,
 } from './committee.ts';
-import { checkDealtShare, Dealing } from './dealing.ts';
 import { compareReceipts, type Equivocation } from './equivocation.ts';
 import {
   type GenerationCertificate,
-  generationStatement,
-  transcriptDigest,
+  generatedPackage,
+  generationTranscript,
 } from './generation-certificate.ts';
 import {
   type Ceremony,
   createCeremony,
   decodeCertification,
   decodePackage,
-  decodeShare,
   encodeCertification,
   encodePackage,
-  encodeShare,
   type GenerationPackage,
   type PackageReceipt,
   packageDigest,
   packageStatement,
+  packagesDigest,
   type Round,
   readRound,
 } from './generation-message.ts';
+import type { KeyGenerationKey } from './key-generation-key.ts';
 import type { Outgoing } from './outgoing.ts';
 import { admitPublicPackage, type PublicPackage, publicPackageDigest } from './public-package.ts';
 import { blame, blaming, wrongState } from './refusal.ts';
-import { SecretShare } from './secret-share.ts';
+import { schnorrVerify } from './schnorr.ts';
+import { SecretShare, sumOfShares } from './secret-share.ts';
 
-export interface GenerationSigner {
-  readonly publicKey: Uint8Array;
-  sign(message: Uint8Array): Uint8Array;
-}
-
-/** What must be stored before round 3 is sent. */
+/** What must be stored before round 2 is sent. */
 export interface PendingKey {
   readonly publicPackage: PublicPackage;
   readonly secretShare: SecretShare;
+  /** What the members sealed for this one, in the order of the committee: with its key the share comes back from it. */
+  readonly encryptedShares: readonly Uint8Array[];
 }
 
 export interface GeneratedKey extends PendingKey {
@@ -67,35 +63,33 @@ export interface GeneratedKey extends PendingKey {
 
 export interface KeyGenerationOptions {
   crypto: Crypto;
+  /** Its members are numbered from 1. */
   committee: Committee;
   /** 32 bytes that all members agree on, never used before. */
   session: Uint8Array;
   /** This member's name in the committee. */
   name: string;
-  /** Holder of this member's key-generation key. */
-  signer: GenerationSigner;
+  /** This member's key; lent. */
+  key: KeyGenerationKey;
   /** Milliseconds, on the clock that `tick` is given, after which the run ends; never, when absent. */
   deadline?: number;
 }
 
-type Stage = 'new' | 'packages' | 'shares' | 'certification' | 'finished' | 'failed';
+type Stage = 'new' | 'packages' | 'certification' | 'finished' | 'failed';
 
-const ROUND_OF: Partial<Record<Stage, Round>> = { packages: 1, shares: 2, certification: 3 };
+const ROUND_OF: Partial<Record<Stage, Round>> = { packages: 1, certification: 2 };
 
 export class KeyGeneration implements Disposable {
   readonly #crypto: Crypto;
   readonly #ceremony: Ceremony;
   readonly #self: CommitteeMember;
   readonly #others: CommitteeMember[];
-  readonly #signer: GenerationSigner;
+  readonly #key: KeyGenerationKey;
   readonly #deadline: number;
-  readonly #dealing: Dealing;
-  readonly #inbox: Record<Round, Map<string, Uint8Array>> = { 1: new Map(), 2: new Map(), 3: new Map() };
-  /** Of every message taken: the inbox of round 2 is wiped once it is used. */
-  readonly #digests: Record<Round, Map<string, Uint8Array>> = { 1: new Map(), 2: new Map(), 3: new Map() };
+  readonly #inbox: Record<Round, Map<string, Uint8Array>> = { 1: new Map(), 2: new Map() };
   readonly #packages = new Map<string, GenerationPackage>();
   #receipts: PackageReceipt[] = [];
-  #transcript: Uint8Array = new Uint8Array();
+  #certificate: Omit<GenerationCertificate, 'signatures'> | undefined;
   #signature: Uint8Array = new Uint8Array();
   #stage: Stage = 'new';
   #pending: PendingKey | undefined;
@@ -104,29 +98,29 @@ export class KeyGeneration implements Disposable {
 
   /** @throws OOTO_THRESHOLD_COMMITTEE, OOTO_THRESHOLD_MEMBER or OOTO_THRESHOLD_SESSION for options that do not fit. */
   constructor(options: KeyGenerationOptions) {
-    const { crypto, name, signer } = options;
+    const { crypto, name, key } = options;
     const committee = admitCommittee(crypto, options.committee);
     this.#crypto = crypto;
     this.#ceremony = createCeremony(crypto, committee, options.session);
     this.#self = memberNamed(committee, name);
     this.#others = othersThan(committee, name);
-    if (!equal(signer.publicKey, this.#self.publicKey))
-      throw new OotoError('OOTO_THRESHOLD_MEMBER', 'caller', `the signer is not the one of ${name}`);
-    this.#signer = signer;
+    if (!equal(key.publicKey, this.#self.publicKey))
+      throw new OotoError('OOTO_THRESHOLD_MEMBER', 'caller', `the key is not the one of ${name}`);
+    this.#key = key;
     this.#deadline = options.deadline ?? Number.POSITIVE_INFINITY;
-    this.#dealing = new Dealing(crypto, committee, this.#self.identifier);
   }
 
   /** The messages of round 1. */
   start(): Outgoing[] {
     if (this.#stage !== 'new') throw wrongState('key generation has been started');
     this.#stage = 'packages';
-    const { commitment, proof } = this.#dealing;
-    const digest = packageDigest(this.#crypto, { commitment, proof });
-    const signature = this.#signer.sign(packageStatement(this.#ceremony, this.#self.identifier, digest));
-    const made = { commitment, proof, signature };
-    this.#packages.set(this.#self.name, made);
-    return this.#toOthers(() => encodePackage(this.#ceremony, made));
+    const { identifier, name } = this.#self;
+    const message = contribute(this.#crypto, this.#ceremony.setup, identifier, this.#key);
+    const digest = packageDigest(this.#crypto, message);
+    const signature = this.#key.sign(packageStatement(this.#ceremony, identifier, digest));
+    const made = { ...message, signature };
+    this.#packages.set(name, made);
+    return this.#toOthers(encodePackage(this.#ceremony, made));
   }
 
   /**
@@ -140,12 +134,10 @@ export class KeyGeneration implements Disposable {
     const sender = memberNamed(this.#ceremony.committee, from);
     if (sender === this.#self) throw wrongState('a message from oneself');
     const round = readRound(this.#ceremony, bytes);
-    const digest = this.#crypto.sha256(bytes);
-    const known = this.#digests[round].get(from);
-    if (known && equal(known, digest)) return [];
+    const known = this.#inbox[round].get(from);
+    if (known && equal(known, bytes)) return [];
     return this.#orFail(() => {
       if (known) throw blame('OOTO_THRESHOLD_EQUIVOCATION', from, `sent two messages of round ${round}`);
-      this.#digests[round].set(from, digest);
       this.#inbox[round].set(from, bytes.slice());
       return this.#advance();
     });
@@ -170,7 +162,7 @@ export class KeyGeneration implements Disposable {
     return this.#others.map((member) => member.name).filter((name) => !this.#inbox[round].has(name));
   }
 
-  /** The key that awaits certification, from the moment the messages of round 3 are returned. */
+  /** The key that awaits certification, from the moment the messages of round 2 are returned. */
   get pending(): PendingKey | undefined {
     return this.#pending;
   }
@@ -192,8 +184,7 @@ export class KeyGeneration implements Disposable {
 
   #advance(): Outgoing[] {
     const next: Outgoing[] = [];
-    if (this.#isComplete('packages')) next.push(...this.#dealShares());
-    if (this.#isComplete('shares')) next.push(...this.#certify());
+    if (this.#isComplete('packages')) next.push(...this.#certify());
     if (this.#isComplete('certification')) this.#finish();
     return next;
   }
@@ -202,86 +193,87 @@ export class KeyGeneration implements Disposable {
     return this.#stage === stage && this.missing.length === 0;
   }
 
-  /** End of round 1: every package holds; each other member gets its share. */
-  #dealShares(): Outgoing[] {
-    for (const member of this.#others) this.#packages.set(member.name, this.#checkPackage(member));
-    this.#stage = 'shares';
-    const shares = this.#dealing.deal(this.#dealt());
-    const messages = this.#others.map(({ name, identifier }, i) => ({
-      to: name,
-      bytes: encodeShare(this.#ceremony, identifier, shares[i]),
-      secret: true,
-    }));
-    wipe(...shares);
-    return messages;
-  }
-
   #checkPackage({ name, identifier, publicKey }: CommitteeMember): GenerationPackage {
     return blaming('OOTO_THRESHOLD_BAD_PACKAGE', name, 'sent a package that does not hold', () => {
       const made = decodePackage(this.#ceremony, this.#inbox[1].get(name)!);
       const digest = packageDigest(this.#crypto, made);
-      this.#crypto.ed25519.verify(
+      schnorrVerify(
+        this.#crypto,
         publicKey,
         packageStatement(this.#ceremony, identifier, digest),
         made.signature,
       );
-      for (const element of made.commitment) admitElement(element);
-      verifyProofOfKnowledge(identifier, made.commitment[0], made.proof);
+      verifyContribution(this.#crypto, this.#ceremony.setup, made);
       return made;
     });
   }
 
-  /** End of round 2: every share fits; the key exists, and this member says so to all. */
+  /** End of round 1: every package holds, every share fits; the key exists, and this member says so to all. */
   #certify(): Outgoing[] {
-    const shares = this.#others.map((member) => this.#checkShare(member));
-    const { commitment, scalar } = this.#dealing.combine(this.#dealt(), shares);
-    wipe(...shares, ...this.#inbox[2].values());
-    this.#dealing[Symbol.dispose]();
+    for (const member of this.#others) this.#packages.set(member.name, this.#checkPackage(member));
     const { committee } = this.#ceremony;
-    const publicPackage = admitPublicPackage(this.#crypto, { committee, commitment });
-    const digest = publicPackageDigest(this.#crypto, publicPackage);
-    this.#pending = { publicPackage, secretShare: new SecretShare(this.#self.identifier, digest, scalar) };
-    this.#signTranscript(publicPackage);
+    const packages = committee.members.map(({ name }) => this.#packages.get(name)!);
+    const publicPackage = admitPublicPackage(
+      this.#crypto,
+      generatedPackage(this.#crypto, committee, packages),
+    );
+    const secretShare = this.#combineShares(publicPackage);
+    const encryptedShares = packages.map((made) => made.encryptedShares[this.#self.identifier - 1]);
+    this.#pending = { publicPackage, secretShare, encryptedShares };
+    this.#signTranscript(packages);
     this.#stage = 'certification';
     const message = { receipts: this.#receipts, signature: this.#signature };
-    return this.#toOthers(() => encodeCertification(this.#ceremony, message));
+    return this.#toOthers(encodeCertification(this.#ceremony, message));
   }
 
-  #checkShare({ name }: CommitteeMember): Uint8Array {
+  #combineShares(publicPackage: PublicPackage): SecretShare {
+    const { identifier } = this.#self;
+    const shares = this.#ceremony.committee.members.map((member) => this.#openShare(member));
+    const digest = publicPackageDigest(this.#crypto, publicPackage);
+    return new SecretShare(identifier, digest, sumOfShares(this.#crypto, shares));
+  }
+
+  #openShare({ name, identifier }: CommitteeMember): Uint8Array {
     return blaming('OOTO_THRESHOLD_BAD_SHARE', name, 'dealt a share that does not fit its commitment', () => {
-      const { identifier } = this.#self;
-      const share = decodeShare(this.#ceremony, identifier, this.#inbox[2].get(name)!);
-      checkDealtShare(this.#ceremony.committee, identifier, this.#packages.get(name)!.commitment, share);
-      return share;
-    });
-  }
-
-  #signTranscript(publicPackage: PublicPackage): void {
-    this.#receipts = this.#ceremony.committee.members.map(({ name }) => {
+      const receiver = this.#self.identifier;
       const made = this.#packages.get(name)!;
-      return { digest: packageDigest(this.#crypto, made), signature: made.signature };
+      const encrypted = made.encryptedShares[receiver - 1];
+      const { setup } = this.#ceremony;
+      return openShare(this.#crypto, setup, { sender: identifier, receiver }, this.#key, made, encrypted)
+        .share;
     });
-    const digests = this.#receipts.map((receipt) => receipt.digest);
-    this.#transcript = transcriptDigest(this.#crypto, this.#ceremony, digests);
-    const statement = generationStatement(this.#ceremony, this.#transcript, publicPackage);
-    this.#signature = this.#signer.sign(statement);
   }
 
-  /** End of round 3: all members signed the same statement. */
-  #finish(): void {
-    const pending = this.#pending!;
-    const statement = generationStatement(this.#ceremony, this.#transcript, pending.publicPackage);
-    const signatures = this.#ceremony.committee.members.map((member) =>
-      member === this.#self ? this.#signature : this.#checkCertification(member, statement),
-    );
+  #signTranscript(packages: readonly GenerationPackage[]): void {
+    this.#receipts = packages.map((made) => ({
+      digest: packageDigest(this.#crypto, made),
+      signature: made.signature,
+    }));
+    const digests = this.#receipts.map(({ digest }) => digest);
+    const contributions = packages.map(({ commitment, proof, ephemeralKey }) => ({
+      commitment,
+      proof,
+      ephemeralKey,
+    }));
     const { session } = this.#ceremony;
-    this.#result = { ...pending, certificate: { session, transcript: this.#transcript, signatures } };
+    this.#certificate = { session, contributions, packages: packagesDigest(this.#crypto, digests) };
+    this.#signature = this.#key.sign(generationTranscript(this.#ceremony, this.#certificate));
+  }
+
+  /** End of round 2: all members signed the same transcript. */
+  #finish(): void {
+    const certificate = this.#certificate!;
+    const transcript = generationTranscript(this.#ceremony, certificate);
+    const signatures = this.#ceremony.committee.members.map((member) =>
+      member === this.#self ? this.#signature : this.#checkCertification(member, transcript),
+    );
+    this.#result = { ...this.#pending!, certificate: { ...certificate, signatures } };
     this.#stage = 'finished';
   }
 
-  #checkCertification({ name, publicKey }: CommitteeMember, statement: Uint8Array): Uint8Array {
+  #checkCertification({ name, publicKey }: CommitteeMember, transcript: Uint8Array): Uint8Array {
     return blaming('OOTO_THRESHOLD_BAD_CERTIFICATION', name, 'did not certify the transcript', () => {
-      const { receipts, signature } = decodeCertification(this.#ceremony, this.#inbox[3].get(name)!);
+      const { receipts, signature } = decodeCertification(this.#ceremony, this.#inbox[2].get(name)!);
       const difference = compareReceipts(this.#crypto, this.#ceremony, this.#receipts, receipts);
       if (difference.kind === 'equivocation') {
         this.#evidence = difference.evidence;
@@ -292,17 +284,13 @@ export class KeyGeneration implements Disposable {
         );
       }
       if (difference.kind === 'invention') throw new Error('lists a package that nobody signed');
-      this.#crypto.ed25519.verify(publicKey, statement, signature);
+      schnorrVerify(this.#crypto, publicKey, transcript, signature);
       return signature;
     });
   }
 
-  #dealt() {
-    return this.#others.map(({ name, identifier }) => ({ identifier, ...this.#packages.get(name)! }));
-  }
-
-  #toOthers(encode: () => Uint8Array): Outgoing[] {
-    return this.#others.map(({ name }) => ({ to: name, bytes: encode(), secret: false }));
+  #toOthers(bytes: Uint8Array): Outgoing[] {
+    return this.#others.map(({ name }) => ({ to: name, bytes }));
   }
 
   #orFail<T>(body: () => T): T {
@@ -316,8 +304,6 @@ export class KeyGeneration implements Disposable {
 
   #fail(): void {
     this.#stage = 'failed';
-    this.#dealing[Symbol.dispose]();
-    wipe(...this.#inbox[2].values());
     this.#pending?.secretShare[Symbol.dispose]();
     this.#pending = undefined;
   }

@@ -7,10 +7,11 @@ export const LABELS = {
   committee: label('threshold-committee'),
   publicPackage: label('threshold-public-package'),
   secretShare: label('threshold-secret-share'),
+  keyGenerationKey: label('key-generation-key'),
+  generationSession: label('key-generation-session'),
   generationPackage: label('key-generation-package'),
   generationPackageStatement: label('key-generation-package-statement'),
-  generationTranscript: label('key-generation-transcript'),
-  generationStatement: label('key-generation-statement'),
+  generationPackages: label('key-generation-packages'),
   generationCertificate: label('key-generation-certificate'),
   signingMessage: label('threshold-signing-message'),
 } as const;

@@ -5,21 +5,24 @@
  */
 import { wipe } from '../base/disposal.ts';
 import type { Crypto } from '../crypto/crypto.ts';
-import { frost, type Nonces } from '../crypto/frost.ts';
+import { generateNonce, type NonceCommitment, type Nonces } from './frost.ts';
 import { wrongState } from './refusal.ts';
 import type { SecretShare } from './secret-share.ts';
-import type { NonceCommitment } from './signing-message.ts';
 
 export class NoncePair implements Disposable {
   readonly commitment: NonceCommitment;
   #nonces: Nonces | undefined;
 
   constructor(crypto: Crypto, share: SecretShare) {
-    const random = (length?: number) => crypto.random.bytes(length ?? 32);
-    const made = share.use((secret) => frost.commit(secret, random as never));
-    const { hiding, binding } = made.commitments;
-    this.commitment = { identifier: share.identifier, hiding, binding };
-    this.#nonces = made.nonces;
+    const draw = () => share.use((scalar) => generateNonce(crypto, scalar));
+    const nonces = { hiding: draw(), binding: draw() };
+    const { multiplyBase } = crypto.edwards25519;
+    this.commitment = {
+      identifier: share.identifier,
+      hiding: multiplyBase(nonces.hiding),
+      binding: multiplyBase(nonces.binding),
+    };
+    this.#nonces = nonces;
   }
 
   /** Gives the nonces away for one computation; they are gone before it begins and wiped after it. */

@@ -1,6 +1,5 @@
-/** A message to one member. When `secret`, the channel must be encrypted, and the caller wipes the bytes once they are sent. */
+/** A message that a machine of this room wants carried to one member. */
 export interface Outgoing {
   readonly to: string;
   readonly bytes: Uint8Array;
-  readonly secret: boolean;
 }

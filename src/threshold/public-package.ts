@@ -7,7 +7,6 @@ import { concat, u16be } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import { ByteReader } from '../base/reader.ts';
 import type { Crypto } from '../crypto/crypto.ts';
-import { admitElement, evaluateCommitment, type FrostPublic, frost } from '../crypto/frost.ts';
 import {
   admitCommittee,
   type Committee,
@@ -17,6 +16,7 @@ import {
   requireLabel,
 } from './committee.ts';
 import { LABELS } from './labels.ts';
+import { evaluateCommitment } from './polynomial.ts';
 
 export interface PublicPackage {
   readonly committee: Committee;
@@ -56,7 +56,7 @@ export function admitPublicPackage(crypto: Crypto, publicPackage: PublicPackage)
   const { committee, commitment } = publicPackage;
   admitCommittee(crypto, committee);
   if (commitment.length !== committee.threshold) throw notOfThreshold(commitment.length, committee);
-  for (const element of commitment) admitElement(element);
+  for (const element of commitment) crypto.edwards25519.admitElement(element);
   crypto.ed25519.admitKey(groupKey(publicPackage));
   return publicPackage;
 }
@@ -66,22 +66,17 @@ export function publicPackageDigest(crypto: Crypto, publicPackage: PublicPackage
   return crypto.sha256(encodePublicPackage(publicPackage));
 }
 
-/** The form that noble's functions take. */
-export function frostPublic({ committee, commitment }: PublicPackage): FrostPublic {
-  const identifiers = committee.members.map((member) => member.identifier);
-  const verifyingShares = evaluateCommitment(commitment, identifiers);
-  return {
-    signers: { min: committee.threshold, max: committee.members.length },
-    commitments: commitment.map((element) => element.slice()),
-    verifyingShares: Object.fromEntries(
-      identifiers.map((id, i) => [frostIdentifier(id), verifyingShares[i]]),
-    ),
-  } as FrostPublic;
-}
-
-/** noble's spelling of an identifier. */
-export function frostIdentifier(identifier: number): string {
-  return frost.Identifier.fromNumber(identifier);
+/** The element that the share of each member commits to, by identifier. */
+export function verifyingShares(
+  crypto: Crypto,
+  { committee, commitment }: PublicPackage,
+): Map<number, Uint8Array> {
+  return new Map(
+    committee.members.map(({ identifier }) => [
+      identifier,
+      evaluateCommitment(crypto, commitment, identifier),
+    ]),
+  );
 }
 
 function notOfThreshold(count: number, { threshold }: Committee): OotoError {

@@ -7,11 +7,10 @@ import { wipe, withSecrets } from '../base/disposal.ts';
 import { OotoError } from '../base/errors.ts';
 import { ByteReader } from '../base/reader.ts';
 import type { Crypto } from '../crypto/crypto.ts';
-import type { FrostSecret } from '../crypto/frost.ts';
 import { requireLabel } from './committee.ts';
-import { checkDealtShare } from './dealing.ts';
 import { LABELS } from './labels.ts';
-import { frostIdentifier, type PublicPackage, publicPackageDigest } from './public-package.ts';
+import { checkShare } from './polynomial.ts';
+import { type PublicPackage, publicPackageDigest } from './public-package.ts';
 
 const SCALAR_BYTES = 32;
 const DIGEST_BYTES = 32;
@@ -30,20 +29,18 @@ export class SecretShare implements Disposable {
     this.#scalar = scalar;
   }
 
-  /** Lends the share to noble for one computation; the copy is wiped after it. */
-  use<T>(compute: (secret: FrostSecret) => T): T {
+  /** Lends a copy of the scalar for one computation; it is wiped after it. */
+  use<T>(compute: (scalar: Uint8Array) => T): T {
     if (this.#disposed)
       throw new OotoError('OOTO_THRESHOLD_STATE', 'caller', 'the secret share was disposed of');
     const scalar = this.#scalar.slice();
-    return withSecrets([scalar], () =>
-      compute({ identifier: frostIdentifier(this.identifier), signingShare: scalar } as FrostSecret),
-    );
+    return withSecrets([scalar], () => compute(scalar));
   }
 
   /** Bytes for the store. They are secret: wipe them once they are written. */
   encode(): Uint8Array {
-    return this.use(({ signingShare }) =>
-      concat(LABELS.secretShare, this.publicDigest, u16be(this.identifier), signingShare),
+    return this.use((scalar) =>
+      concat(LABELS.secretShare, this.publicDigest, u16be(this.identifier), scalar),
     );
   }
 
@@ -51,6 +48,13 @@ export class SecretShare implements Disposable {
     this.#disposed = true;
     wipe(this.#scalar);
   }
+}
+
+/** The sum of what was dealt to one member; the parts are wiped. */
+export function sumOfShares({ edwards25519 }: Crypto, shares: readonly Uint8Array[]): Uint8Array {
+  return withSecrets(shares, () =>
+    shares.reduce((sum, share) => edwards25519.scalarAdd(sum, share), new Uint8Array(SCALAR_BYTES)),
+  );
 }
 
 /**
@@ -84,8 +88,7 @@ export function requireFitting(crypto: Crypto, publicPackage: PublicPackage, sha
   const expected = publicPackageDigest(crypto, publicPackage);
   if (!known || !equal(share.publicDigest, expected)) throw doesNotFit();
   try {
-    const { committee, commitment } = publicPackage;
-    share.use(({ signingShare }) => checkDealtShare(committee, share.identifier, commitment, signingShare));
+    share.use((scalar) => checkShare(crypto, publicPackage.commitment, share.identifier, scalar));
   } catch (cause) {
     throw doesNotFit(cause);
   }

@@ -8,23 +8,15 @@
 import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import type { Crypto } from '../crypto/crypto.ts';
-import { admitElement, admitScalar, type FrostPublic, frost, verifyCofactorless } from '../crypto/frost.ts';
 import { type CommitteeMember, memberNamed } from './committee.ts';
+import { type NonceCommitment, SigningPackage, verifyCofactorless } from './frost.ts';
 import type { Outgoing } from './outgoing.ts';
-import {
-  frostIdentifier,
-  frostPublic,
-  groupKey,
-  type PublicPackage,
-  publicPackageDigest,
-} from './public-package.ts';
+import { groupKey, type PublicPackage, publicPackageDigest, verifyingShares } from './public-package.ts';
 import { wrongState } from './refusal.ts';
 import {
   decodeSigningMessage,
   encodeCommitmentRequest,
   encodeShareRequest,
-  frostCommitments,
-  type NonceCommitment,
   SIGNING_SESSION_BYTES,
   type SigningBinding,
   type SigningBody,
@@ -52,7 +44,6 @@ type Stage = 'new' | 'commitments' | 'shares' | 'finished' | 'failed';
 export class SigningCoordinator {
   readonly #crypto: Crypto;
   readonly #publicPackage: PublicPackage;
-  readonly #frostPublic: FrostPublic;
   readonly #candidates: CommitteeMember[];
   readonly #message: Uint8Array;
   readonly #roundMs: number;
@@ -73,7 +64,6 @@ export class SigningCoordinator {
       throw new OotoError('OOTO_THRESHOLD_SESSION', 'caller', `a session of ${session.length} bytes`);
     this.#crypto = crypto;
     this.#publicPackage = publicPackage;
-    this.#frostPublic = frostPublic(publicPackage);
     this.#candidates = options.candidates
       ? [...new Set(options.candidates)].map((name) => memberNamed(committee, name))
       : [...committee.members];
@@ -161,7 +151,7 @@ export class SigningCoordinator {
     this.#stage = 'commitments';
     this.#deadline = now + this.#roundMs;
     const bytes = encodeCommitmentRequest(this.#binding);
-    return remaining.map((to) => ({ to, bytes, secret: false }));
+    return remaining.map((to) => ({ to, bytes }));
   }
 
   #read(bytes: Uint8Array): SigningBody | 'foreign' | 'malformed' {
@@ -177,7 +167,8 @@ export class SigningCoordinator {
 
   #takeCommitment(member: CommitteeMember, commitment: NonceCommitment, now: number): Outgoing[] {
     if (this.#stage !== 'commitments' || this.#commitments.has(member.name)) return [];
-    if (!isAdmissible(member, commitment)) return this.#passOver([member.name], 'malformed', now);
+    if (!isAdmissible(this.#crypto, member, commitment))
+      return this.#passOver([member.name], 'malformed', now);
     this.#commitments.set(member.name, commitment);
     const { threshold } = this.#publicPackage.committee;
     return this.#commitments.size === threshold ? this.#askForShares(now) : [];
@@ -188,13 +179,13 @@ export class SigningCoordinator {
     this.#stage = 'shares';
     this.#deadline = now + this.#roundMs;
     const bytes = encodeShareRequest(this.#binding, this.#list());
-    return this.#signers.map(({ name }) => ({ to: name, bytes, secret: false }));
+    return this.#signers.map(({ name }) => ({ to: name, bytes }));
   }
 
   #takeShare(member: CommitteeMember, share: Uint8Array, now: number): Outgoing[] {
     if (!this.#signers.includes(member) || this.#shares.has(member.name)) return [];
     try {
-      admitScalar(share);
+      this.#crypto.edwards25519.admitScalar(share);
     } catch {
       return this.#passOver([member.name], 'malformed', now);
     }
@@ -204,20 +195,15 @@ export class SigningCoordinator {
 
   /** RFC 9591 section 5.3, and section 5.4 when the sum does not hold. */
   #aggregate(now: number): Outgoing[] {
+    const key = groupKey(this.#publicPackage);
+    const signing = new SigningPackage(this.#crypto, key, this.#list(), this.#message);
     try {
-      const signature = frost.aggregate(
-        this.#frostPublic,
-        frostCommitments(this.#list()),
-        this.#message,
-        Object.fromEntries(
-          this.#signers.map(({ identifier, name }) => [frostIdentifier(identifier), this.#shares.get(name)!]),
-        ),
-      );
-      this.#crypto.ed25519.verify(groupKey(this.#publicPackage), this.#message, signature);
-      verifyCofactorless(groupKey(this.#publicPackage), this.#message, signature);
+      const signature = signing.aggregate(this.#signers.map(({ name }) => this.#shares.get(name)!));
+      this.#crypto.ed25519.verify(key, this.#message, signature);
+      verifyCofactorless(this.#crypto, key, this.#message, signature);
       this.#signature = signature;
     } catch (cause) {
-      const liars = this.#liars();
+      const liars = this.#liars(signing);
       if (liars.length > 0) return this.#passOver(liars, 'bad share', now);
       throw this.#failed(
         new OotoError('OOTO_THRESHOLD_AGGREGATE', 'local', 'good shares sum to no signature', { cause }),
@@ -227,14 +213,17 @@ export class SigningCoordinator {
     return [];
   }
 
-  #liars(): string[] {
-    const list = frostCommitments(this.#list());
-    return this.#signers
-      .filter(({ identifier, name }) => {
-        const share = this.#shares.get(name)!;
-        return !frost.verifyShare(this.#frostPublic, list, this.#message, frostIdentifier(identifier), share);
-      })
-      .map(({ name }) => name);
+  #liars(signing: SigningPackage): string[] {
+    const expected = verifyingShares(this.#crypto, this.#publicPackage);
+    const holds = ({ identifier, name }: CommitteeMember) => {
+      try {
+        signing.verifyShare(identifier, expected.get(identifier)!, this.#shares.get(name)!);
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    return this.#signers.filter((signer) => !holds(signer)).map(({ name }) => name);
   }
 
   /** In the order of identifiers, as the members demand. */
@@ -279,11 +268,15 @@ export class SigningCoordinator {
   }
 }
 
-function isAdmissible({ identifier }: CommitteeMember, commitment: NonceCommitment): boolean {
+function isAdmissible(
+  { edwards25519 }: Crypto,
+  { identifier }: CommitteeMember,
+  commitment: NonceCommitment,
+): boolean {
   if (commitment.identifier !== identifier) return false;
   try {
-    admitElement(commitment.hiding);
-    admitElement(commitment.binding);
+    edwards25519.admitElement(commitment.hiding);
+    edwards25519.admitElement(commitment.binding);
     return true;
   } catch {
     return false;

@@ -8,16 +8,14 @@
 import { OotoError } from '../base/errors.ts';
 import { hex } from '../base/hex.ts';
 import type { Crypto } from '../crypto/crypto.ts';
-import { type FrostPublic, frost } from '../crypto/frost.ts';
+import { type NonceCommitment, SigningPackage } from './frost.ts';
 import { NoncePair } from './nonce-pair.ts';
-import { frostPublic, type PublicPackage, publicPackageDigest } from './public-package.ts';
+import { groupKey, type PublicPackage, publicPackageDigest } from './public-package.ts';
 import { requireFitting, type SecretShare } from './secret-share.ts';
 import {
   decodeSigningMessage,
   encodeCommitment,
   encodeSignatureShare,
-  frostCommitments,
-  type NonceCommitment,
   SIGNING_SESSION_BYTES,
   type SigningBinding,
   sameBinding,
@@ -61,7 +59,6 @@ export class SigningMember implements Disposable {
   readonly #crypto: Crypto;
   readonly #publicPackage: PublicPackage;
   readonly #publicDigest: Uint8Array;
-  readonly #frostPublic: FrostPublic;
   readonly #share: SecretShare;
   readonly #maxSessions: number;
   readonly #sessionMs: number;
@@ -74,7 +71,6 @@ export class SigningMember implements Disposable {
     this.#crypto = crypto;
     this.#publicPackage = publicPackage;
     this.#publicDigest = publicPackageDigest(crypto, publicPackage);
-    this.#frostPublic = frostPublic(publicPackage);
     this.#share = secretShare;
     this.#maxSessions = options.maxSessions ?? 4096;
     this.#sessionMs = options.sessionMs ?? 60_000;
@@ -172,13 +168,22 @@ export class SigningMember implements Disposable {
     }
   }
 
-  /** RFC 9591 section 5.2; noble refuses commitments that are no elements. */
+  /** RFC 9591 section 5.2. */
   #computeShare(nonces: NoncePair, commitments: NonceCommitment[], message: Uint8Array): Uint8Array {
-    const list = frostCommitments(commitments);
+    this.#requireElements(commitments);
+    const signing = new SigningPackage(this.#crypto, groupKey(this.#publicPackage), commitments, message);
+    return this.#share.use((scalar) =>
+      nonces.spend((pair) => signing.share(this.#share.identifier, scalar, pair)),
+    );
+  }
+
+  #requireElements(commitments: readonly NonceCommitment[]): void {
+    const { admitElement } = this.#crypto.edwards25519;
     try {
-      return this.#share.use((secret) =>
-        nonces.spend((pair) => frost.signShare(secret, this.#frostPublic, pair, list, message)),
-      );
+      for (const { hiding, binding } of commitments) {
+        admitElement(hiding);
+        admitElement(binding);
+      }
     } catch (cause) {
       throw new OotoError('OOTO_THRESHOLD_COMMITMENTS', 'peer', 'a commitment is no element', { cause });
     }

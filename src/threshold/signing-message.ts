@@ -8,10 +8,9 @@ import { concat, equal, u16be } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import { ByteReader } from '../base/reader.ts';
 import type { Crypto } from '../crypto/crypto.ts';
-import type { NonceCommitments } from '../crypto/frost.ts';
 import { MAX_MEMBERS, requireLabel } from './committee.ts';
+import type { NonceCommitment } from './frost.ts';
 import { LABELS } from './labels.ts';
-import { frostIdentifier } from './public-package.ts';
 
 export type SigningKind = 'commitment-request' | 'commitment' | 'share-request' | 'share';
 
@@ -24,13 +23,6 @@ export interface SigningBinding {
   readonly messageDigest: Uint8Array;
   /** 1, 2, …: each has nonces of its own. */
   readonly attempt: number;
-}
-
-/** The public halves of one signer's two nonces. */
-export interface NonceCommitment {
-  readonly identifier: number;
-  readonly hiding: Uint8Array;
-  readonly binding: Uint8Array;
 }
 
 export const SIGNING_SESSION_BYTES = 32;
@@ -109,15 +101,6 @@ export function sameBinding(a: SigningBinding, b: SigningBinding): boolean {
 /** Whether two commitments are the same in every part. */
 export function sameCommitment(a: NonceCommitment, b: NonceCommitment): boolean {
   return a.identifier === b.identifier && equal(a.hiding, b.hiding) && equal(a.binding, b.binding);
-}
-
-/** The form that noble's functions take. */
-export function frostCommitments(list: readonly NonceCommitment[]): NonceCommitments[] {
-  return list.map(({ identifier, hiding, binding }) => ({
-    identifier: frostIdentifier(identifier),
-    hiding,
-    binding,
-  })) as NonceCommitments[];
 }
 
 function readBody(kind: SigningKind, reader: ByteReader): SigningBody {

@@ -1,5 +1,6 @@
 /** All suites, in the order in which they are run. */
 import { aesGcm } from './aes-gcm.ts';
+import { cocktail } from './cocktail.ts';
 import { eventLogs } from './event-log.ts';
 import { frost } from './frost.ts';
 import { hkdf, hmac } from './keyed-hash.ts';
@@ -23,6 +24,7 @@ export const SUITES: readonly Suite[] = [
   cacophony,
   hybrid,
   frost,
+  cocktail,
   inclusion,
   consistency,
   eventLogs,

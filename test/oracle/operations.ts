@@ -1,6 +1,7 @@
 /** All operations of the oracle over one `Crypto`. A new room adds its family here. */
 import type { Crypto } from '../../src/crypto/crypto.ts';
 import type { OperationTable } from './answer.ts';
+import { cocktailOperations } from './cocktail.ts';
 import { curveOperations } from './curve.ts';
 import { evidenceOperations } from './evidence.ts';
 import { frostOperations } from './frost.ts';
@@ -19,6 +20,7 @@ export function operationsOf(crypto: Crypto): OperationTable {
       ...curveOperations(crypto),
       ...noiseOperations(crypto),
       ...frostOperations(crypto),
+      ...cocktailOperations(crypto),
       ...logOperations(crypto),
       ...identityOperations(crypto),
       ...evidenceOperations(crypto),

@@ -12,14 +12,14 @@ import {
 import type { Crypto } from '../../src/crypto/crypto.ts';
 import type { CborValue } from '../../src/envelope/cbor.ts';
 import { Ed25519SigningKey } from '../../src/envelope/keys.ts';
-import { type GeneratedKey, KeyGeneration } from '../../src/threshold/key-generation.ts';
+import { type GeneratedKey, KeyGeneration, KeyGenerationKey } from '../../src/threshold/index.ts';
 
 export interface FounderKeys {
   name: string;
   identity: Ed25519SigningKey;
   log: Ed25519SigningKey;
   witness: Ed25519SigningKey;
-  keyGeneration: Ed25519SigningKey;
+  keyGeneration: KeyGenerationKey;
 }
 
 export interface FoundedMesh {
@@ -42,7 +42,7 @@ export function foundMesh(
     identity: key(),
     log: key(),
     witness: key(),
-    keyGeneration: key(),
+    keyGeneration: KeyGenerationKey.generate(crypto),
   }));
   const operator = { keyid: 'operator', key: key() };
   const draft: GenesisDraft = {
@@ -89,7 +89,7 @@ function generate(
         committee: foundingCommittee(draft),
         session: generationSession(crypto, draftBytes, 1),
         name,
-        signer: keyGeneration,
+        key: keyGeneration,
       }),
     ]),
   );

@@ -11,6 +11,7 @@ import {
   randomBytes,
   verify,
 } from 'node:crypto';
+import { xchacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { ed25519, x25519 } from '@noble/curves/ed25519.js';
 import { p256 } from '@noble/curves/nist.js';
 import { expand, hkdf } from '@noble/hashes/hkdf.js';
@@ -227,6 +228,11 @@ export function nobleCrypto(random: Random = { bytes: (n) => new Uint8Array(rand
       },
     },
     edwards25519: nobleGroup(guarded),
+    xchacha20poly1305: {
+      seal: (key, nonce, plaintext) => xchacha20poly1305(key, nonce).encrypt(plaintext),
+      open: (key, nonce, sealed) =>
+        guarded('OOTO_CRYPTO_AUTHENTICATION', () => xchacha20poly1305(key, nonce).decrypt(sealed)),
+    },
     x25519: {
       publicKey: (scalar) => x25519.getPublicKey(scalar),
       sharedSecret: (scalar, point) =>

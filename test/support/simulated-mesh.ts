@@ -2,6 +2,7 @@
  * Whole nodes in one process, over a network, clock and stores in memory: three founders and whoever joins. A test
  * moves the clock, kills a founder at a commit, and starts it again on what its store holds.
  */
+
 import { encodeDraft, type GenesisDraft, operatorMessage } from '../../src/authority/genesis.ts';
 import { createGrant, encodeGrant, type Invite } from '../../src/authority/invite.ts';
 import { hex } from '../../src/base/hex.ts';
@@ -13,6 +14,7 @@ import type { SignedDraft } from '../../src/mesh/founding.ts';
 import { MeshNode } from '../../src/mesh/node.ts';
 import type { Role } from '../../src/mesh/operations.ts';
 import { initialPolicy } from '../../src/mesh/policy.ts';
+import { KeyGenerationKey } from '../../src/threshold/index.ts';
 import { MANIFEST, signerOf } from './authority.ts';
 import { ManualClock } from './manual-clock.ts';
 import { MemoryStore } from './memory-store.ts';
@@ -35,7 +37,7 @@ interface FounderKeys {
   identity: Ed25519SigningKey;
   log: Ed25519SigningKey;
   witness: Ed25519SigningKey;
-  keyGeneration: Ed25519SigningKey;
+  keyGeneration: KeyGenerationKey;
 }
 
 export class SimulatedMesh {
@@ -53,7 +55,10 @@ export class SimulatedMesh {
     const key = () => Ed25519SigningKey.generate(crypto);
     this.operator = { keyid: 'operator', key: key() };
     for (const name of this.names)
-      this.#keys.set(name, { identity: key(), log: key(), witness: key(), keyGeneration: key() });
+      this.#keys.set(name, {
+        ...{ identity: key(), log: key(), witness: key() },
+        keyGeneration: KeyGenerationKey.generate(crypto),
+      });
     const draft = encodeDraft(this.#draft());
     const signature = this.operator.key.sign(operatorMessage(draft));
     this.#signed = { draft, operatorSignatures: [{ keyid: 'operator', signature }] };

@@ -27,7 +27,7 @@ import { type AskMember, Issuing } from '../../mesh/issuing.ts';
 import { OwnCredentials } from '../../mesh/own-credential.ts';
 import { openStore } from '../../platform/node/store.ts';
 import type { Clock, Logger, Signer, Store } from '../../ports.ts';
-import { type GeneratedKey, KeyGeneration } from '../../threshold/index.ts';
+import { type GeneratedKey, KeyGeneration, KeyGenerationKey } from '../../threshold/index.ts';
 
 const FOUNDERS = ['alpha', 'beta'] as const;
 const LIFE_MS = 3_600_000;
@@ -48,7 +48,7 @@ interface FounderKeys {
   identity: Ed25519SigningKey;
   log: Ed25519SigningKey;
   witness: Ed25519SigningKey;
-  keyGeneration: Ed25519SigningKey;
+  keyGeneration: KeyGenerationKey;
 }
 
 /** A member of that mesh, as it can show itself in the mesh that the attacker knows. */
@@ -63,7 +63,8 @@ export async function memberOfOtherMesh(foundry: Foundry, claimed: Uint8Array): 
   const { crypto, clock, folder } = foundry;
   const founders = FOUNDERS.map((name): FounderKeys => {
     const key = () => Ed25519SigningKey.generate(crypto);
-    return { name, identity: key(), log: key(), witness: key(), keyGeneration: key() };
+    const keyGeneration = KeyGenerationKey.generate(crypto);
+    return { name, identity: key(), log: key(), witness: key(), keyGeneration };
   });
   const { genesis, keys } = found(foundry, founders);
   const stores = await Promise.all(FOUNDERS.map((name) => openStore(join(folder, name))));
@@ -124,9 +125,9 @@ function generateKey(crypto: Crypto, draft: Uint8Array, founders: readonly Found
   const committee = foundingCommittee(readDraft(draft));
   const session = generationSession(crypto, draft, 1);
   const members = new Map(
-    founders.map(({ name, keyGeneration: signer }) => [
+    founders.map(({ name, keyGeneration: key }) => [
       name,
-      new KeyGeneration({ crypto, committee, session, name, signer }),
+      new KeyGeneration({ crypto, committee, session, name, key }),
     ]),
   );
   const queue = [...members].flatMap(([from, member]) =>

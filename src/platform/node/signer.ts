@@ -38,7 +38,7 @@ export interface KeyProtection extends Disposable {
   open(sealed: Uint8Array, name: string): Uint8Array;
 }
 
-/** A key in memory that signs at once: for log, witness and key-generation keys. */
+/** A key in memory that signs at once: for log and witness keys. */
 export interface SoftwareKey extends Disposable {
   readonly publicKey: Uint8Array;
   sign(message: Uint8Array): Uint8Array;
@@ -49,13 +49,25 @@ export interface SoftwareKey extends Disposable {
  * @throws OOTO_SIGNER_FILE (environment) when the file holds anything else, and what `files.ts` throws.
  */
 export async function softwareKey(options: SoftwareSignerOptions): Promise<SoftwareKey> {
-  const { file, random, ed25519, protection } = options;
-  const seed = (await existingSeed(file, protection)) ?? (await newSeed(file, random, protection));
+  const { ed25519 } = options;
+  const seed = await softwareSeed(options);
   return {
     publicKey: ed25519.publicKey(seed),
     sign: (message) => ed25519.sign(seed, message),
     [Symbol.dispose]: () => wipe(seed),
   };
+}
+
+/**
+ * The 32 secret bytes in `file`, in the same form: for a key that is none of Ed25519. The caller wipes them.
+ * @throws as {@link softwareKey}.
+ */
+export async function softwareSeed({
+  file,
+  random,
+  protection,
+}: Omit<SoftwareSignerOptions, 'ed25519'>): Promise<Uint8Array> {
+  return (await existingSeed(file, protection)) ?? (await newSeed(file, random, protection));
 }
 
 /** The same key behind the `Signer` port, for identity keys. @throws as {@link softwareKey}. */

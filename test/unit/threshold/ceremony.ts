@@ -4,6 +4,7 @@ import {
   type Committee,
   type GeneratedKey,
   KeyGeneration,
+  KeyGenerationKey,
   type Outgoing,
   SigningCoordinator,
   SigningMember,
@@ -18,19 +19,15 @@ export type Tamper = (from: string, message: Outgoing) => Outgoing | undefined;
 
 const seedOf = (identifier: number) => new Uint8Array(32).fill(identifier);
 
-export function signerOf(identifier: number) {
-  const seed = seedOf(identifier);
-  return {
-    publicKey: crypto.ed25519.publicKey(seed),
-    sign: (message: Uint8Array) => crypto.ed25519.sign(seed, message),
-  };
+export function generationKeyOf(identifier: number): KeyGenerationKey {
+  return KeyGenerationKey.fromSeed(crypto, seedOf(identifier));
 }
 
 export function committeeOf(threshold: number, count: number): Committee {
   const members = Array.from({ length: count }, (_, i) => ({
     identifier: i + 1,
     name: `member-${i + 1}`,
-    publicKey: signerOf(i + 1).publicKey,
+    publicKey: generationKeyOf(i + 1).publicKey,
   }));
   return { epoch: 1, threshold, members };
 }
@@ -38,8 +35,8 @@ export function committeeOf(threshold: number, count: number): Committee {
 export function machinesOf(committee: Committee, deadline?: number): Map<string, KeyGeneration> {
   return new Map(
     committee.members.map(({ identifier, name }) => {
-      const signer = signerOf(identifier);
-      const options = { crypto, committee, session: SESSION, name, signer };
+      const key = generationKeyOf(identifier);
+      const options = { crypto, committee, session: SESSION, name, key };
       return [name, new KeyGeneration(deadline === undefined ? options : { ...options, deadline })];
     }),
   );
