@@ -37,7 +37,7 @@ export interface AttestationOptions {
   policy: AppraisalPolicy;
   /** From one challenge to the next. */
   intervalMs: number;
-  /** From a challenge to its answer. */
+  /** From a challenge to its answer; 30 s if absent, and never more than `intervalMs`. */
   answerMs?: number;
 }
 
@@ -51,6 +51,8 @@ export type AttestationState = 'new' | 'waiting' | 'attested' | 'ended';
 /** Least time between two challenges of one side: a peer cannot make this node sign without end. */
 export const CHALLENGE_PAUSE_MS = 1_000;
 const DEFAULT_ANSWER_MS = 30_000;
+/** Part of the interval by which the next challenge may come early. */
+const EARLIEST = 0.1;
 const MAX_MESSAGE_BYTES = MAX_EVIDENCE_BYTES + 256;
 
 const messageReader = variant('kind', {
@@ -87,7 +89,7 @@ export class Attestation {
     this.#crypto = crypto;
     this.#options = options;
     this.#policy = options.policy;
-    this.#answerMs = options.answerMs ?? DEFAULT_ANSWER_MS;
+    this.#answerMs = options.answerMs ?? Math.min(DEFAULT_ANSWER_MS, options.intervalMs);
   }
 
   get state(): AttestationState {
@@ -231,10 +233,12 @@ export class Attestation {
     this.#events.push({ type: 'attested', verdict });
   }
 
-  /** Evidence is as old as the challenge it answers, at most. */
+  /** Evidence is as old as the challenge it answers, at most. Not all channels of a node ask at once. */
   #schedule(askedAt: number): void {
     const { intervalMs } = this.#options;
-    this.#nextAskAt = Math.min(this.#nextAskAt, askedAt + intervalMs);
+    const [drawn] = this.#crypto.random.bytes(1);
+    const early = (intervalMs * EARLIEST * drawn) / 256;
+    this.#nextAskAt = Math.min(this.#nextAskAt, askedAt + intervalMs - early);
     this.#lapsesAt = askedAt + Math.min(intervalMs + this.#answerMs, this.#policy.maximumAgeMs);
   }
 

@@ -7,14 +7,17 @@ import { endorsementFingerprint } from '../attest/tpm/endorsement.ts';
 import { readPublicArea } from '../attest/tpm/public-area.ts';
 import { certificationData, MAX_SHOWN_LOG_BYTES } from '../attest/tpm-proof.ts';
 import type { TpmKeys } from '../authority/device.ts';
+import { isOotoError } from '../base/errors.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import { decode, encode } from '../envelope/cbor.ts';
 import type { NodeTpm } from '../mesh/attester.ts';
+import { pause } from '../mesh/patience.ts';
+import { nodeClock } from '../platform/node/clock.ts';
 import { coreFolder } from '../platform/node/core-file.ts';
 import { readFileLimited } from '../platform/node/files.ts';
 import { tpmClient } from '../platform/node/tpm/client.ts';
 import { openTpmIdentity } from '../platform/node/tpm/identity.ts';
-import type { Signer, Tpm } from '../ports.ts';
+import type { Clock, Signer, Tpm } from '../ports.ts';
 import { type NodeConfiguration, readConfiguration } from './configuration.ts';
 
 /** Firmware and its settings, keys of secure boot: they change by an act of the operator, who invites again then. */
@@ -22,6 +25,15 @@ export const IDENTITY_REGISTERS: readonly number[] = [0, 7];
 
 const KEYS = 'tpm.keys';
 const DEVICE = '/dev/tpmrm0';
+const PATIENCE_MS = 60_000;
+const TRY_AGAIN_MS = 500;
+const AWAY: readonly string[] = [
+  'OOTO_TPM_TIMEOUT',
+  'OOTO_TPM_AGENT',
+  'OOTO_TPM_CONNECTION',
+  'OOTO_TPM_UNREACHABLE',
+  'OOTO_TPM_NOT_STARTED',
+];
 
 export interface OpenTpm {
   node: NodeTpm;
@@ -58,11 +70,34 @@ export async function openNodeTpm(
     });
     const { publicArea: attestationKey } = keys.attestationKey;
     const shown = { endorsementKey, attestationKey, ...(certificate ? { certificate } : {}) };
-    return { signer, node: { tpm, keys: shown, ...keys, readLog: () => readLog(log) } };
+    const node = { tpm, keys: shown, ...keys, readLog: () => readLog(log) };
+    return { signer: patient(signer, nodeClock()), node };
   } catch (error) {
     await tpm.close();
     throw error;
   }
+}
+
+/** A TPM that is away for a while keeps whoever wants a signature waiting; one that refuses does not. */
+export function patient(signer: Signer, clock: Clock): Signer {
+  return {
+    ...signer,
+    async sign(message, options = {}) {
+      const { signal = new AbortController().signal } = options;
+      for (const until = clock.monotonic() + PATIENCE_MS; ; await pause(clock, TRY_AGAIN_MS, signal)) {
+        try {
+          return await signer.sign(message, options);
+        } catch (error) {
+          if (!isAway(error) || clock.monotonic() >= until) throw error;
+        }
+      }
+    },
+  };
+}
+
+/** Whether the TPM, or the agent before it, did not answer; it may later. */
+export function isAway(error: unknown): boolean {
+  return isOotoError(error) && AWAY.includes(error.code);
 }
 
 /** What operators write into an invite. */

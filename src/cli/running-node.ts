@@ -13,14 +13,18 @@ import type { Crypto } from '../crypto/crypto.ts';
 import { AuthorityNode } from '../mesh/authority-node.ts';
 import { readSignedDraft, type SignedDraft } from '../mesh/founding.ts';
 import { join as joinMesh, present, storedCredential } from '../mesh/joining.ts';
+import { pause } from '../mesh/patience.ts';
 import { attestationStatus, type NodeStatus } from '../mesh/status.ts';
 import { Upkeep } from '../mesh/upkeep.ts';
+import { nodeClock } from '../platform/node/clock.ts';
 import { readFileLimited, readSecretFile, writeFileAtomically } from '../platform/node/files.ts';
 import { authorityKeys, closeNode, type NodePorts, type OpenNode, openNode } from './node-folder.ts';
+import { isAway } from './node-tpm.ts';
 import { policyInFile } from './policy.ts';
 import { type RoleService, startRole } from './roles.ts';
 
 const STATUS_MS = 250;
+const JOIN_AGAIN_MS = 1_000;
 const INVITE_BYTES = 4 * 1024 * 1024;
 
 export class RunningNode {
@@ -196,9 +200,17 @@ async function becomeMember(open: OpenNode, signal: AbortSignal): Promise<ValidC
     return stored;
   }
   const invite = readInviteFile(file, await readSecretFile(file, INVITE_BYTES).catch(explainMissing));
-  const credential = await joinMesh(node, invite, configuration.certificate_ms, signal);
-  await unlink(file);
-  return credential;
+  for (;;) {
+    try {
+      const credential = await joinMesh(node, invite, configuration.certificate_ms, signal);
+      await unlink(file);
+      return credential;
+    } catch (error) {
+      if (!isAway(error)) throw error;
+      open.logger.log('warn', 'not joined yet, the TPM does not answer', { error });
+      await pause(nodeClock(), JOIN_AGAIN_MS, signal);
+    }
+  }
 }
 
 function storedOrThrow(open: OpenNode): ValidCredential {

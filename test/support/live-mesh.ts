@@ -21,7 +21,7 @@ import {
 } from '../../src/cli/setting-up.ts';
 import type { Crypto } from '../../src/crypto/crypto.ts';
 import type { Role } from '../../src/mesh/operations.ts';
-import { initialPolicy } from '../../src/mesh/policy.ts';
+import { initialPolicy, type Policy } from '../../src/mesh/policy.ts';
 import type { NodeStatus } from '../../src/mesh/status.ts';
 import { createNodeCrypto } from '../../src/node.ts';
 import { coreFolder } from '../../src/platform/node/core-file.ts';
@@ -45,14 +45,21 @@ export class LiveMesh {
   readonly crypto: Crypto = createNodeCrypto();
   readonly processes = new Map<string, NodeProcess>();
   readonly #settings: Partial<NodeConfiguration>;
+  readonly #policy: (program: Uint8Array) => Partial<Policy>;
   readonly #places = new Map<string, string>();
   #operator: Operator | undefined;
 
   constructor({
     folder = temporaryFolder(),
+    policy = () => ({}),
     ...settings
-  }: { folder?: string } & Partial<NodeConfiguration> = {}) {
+  }: {
+    folder?: string;
+    /** What differs from the initial policy, given the digest of the program. */
+    policy?: (program: Uint8Array) => Partial<Policy>;
+  } & Partial<NodeConfiguration> = {}) {
     this.folder = folder;
+    this.#policy = policy;
     this.#settings = settings;
     onFailure(() => [...this.processes.values()].map(({ report }) => report).join('\n'));
   }
@@ -68,10 +75,11 @@ export class LiveMesh {
         await createFounder(this.crypto, this.folderOf(name), { ...this.#settings, name, listen }),
       );
     }
-    const manifests = [hex(measureProgram(this.crypto, coreFolder(import.meta.dirname)).digest)];
+    const program = measureProgram(this.crypto, coreFolder(import.meta.dirname)).digest;
+    const manifests = [hex(program)];
     const { publicKey } = await openOriginatorKey(this.crypto, this.folderOf(ORIGINATOR));
     const originators = [{ name: ORIGINATOR_KEY_NAME, publicKey }];
-    const policy = initialPolicy({ manifests, originators });
+    const policy = initialPolicy({ manifests, originators, ...this.#policy(program) });
     const draft = signDraft(
       { name: 'test', created: Date.now(), threshold: 2, founders, policy },
       this.#operator,
@@ -87,13 +95,19 @@ export class LiveMesh {
   }
 
   /** Writes the folder of a new node and its invite. */
-  async invite(role: Role, name: string, settings: Partial<NodeConfiguration> = {}): Promise<string> {
+  async invite(
+    role: Role,
+    name: string,
+    settings: Partial<NodeConfiguration> = {},
+    endorsementKey?: Uint8Array,
+  ): Promise<string> {
     const folder = this.folderOf(name);
     await createMember(folder, { ...this.#settings, name, role, listen: '127.0.0.1:0', ...settings });
     const file = join(folder, 'invite');
     const mesh = await readMeshFiles(this.folderOf(FOUNDERS[0]));
     if (!this.#operator) throw new Error('the mesh has not been prepared');
-    await writeInvite(this.crypto, this.#operator, mesh, { role, name, file, now: Date.now() });
+    const now = Date.now();
+    await writeInvite(this.crypto, this.#operator, mesh, { role, name, file, now, endorsementKey });
     return folder;
   }
 
