@@ -237,7 +237,7 @@ export class Attestation {
   #schedule(askedAt: number): void {
     const { intervalMs } = this.#options;
     const [drawn] = this.#crypto.random.bytes(1);
-    const early = (intervalMs * EARLIEST * drawn) / 256;
+    const early = Math.floor((intervalMs * EARLIEST * drawn) / 256);
     this.#nextAskAt = Math.min(this.#nextAskAt, askedAt + intervalMs - early);
     this.#lapsesAt = askedAt + Math.min(intervalMs + this.#answerMs, this.#policy.maximumAgeMs);
   }

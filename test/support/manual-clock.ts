@@ -12,8 +12,9 @@ export class ManualClock implements Clock {
     this.#wall = wall;
   }
 
+  /** Whole milliseconds, as of every machine; timers may be set for parts of one. */
   now(): number {
-    return this.#wall;
+    return Math.floor(this.#wall);
   }
 
   monotonic(): number {
