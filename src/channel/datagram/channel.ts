@@ -241,7 +241,7 @@ export class DatagramChannel implements Disposable {
   }
 
   settle(job: SignatureJob, refused: readonly number[], now: Moment): void {
-    this.#guarded(now, () => this.#session?.settle(job.id, refused, now.monotonic));
+    this.#guarded(now, () => this.#session?.settle(job, refused, now.monotonic));
   }
 
   /** What happened since the last call, in order. */

@@ -122,11 +122,11 @@ export class DatagramIncoming {
   }
 
   /**
-   * The answer to a job, as places among its checks; a job that was overtaken is over already.
+   * The answer to a job, as places among its checks; a job that was overtaken, or is of a session before, is over.
    * @throws OOTO_CHANNEL_SIGNATURE (peer), once the messages of all good batches were delivered.
    */
-  settle(id: number, refused: readonly number[], now: number): void {
-    if (this.#job?.id !== id) return;
+  settle(job: SignatureJob, refused: readonly number[], now: number): void {
+    if (this.#job !== job) return;
     const count = this.#job.checks.length;
     this.#job = undefined;
     this.#settle(count, refused, now);

@@ -123,8 +123,8 @@ export class DatagramSession implements Disposable {
     return this.incoming.takeJob();
   }
 
-  settle(id: number, refused: readonly number[], now: number): void {
-    this.incoming.settle(id, refused, now);
+  settle(job: SignatureJob, refused: readonly number[], now: number): void {
+    this.incoming.settle(job, refused, now);
   }
 
   push(message: Uint8Array): void {
@@ -266,7 +266,7 @@ export class DatagramSession implements Disposable {
         this.keepAlive(now);
         break;
       case FRAME.close:
-        this.#receiveClose(plaintext);
+        this.#receiveClose(plaintext, now);
         break;
       default:
         throw badFrame(`a record of unknown type ${type}`);
@@ -292,9 +292,11 @@ export class DatagramSession implements Disposable {
     this.#emit({ type: 'established' });
   }
 
-  #receiveClose(signature: Uint8Array): void {
+  /** What came before the end is delivered before it. */
+  #receiveClose(signature: Uint8Array, now: number): void {
     const message = closeMessage(otherRole(this.#options.role), this.sessionId, UNCOUNTED);
     this.#verify(message, signature, 'OOTO_CHANNEL_END', 'the end is not signed by the peer');
+    this.incoming.check(now);
     this.#emit({ type: 'ended' });
   }
 

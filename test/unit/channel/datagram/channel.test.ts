@@ -366,6 +366,41 @@ test('a signature that is not the peer’s ends the channel; the good messages b
   is(pair.closedBy('responder'), 'OOTO_CHANNEL_SIGNATURE');
 });
 
+test('the answer to a job of a session before says nothing of the one that took its place', () => {
+  const pair = DatagramPair.established({ initiator: { defersSignatures: true } });
+  pair.send('responder', HELLO);
+  pair.run(50);
+  const job = pair.initiator.takeJob()!;
+  pair.tamper = () => [];
+  pair.send('initiator', HELLO);
+  pair.run(15_100);
+  pair.tamper = (datagram) => [datagram];
+  pair.run(6_000);
+  is(pair.initiator.state, 'established');
+  pair.send('responder', utf8('not checked'));
+  pair.run(50);
+  const next = pair.initiator.takeJob()!;
+  is(next.id, job.id);
+  const settle = (answered: typeof job) => {
+    pair.initiator.settle(answered, [], pair.now);
+    pair.hosts.initiator.touch(pair.initiator);
+    pair.turn('initiator');
+  };
+  settle(job);
+  equal(pair.takeMessages('initiator'), []);
+  settle(next);
+  equal(pair.takeMessages('initiator').map(utf8Decode), ['not checked']);
+});
+
+test('what came before an agreed end is delivered before it, though its signature was not checked yet', () => {
+  const pair = DatagramPair.established({ responder: { defersSignatures: true } });
+  pair.send('initiator', HELLO);
+  pair.initiator.close(pair.now);
+  pair.run(100);
+  equal(pair.takeMessages('responder'), [HELLO]);
+  is(pair.closedBy('responder'), 'clean');
+});
+
 test('what is too long, or too much, is refused to the sender', () => {
   const pair = DatagramPair.established();
   throwsCode(() => pair.initiator.send(new Uint8Array(64 * 1024 + 1)), 'OOTO_CHANNEL_SIZE');
