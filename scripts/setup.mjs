@@ -21,6 +21,7 @@ const APT_PACKAGES = {
   'libtss2-tctildr0': `${LIBRARIES}/libtss2-tctildr.so.0`,
   'libtss2-rc0': `${LIBRARIES}/libtss2-rc.so.0`,
   'tpm2-tools': '/usr/bin/tpm2_quote',
+  softhsm2: '/usr/bin/softhsm2-util',
 };
 /** What test/long needs as well: checkers of models, a compiler for what spin writes, another clock. */
 const LONG_APT_PACKAGES = {

@@ -136,6 +136,13 @@ command('tpm-agent', 'serve the TPM of this machine to one node, over standard i
     }),
   );
 
+command('pkcs11-agent', 'serve a key in a PKCS#11 token to one node, over standard input and output').action(
+  action(async (_options: object, { signal }) => {
+    const { runTokenAgent } = await import('./pkcs11-agent.ts');
+    await runTokenAgent(signal);
+  }),
+);
+
 command('measure', 'measure the installed program, or hold it against what a release signed')
   .argument('[folder]', 'the installed package; else this one')
   .option('--out <file>', 'write the manifest')
