@@ -93,7 +93,7 @@ export class Template {
   readonly values: readonly Buffer[];
 
   constructor(attributes: readonly (readonly [type: number, value: Uint8Array | number | boolean])[]) {
-    this.values = attributes.map(([, value]) => valueOf(value));
+    this.values = attributes.map(([, value]) => bufferOf(value));
     this.bytes = Buffer.alloc(Math.max(1, attributes.length) * ATTRIBUTE_BYTES);
     attributes.forEach(([type], i) => {
       const value = this.values[i];
@@ -115,7 +115,7 @@ export class Template {
   }
 }
 
-function valueOf(value: Uint8Array | number | boolean): Buffer {
+function bufferOf(value: Uint8Array | number | boolean): Buffer {
   if (typeof value === 'boolean') return Buffer.from([value ? 1 : 0]);
   return typeof value === 'number' ? ulong(value) : Buffer.from(value);
 }
