@@ -5,6 +5,7 @@ import type { SecureChannel } from './channel/streams/secure-channel.ts';
 import { instantiateCore } from './core/index.ts';
 import { type Crypto, createCrypto } from './crypto/index.ts';
 import { Doorway } from './mesh/doorway.ts';
+import { assertByAuthenticator, registerAuthenticator } from './platform/browser/authenticator.ts';
 import { browserClock } from './platform/browser/clock.ts';
 import { type CoreAddresses, fetchCore } from './platform/browser/core-file.ts';
 import { browserRandom } from './platform/browser/random.ts';
@@ -12,7 +13,7 @@ import { webSocketTransport } from './platform/browser/web-socket.ts';
 import type { Transport } from './ports.ts';
 
 export * from './index.ts';
-export { browserClock, type CoreAddresses, webSocketTransport };
+export { assertByAuthenticator, browserClock, type CoreAddresses, registerAuthenticator, webSocketTransport };
 
 /**
  * The primitives, over a core of their own. A browser's WebCrypto cannot be called synchronously, so every

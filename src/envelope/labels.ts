@@ -33,6 +33,7 @@ export const LABELS = [
   'enrolment-qualifying',
   'enrolment-evidence',
   'endorsement-key',
+  'authenticator-key',
   'appraisal-policy',
   'release',
   'recovery',
