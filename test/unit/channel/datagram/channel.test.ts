@@ -1,9 +1,11 @@
 /** Datagram channels between two hosts: handshake with cookie and pieces, messages, timers, roaming, ends. */
 import { concat, u64be, utf8, utf8Decode } from '../../../../src/base/bytes.ts';
 import { hex } from '../../../../src/base/hex.ts';
-import { DATAGRAM, typeOf } from '../../../../src/channel/datagram/packet.ts';
+import { Channel } from '../../../../src/channel/channel.ts';
+import { DATAGRAM, encodeReply, readFirst, typeOf } from '../../../../src/channel/datagram/packet.ts';
+import { cutPieces } from '../../../../src/channel/datagram/pieces.ts';
 import { exportMessageProof, verifyMessageProof } from '../../../../src/channel/proof.ts';
-import { FRAME } from '../../../../src/channel/wire.ts';
+import { encodeFrame, FRAME } from '../../../../src/channel/wire.ts';
 import { bytes, equal, is, ok, throwsCode } from '../../../support/assert.ts';
 import { testCrypto } from '../../../support/crypto.ts';
 import { ADDRESS, DatagramPair, withNextDelegation } from '../../../support/datagram-network.ts';
@@ -200,6 +202,32 @@ test('an end, or a new epoch, that only the record keys vouch for is not believe
     pair.run(100);
     is(pair.closedBy('responder'), code);
   }
+});
+
+test('a handshake of a stream, carried in datagrams, is none', () => {
+  const pair = new DatagramPair();
+  const firsts: Uint8Array[] = [];
+  let finishes = 0;
+  pair.tamper = (datagram) => {
+    if (typeOf(datagram.bytes) === DATAGRAM.finish) finishes++;
+    if (typeOf(datagram.bytes) !== DATAGRAM.first) return [datagram];
+    firsts.push(datagram.bytes.slice());
+    return [];
+  };
+  pair.dial();
+  pair.run(50);
+  const [{ sender, preamble, piece }, second] = firsts.map(readFirst);
+  const { crypto, bob, alice } = pair;
+  const stream = new Channel({
+    ...{ crypto, role: 'responder', meshId: MESH_ID, own: bob.own, verifier: verifierOf(alice) },
+  });
+  stream.start(pair.now);
+  stream.receive(encodeFrame(FRAME.hello, preamble, piece.bytes, second.piece.bytes), pair.now);
+  const reply = stream.flush(pair.now).subarray(5);
+  ok(reply.length > 1_000, 'the stream took it');
+  for (const cut of cutPieces(reply, 1_100)) pair.inject('initiator', encodeReply(sender, 77, cut));
+  is(finishes, 0);
+  is(pair.initiator.state, 'handshake');
 });
 
 test('roaming: answers follow the newest authentic record, and neither copies nor junk', () => {
