@@ -136,13 +136,23 @@ test('refused: none, self, unknown formats, other signers, makers and models', (
   refusedAs('ROOT', {}, [attesterCertificate([vendor.NO_AUTHORITY])]);
 });
 
+const areaOf = (pair: vendor.KeyPair) => eccArea(coordinates(pair), { parameters: [0x10, 0x10, 3, 0x10] });
+
+interface Certifying {
+  extraData?: Uint8Array;
+  /** The public area that is shown, and the one that is certified. */
+  shown?: Uint8Array;
+  certified?: Uint8Array;
+  magic?: number;
+  type?: number;
+  purpose?: string;
+}
+
 /** A platform's TPM certifies the credential's key. */
-function byTpm(
-  change: { extraData?: Uint8Array; area?: Uint8Array; magic?: number; type?: number } = {},
-): Registering {
-  const area = eccArea(coordinates(credential), { parameters: [0x10, 0x10, 3, 0x10] });
-  const name = concat(u16be(0xb), crypto.sha256(area));
-  const extensions = [vendor.NO_AUTHORITY, vendor.purposes('2.23.133.8.3'), vendor.tpmName()];
+function byTpm(change: Certifying = {}): Registering {
+  const { shown = areaOf(credential), certified = areaOf(credential), purpose = '2.23.133.8.3' } = change;
+  const name = concat(u16be(0xb), crypto.sha256(certified));
+  const extensions = [vendor.NO_AUTHORITY, vendor.purposes(purpose), vendor.tpmName()];
   return {
     fmt: 'tpm',
     statement: (signed) => {
@@ -150,18 +160,23 @@ function byTpm(
       const head = concat(u32be(magic), u16be(type), sized(new Uint8Array(34)), sized(extraData));
       const certInfo = concat(head, new Uint8Array(17 + 8), sized(name), sized(name));
       const x5c = [attesterCertificate(extensions)];
-      const pubArea = change.area ?? area;
-      return { ver: '2.0', alg: -7, sig: signedBy(attester, certInfo), x5c, certInfo, pubArea };
+      return { ver: '2.0', alg: -7, sig: signedBy(attester, certInfo), x5c, certInfo, pubArea: shown };
     },
   };
 }
 
 test('a TPM attests: the very key, for this registration, with a certificate of an attestation key', () => {
   match(admit(registered(byTpm())).reasons[0], /\(tpm\)/);
-  refusedAs('STATEMENT', byTpm({ extraData: challenge }));
-  refusedAs('STATEMENT', byTpm({ area: eccArea(coordinates(other), { parameters: [0x10, 0x10, 3, 0x10] }) }));
-  refusedAs('STATEMENT', byTpm({ magic: 0 }));
-  refusedAs('STATEMENT', byTpm({ type: 0x8018 }));
+  const bad: Certifying[] = [
+    { extraData: challenge },
+    { shown: areaOf(other) },
+    { certified: areaOf(other) },
+    { shown: areaOf(other), certified: areaOf(other) },
+    { magic: 0 },
+    { type: 0x8018 },
+    { purpose: '2.23.133.8.1' },
+  ];
+  for (const change of bad) refusedAs('STATEMENT', byTpm(change));
 });
 
 const key: CertifiedKey = {

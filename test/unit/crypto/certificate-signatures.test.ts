@@ -102,6 +102,33 @@ test('PKCS#1 paddings that parse but are not the one: short, with bytes behind, 
   refusedPkcs1(signedBlock(zero, type1, filled(room + 2), zero, withoutNull));
 });
 
+test('PSS blocks whose hash is right, and whose filling, trailer or first bit is not', () => {
+  const hashOf = (...parts: Uint8Array[]) =>
+    plain(
+      createHash('sha256')
+        .update(concat(...parts))
+        .digest(),
+    );
+  const [size, salt] = [256 - 32 - 1, new Uint8Array(32).fill(5)];
+  const proof = hashOf(new Uint8Array(8), hashOf(MESSAGE), salt);
+  const mask = concat(...Array.from({ length: 7 }, (_, i) => hashOf(proof, Uint8Array.of(0, 0, 0, i)))).slice(
+    0,
+    size,
+  );
+  const signedBy = (filling: Uint8Array, separator: number, trailer: number) => {
+    const block = concat(filling, Uint8Array.of(separator), salt).map((byte, i) => byte ^ mask[i]);
+    block[0] &= 0x7f;
+    return signedBlock(block, proof, Uint8Array.of(trailer));
+  };
+  const zeros = new Uint8Array(size - 33);
+  const judge = (signature: Uint8Array) => verifier.verifyPss(key, MESSAGE, signature, 'sha256');
+  judge(signedBy(zeros, 1, 0xbc));
+  const filled = zeros.slice();
+  filled[100] = 1;
+  for (const bad of [signedBy(filled, 1, 0xbc), signedBy(zeros, 2, 0xbc), signedBy(zeros, 1, 0xbb)])
+    throwsCode(() => judge(bad), 'OOTO_CRYPTO_SIGNATURE');
+});
+
 test('numbers that are too large, too short or too long, and keys that are none', () => {
   const signature = plain(sign('sha256', MESSAGE, privateKey));
   const [number, modulus] = [signature, key.modulus].map((bytes) =>
