@@ -100,8 +100,11 @@ export class SecureChannel extends EventTarget implements AsyncDisposable {
         return event.isSpent ? SPENT : undefined;
       },
     });
+    // Kept at once: a channel may end in the turn that established it, and the machine names its peer no longer.
     link.established.then(
-      () => this.peer,
+      (peer) => {
+        this.#peer ??= peer;
+      },
       () => {},
     );
     void link.closed.then((error) => {

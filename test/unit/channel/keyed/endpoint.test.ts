@@ -1,5 +1,5 @@
 /** Channels between programs that pin each other's keys: who gets in, and that what stands goes on standing. */
-import { utf8, utf8Decode } from '../../../../src/base/bytes.ts';
+import { concat, u32be, utf8, utf8Decode } from '../../../../src/base/bytes.ts';
 import { Endpoint, type EndpointOptions } from '../../../../src/channel/keyed/endpoint.ts';
 import { identityOf } from '../../../../src/channel/keyed/identity.ts';
 import { keyPeerId, publicKey } from '../../../../src/channel/keyed/public-key.ts';
@@ -187,4 +187,28 @@ test('what is no key is refused before anything is dialled', async () => {
   throwsCode(() => publicKey({ algorithm: 'p256', bytes: new Uint8Array(32) }), 'OOTO_CHANNEL_KEY');
   throwsCode(() => identityOf(crypto, new Uint8Array(16)), 'OOTO_CHANNEL_KEY');
   is(network.connections.length, 0);
+});
+
+test('a peer that breaks a rule in the moment in which it is known ends its own channel, and nothing else', async () => {
+  const { endpoint, alice, bob, network } = world();
+  const listener = await endpoint(bob).listen({ address: ADDRESS, peers: [alice.publicKey] });
+  const welcomed: SecureChannel[] = [];
+  void (async () => {
+    for await (const channel of listener) welcomed.push(channel);
+  })();
+  network.onConnection = (dialler) => {
+    const write = dialler.write.bind(dialler);
+    let writes = 0;
+    const isFinish = () => ++writes === 2;
+    dialler.write = (bytes) => write(isFinish() ? concat(bytes, u32be(29), new Uint8Array(29)) : bytes);
+  };
+  const dial = () => endpoint(alice).connect({ address: ADDRESS, peer: bob.publicKey });
+  await rejectsCode(dial(), 'OOTO_CHANNEL_TRUNCATED');
+  await settled();
+  ok(
+    welcomed.every(({ peerId }) => peerId === alice.id),
+    'whoever is handed out is known, though its channel has ended',
+  );
+  network.onConnection = () => {};
+  is((await dial()).peerId, bob.id);
 });
