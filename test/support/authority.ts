@@ -3,7 +3,7 @@
  * a coordinator to members by a function call that a test may replace: to lose them, to answer in a member's
  * place, to lie.
  */
-import { appraiseEnrolment } from '../../src/attest/appraisal.ts';
+import type { AppraisalRules } from '../../src/attest/appraisal-policy.ts';
 import { encodeEnrolmentEvidence, enrolmentMessage } from '../../src/attest/evidence.ts';
 import { enrolmentQualifyingData } from '../../src/attest/qualifying.ts';
 import { nodeIdOf } from '../../src/authority/certification.ts';
@@ -25,9 +25,10 @@ import type { Crypto } from '../../src/crypto/crypto.ts';
 import type { CborValue } from '../../src/envelope/cbor.ts';
 import { Ed25519SigningKey } from '../../src/envelope/keys.ts';
 import { AuthorityDuty } from '../../src/mesh/authority-duty.ts';
+import { enrolmentJudge } from '../../src/mesh/enrolment-judge.ts';
 import { type MeshTrust, readTrust } from '../../src/mesh/identity.ts';
 import { type AskMember, Issuing } from '../../src/mesh/issuing.ts';
-import { initialPolicy } from '../../src/mesh/policy.ts';
+import { initialPolicy, type Policy } from '../../src/mesh/policy.ts';
 import type { Signer } from '../../src/ports.ts';
 import { type FoundedMesh, foundMesh } from './founders.ts';
 import { ManualClock } from './manual-clock.ts';
@@ -65,11 +66,22 @@ export class AuthorityWorld {
   /** Signs workload definitions, under the name `test`. */
   readonly originator: Ed25519SigningKey;
 
-  constructor(crypto: Crypto, { count = 3, threshold = 2 } = {}) {
+  readonly policy: Policy;
+
+  constructor(
+    crypto: Crypto,
+    {
+      count = 3,
+      threshold = 2,
+      appraisal,
+    }: { count?: number; threshold?: number; appraisal?: AppraisalRules } = {},
+  ) {
     this.crypto = crypto;
     this.originator = Ed25519SigningKey.generate(crypto);
     const originators = [{ name: 'test', publicKey: this.originator.publicKey }];
-    const policy = initialPolicy({ manifests: [hex(MANIFEST)], originators }) as unknown as CborValue;
+    const rules = appraisal ? { appraisal } : {};
+    this.policy = initialPolicy({ manifests: [hex(MANIFEST)], originators, ...rules });
+    const policy = this.policy as unknown as CborValue;
     this.mesh = foundMesh(crypto, { count, threshold, created: this.clock.now() - 1_000, policy });
     this.names = this.mesh.founders.map(({ name }) => name);
     for (const name of this.names) this.restart(name, new MemoryStore());
@@ -83,16 +95,7 @@ export class AuthorityWorld {
     const founder = this.mesh.founders[position];
     const member = new AuthorityMember({
       ...{ crypto, genesis, name, longestLifeMs: LIFE_MS },
-      judge: (request, nonces, evidence) => {
-        const { meshId } = genesis;
-        const verdict = appraiseEnrolment(crypto, evidence, {
-          policy: { manifests: [hex(MANIFEST)], minimumTier: 'software', maximumAgeMs: 120_000 },
-          attester: { meshId, nodeId: request.id, tier: request.tier, key: request.key },
-          answers: enrolmentQualifyingData(crypto, { meshId, request: request.digest, nonces }),
-          time: clock.now(),
-        });
-        return { digest: verdict.evidenceDigest, verdict: verdict.tier };
-      },
+      judge: enrolmentJudge({ crypto, clock, meshId: genesis.meshId, policy: () => this.policy }),
     });
     const duty = new AuthorityDuty({
       ...{ crypto, clock, store, genesis, name, member },
@@ -177,12 +180,20 @@ export class AuthorityWorld {
   }
 
   /** An operator's invite for `id`, spent on `request`. */
-  inviteClaim(id: string, request: EnrolmentRequest, seed = this.crypto.random.bytes(32)): Claim {
+  inviteClaim(
+    id: string,
+    request: EnrolmentRequest,
+    seed = this.crypto.random.bytes(32),
+    endorsementKey?: Uint8Array,
+  ): Claim {
     const { crypto, mesh } = this;
     const { meshId, encoded } = mesh.record;
     const publicKey = crypto.ed25519.publicKey(seed);
     const expires = this.clock.now() + 60_000;
-    const grant = encodeGrant(createGrant({ mesh: meshId, publicKey, id, expires }, mesh.operator));
+    const device = endorsementKey ? { endorsementKey } : {};
+    const grant = encodeGrant(
+      createGrant({ mesh: meshId, publicKey, id, expires, ...device }, mesh.operator),
+    );
     const invite = { grant, genesis: encoded, root: new Uint8Array(1), addresses: ['a'], seed };
     return { kind: 'invite', grant, signature: claimInvite(crypto, invite, request.digest) };
   }

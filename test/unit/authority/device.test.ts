@@ -1,0 +1,191 @@
+/** Enrolment with live software TPMs: each member's own challenge, and who may be whose. */
+
+import { readPublicArea } from '../../../src/attest/tpm/public-area.ts';
+import { certificationData } from '../../../src/attest/tpm-proof.ts';
+import { leafTbs } from '../../../src/authority/certification.ts';
+import { deviceOf } from '../../../src/authority/device.ts';
+import { readLeaf } from '../../../src/authority/leaf.ts';
+import type { Application, Claim } from '../../../src/authority/member.ts';
+import { createRequest, type EnrolmentRequest } from '../../../src/authority/request.ts';
+import { measuredRules } from '../../../src/cli/setting-up.ts';
+import type { NodeTpm } from '../../../src/mesh/attester.ts';
+import { enrolmentEvidence } from '../../../src/mesh/enrolment-evidence.ts';
+import type { MemberChallenge } from '../../../src/mesh/issuing.ts';
+import type { MeshNode } from '../../../src/mesh/node.ts';
+import type { Signer } from '../../../src/ports.ts';
+import * as assert from '../../support/assert.ts';
+import { AuthorityWorld, LIFE_MS, MANIFEST, signerOf } from '../../support/authority.ts';
+import { testCrypto } from '../../support/crypto.ts';
+import { suite } from '../../support/suite.ts';
+import { missingForTpm, Swtpm } from '../../support/swtpm.ts';
+
+const test = suite('authority/device', { timeout: 90_000 });
+const missing = missingForTpm();
+const crypto = testCrypto();
+const zeros = new Map([0, 1, 2, 3, 4, 5, 6, 7].map((i) => [i, new Uint8Array(32)]));
+const world = new AuthorityWorld(crypto, { appraisal: measuredRules(MANIFEST, [zeros]) });
+const judge = world.names[0];
+
+interface Owner {
+  swtpm: Swtpm;
+  tpm: NodeTpm;
+  signer: Signer;
+  endorsement: Uint8Array;
+}
+let alice: Owner;
+let mallory: Owner;
+
+async function owner(): Promise<Owner> {
+  const swtpm = await Swtpm.start();
+  const port = swtpm.client();
+  const attestationKey = await port.createAttestationKey();
+  const identityKey = await port.createIdentityKey([0, 7]);
+  const certification = await port.certify(identityKey, attestationKey, certificationData(crypto));
+  const { publicArea: endorsementKey } = await port.endorsement();
+  const keys = { endorsementKey, attestationKey: attestationKey.publicArea };
+  const signer: Signer = {
+    algorithm: 'p256',
+    publicKey: readPublicArea(identityKey.publicArea).key,
+    sign: (message) => port.sign(identityKey, crypto.sha256(message)),
+  };
+  const tpm = { tpm: port, keys, attestationKey, identityKey, certification, readLog: async () => null };
+  return { swtpm, tpm, signer, endorsement: deviceOf(crypto, keys).endorsementKey };
+}
+
+test.before(async () => {
+  if (missing !== undefined) return;
+  await world.establish();
+  [alice, mallory] = await Promise.all([owner(), owner()]);
+});
+test.after(async () => {
+  for (const each of missing === undefined ? [alice, mallory] : []) {
+    await each.tpm.tpm.close();
+    await each.swtpm.remove();
+  }
+});
+
+function live(title: string, body: () => Promise<void>): void {
+  if (missing !== undefined) test.unavailable(title, missing);
+  else test(title, body);
+}
+
+function requestOf(
+  name: string,
+  by: Pick<Owner, 'signer'>,
+  keys = alice.tpm.keys,
+): Promise<EnrolmentRequest> {
+  const { algorithm, publicKey } = by.signer;
+  const id = world.id('worker', name);
+  const key = { algorithm, bytes: publicKey };
+  const nonce = crypto.random.bytes(16);
+  const { meshId: mesh } = world.mesh.record;
+  return createRequest(
+    crypto,
+    { mesh, id, key, life: LIFE_MS, tier: 'measured', nonce, tpm: keys },
+    by.signer,
+  );
+}
+
+/** What `by` answers to the members; `bend` is what an attacker makes of their challenges. */
+async function apply(
+  request: EnrolmentRequest,
+  by: Owner,
+  claim: Claim,
+  bend: (challenges: MemberChallenge[]) => MemberChallenge[] = (challenges) => challenges,
+): Promise<Application> {
+  const challenges = await world.issuing().challenge(request);
+  const node = {
+    options: { crypto, signer: by.signer, tpm: by.tpm, logger: world.logger },
+    claims: (mesh: Uint8Array, id: string) => ({
+      ...{ mesh, node: id, manifest: MANIFEST, versions: new Map() },
+      time: world.clock.now(),
+    }),
+    rulesOver: () => world.policy,
+  } as unknown as MeshNode;
+  const trust = { ...world.trust!, policy: world.policy };
+  const { evidence } = await enrolmentEvidence(node, trust, request, bend(challenges));
+  const nonces = challenges.map(({ member, nonce }) => ({ member, nonce }));
+  return { request: request.encoded, claim, nonces, evidence };
+}
+
+async function appraise(
+  request: EnrolmentRequest,
+  application: Application,
+  bound = new Map<string, Uint8Array>(),
+) {
+  const tbs = await leafTbs(crypto, world.mesh.record, request, world.clock.now());
+  const context = { now: world.clock.now(), root: world.trust?.root, bound: (key: string) => bound.get(key) };
+  const appraisal = world.members.get(judge)!.appraise(application, tbs, context);
+  for (const change of appraisal.changes) if ('put' in change) bound.set(change.put, change.value);
+  return appraisal;
+}
+
+const invited = (request: EnrolmentRequest, endorsement?: Uint8Array) =>
+  world.inviteClaim(request.id, request, undefined, endorsement);
+
+live(
+  'a TPM that operators named enrols, and is bound to the node; under another name it is refused',
+  async () => {
+    const bound = new Map<string, Uint8Array>();
+    const request = await requestOf('one', alice);
+    const claim = invited(request, alice.endorsement);
+    const leaf = readLeaf((await appraise(request, await apply(request, alice, claim), bound)).leaf);
+    assert.ok(leaf.kind === 'certificate' && leaf.verdict === 'measured');
+    assert.equal(leaf.device, deviceOf(crypto, alice.tpm.keys));
+    const again = await requestOf('one', alice);
+    await appraise(again, await apply(again, alice, invited(again, alice.endorsement)), bound);
+    const other = await requestOf('two', alice);
+    const application = await apply(other, alice, invited(other, alice.endorsement));
+    await assert.rejectsCode(appraise(other, application, bound), 'OOTO_AUTHORITY_DEVICE');
+  },
+);
+
+live('an endorsement key that nobody named, or another than the invite’s, is refused', async () => {
+  const request = await requestOf('unnamed', alice);
+  for (const endorsement of [undefined, mallory.endorsement]) {
+    const application = await apply(request, alice, invited(request, endorsement));
+    await assert.rejectsCode(appraise(request, application), 'OOTO_AUTHORITY_DEVICE');
+  }
+});
+
+live('an invite for a TPM is not spent on a node without one', async () => {
+  const candidate = world.candidate();
+  const id = world.id('worker', 'soft');
+  const request = await world.request(candidate, id);
+  const claim = world.inviteClaim(id, request, undefined, alice.endorsement);
+  const application = world.application(candidate, request, claim);
+  await assert.rejectsCode(appraise(request, application), 'OOTO_AUTHORITY_DEVICE');
+});
+
+live('a genuine endorsement key beside an attestation key of another TPM opens nothing', async () => {
+  const keys = { ...mallory.tpm.keys, endorsementKey: alice.tpm.keys.endorsementKey };
+  const request = await requestOf('borrowed', mallory, keys);
+  const claim = invited(request, alice.endorsement);
+  await assert.rejectsCode(apply(request, mallory, claim), 'OOTO_MESH_ENROLMENT');
+  // Instead of what only Alice's TPM opens, mallory answers what a member has sealed for her own.
+  const own = await requestOf('own', mallory, mallory.tpm.keys);
+  const sealed = new Map((await world.issuing().challenge(own)).map((each) => [each.member, each.sealed]));
+  const bend = (challenges: MemberChallenge[]) =>
+    challenges.map((each) => ({ ...each, sealed: sealed.get(each.member)! }));
+  const application = await apply(request, mallory, claim, bend);
+  await assert.rejectsCode(appraise(request, application), 'OOTO_AUTHORITY_CREDENTIAL');
+});
+
+live('what was answered for one request serves no other', async () => {
+  const [first, second] = [await requestOf('first', alice), await requestOf('second', alice)];
+  const answered = await apply(first, alice, invited(first, alice.endorsement));
+  const application = await apply(second, alice, invited(second, alice.endorsement));
+  const moved = { ...application, evidence: answered.evidence };
+  await assert.rejectsCode(appraise(second, moved), 'OOTO_ATTEST_NODE');
+  const same = await requestOf('first', alice);
+  const open = await apply(same, alice, invited(same, alice.endorsement));
+  await assert.rejectsCode(appraise(same, { ...open, evidence: answered.evidence }), 'OOTO_ATTEST_BINDING');
+});
+
+live('a key in software is not certified by naming a genuine TPM', async () => {
+  const { identity } = world.candidate();
+  const software = { ...alice, signer: signerOf(identity) };
+  const request = await requestOf('software', software);
+  const application = await apply(request, software, invited(request, alice.endorsement));
+  await assert.rejectsCode(appraise(request, application), 'OOTO_ATTEST_TPM_IDENTITY');
+});
