@@ -15,6 +15,8 @@ type Run = (
   context: { terminal: Terminal; signal: AbortSignal; words: string[] },
 ) => Promise<unknown>;
 
+type JoinWords = Parameters<typeof import('./set-up-commands.ts').joinMesh>[0];
+
 interface DemoWords {
   once?: boolean;
   input?: string;
@@ -49,12 +51,15 @@ describeOutput(
   .requiredOption('--folder <folder>', "the founder's folder")
   .requiredOption('--name <name>', 'its name in the mesh')
   .requiredOption('--listen <host:port>', 'the address others dial')
+  .option('--tpm <place>', 'the TPM of this machine, such as /dev/tpmrm0: the identity key is made there')
   .action(
-    action(async (options: { folder: string; name: string; listen: string }, { terminal }) => {
-      const { initFounder } = await import('./set-up-commands.ts');
-      const founder = await initFounder(options);
-      terminal.result(founder, () => JSON.stringify(founder, undefined, 2));
-    }),
+    action(
+      async (options: Parameters<typeof import('./set-up-commands.ts').initFounder>[0], { terminal }) => {
+        const { initFounder } = await import('./set-up-commands.ts');
+        const founder = await initFounder(options);
+        terminal.result(founder, () => JSON.stringify(founder, undefined, 2));
+      },
+    ),
   );
 
 command('originator', 'print the public key that signs workload definitions')
@@ -91,6 +96,7 @@ command('invite', 'let one node join under one name')
   .requiredOption('--role <role>', 'scheduler, worker, collector or originator')
   .requiredOption('--name <name>', 'the name of the node')
   .requiredOption('--out <file>', 'the invite; a secret')
+  .option('--endorsement-key <fingerprint>', 'of the one TPM that may use it; ooto doctor prints it there')
   .action(
     action(async (options: Parameters<typeof import('./set-up-commands.ts').invite>[0], { terminal }) => {
       const { invite } = await import('./set-up-commands.ts');
@@ -103,8 +109,9 @@ command('join', 'join the mesh of an invite')
   .requiredOption('--folder <folder>', "the node's folder")
   .requiredOption('--invite <file>', 'the invite; it can be spent once')
   .option('--listen <host:port>', 'the address others dial', '127.0.0.1:0')
+  .option('--tpm <place>', 'the TPM of this machine, such as /dev/tpmrm0: the identity key is made there')
   .action(
-    action(async (options: { folder: string; invite: string; listen: string }, { terminal, signal }) => {
+    action(async (options: JoinWords, { terminal, signal }) => {
       const { joinMesh } = await import('./set-up-commands.ts');
       const joined = await joinMesh(options, signal);
       terminal.result(joined, () => `${joined.id}\nrun it with: ooto node run --folder ${options.folder}`);

@@ -7,23 +7,28 @@
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { readNodeId } from '../authority/certification.ts';
-import { draftDigest } from '../authority/genesis.ts';
+import type { TpmKeys } from '../authority/device.ts';
+import { draftDigest, type Founder } from '../authority/genesis.ts';
 import { readGrant, readInvite } from '../authority/invite.ts';
 import { OotoError } from '../base/errors.ts';
 import { hex, unhex } from '../base/hex.ts';
+import type { Crypto } from '../crypto/crypto.ts';
 import { readSignedDraft } from '../mesh/founding.ts';
 import { ROLES, type Role } from '../mesh/operations.ts';
 import { initialPolicy } from '../mesh/policy.ts';
 import { createNodeCrypto } from '../node.ts';
 import { coreFolder } from '../platform/node/core-file.ts';
 import { readFileLimited, readSecretFile, writeFileAtomically } from '../platform/node/files.ts';
+import { openTpm } from './node-tpm.ts';
 import { measureProgram } from './program.ts';
 import { startNode } from './running-node.ts';
 import {
   createFounder,
   createMember,
+  measuredRules,
   openOperator,
   openOriginatorKey,
+  QUOTED_REGISTERS,
   readMeshFiles,
   signDraft,
   writeInvite,
@@ -31,20 +36,32 @@ import {
 
 const INVITE_BYTES = 4 * 1024 * 1024;
 const keyText = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, '64 hexadecimal digits'));
+const hexText = v.pipe(v.string(), v.regex(/^([0-9a-f]{2}){1,4096}$/, 'hexadecimal digits'));
 const founderSchema = v.strictObject({
   schema: v.literal('ooto.founder/1'),
   name: v.string(),
-  identityKey: keyText,
+  identityKey: hexText,
   logKey: keyText,
   witnessKey: keyText,
   keyGenerationKey: keyText,
   addresses: v.array(v.string()),
+  /** Of a founder with a TPM: its keys, and what its firmware registers hold, by number. */
+  tpm: v.optional(
+    v.strictObject({
+      endorsementKey: hexText,
+      attestationKey: hexText,
+      certificate: v.optional(hexText),
+      registers: v.record(v.string(), keyText),
+    }),
+  ),
 });
 
 /** `ooto authority init`: a founder's folder; what is printed goes to the operator. */
-export async function initFounder(options: { folder: string; name: string; listen: string }) {
-  const { folder, name, listen } = options;
-  const founder = await createFounder(createNodeCrypto(), folder, { name, listen });
+export async function initFounder(options: { folder: string; name: string; listen: string; tpm?: string }) {
+  const { folder, name, listen, tpm } = options;
+  const crypto = createNodeCrypto();
+  const configuration = { name, listen, ...(tpm === undefined ? {} : { tpm }) };
+  const founder = await createFounder(crypto, folder, configuration);
   return {
     schema: 'ooto.founder/1' as const,
     name,
@@ -53,7 +70,28 @@ export async function initFounder(options: { folder: string; name: string; liste
     witnessKey: hex(founder.witnessKey),
     keyGenerationKey: hex(founder.keyGenerationKey),
     addresses: founder.addresses,
+    ...(founder.tpm && tpm !== undefined
+      ? { tpm: { ...textOf(founder.tpm), registers: await registersOf(crypto, tpm) } }
+      : {}),
   };
+}
+
+function textOf({ endorsementKey, attestationKey, certificate }: TpmKeys) {
+  return {
+    endorsementKey: hex(endorsementKey),
+    attestationKey: hex(attestationKey),
+    ...(certificate ? { certificate: hex(certificate) } : {}),
+  };
+}
+
+async function registersOf(crypto: Crypto, place: string): Promise<Record<string, string>> {
+  const tpm = openTpm(crypto, place);
+  try {
+    const values = await tpm.readRegisters(QUOTED_REGISTERS);
+    return Object.fromEntries([...values].map(([register, value]) => [String(register), hex(value)]));
+  } finally {
+    await tpm.close();
+  }
 }
 
 /** `ooto originator`: the key that signs workload definitions, made if need be. */
@@ -72,9 +110,13 @@ export async function initMesh(options: {
   out: string;
 }) {
   const crypto = createNodeCrypto();
-  const founders = await Promise.all(options.founder.map(readFounder));
+  const read = await Promise.all(options.founder.map(readFounder));
+  const founders = read.map(({ founder }) => founder);
+  const registers = read.flatMap((each) => each.registers ?? []);
+  const program = measureProgram(crypto, coreFolder()).digest;
   const policy = initialPolicy({
-    manifests: [hex(measureProgram(crypto, coreFolder()).digest)],
+    ...(registers.length > 0 ? { appraisal: measuredRules(program, registers) } : {}),
+    manifests: [hex(program)],
     originators: options.originator.map(readOriginator),
   });
   const threshold = Number(options.threshold);
@@ -101,8 +143,13 @@ export async function invite(options: {
   role: string;
   name: string;
   out: string;
+  endorsementKey?: string;
 }) {
-  const { operator, authority, role, name, out: file } = options;
+  const { operator, authority, role, name, out: file, endorsementKey } = options;
+  if (endorsementKey !== undefined && !v.is(keyText, endorsementKey))
+    throw new OotoError('OOTO_CLI_USAGE', 'caller', 'an endorsement key is named by 64 hexadecimal digits', {
+      hint: 'ooto doctor prints them on the machine that is invited',
+    });
   if (!(ROLES as readonly string[]).includes(role) || role === 'authority')
     throw new OotoError('OOTO_CLI_USAGE', 'caller', `no node can be invited as ${role}`, {
       hint: `roles: ${ROLES.filter((each) => each !== 'authority').join(', ')}`,
@@ -114,18 +161,23 @@ export async function invite(options: {
     name,
     file,
     now: Date.now(),
+    endorsementKey: endorsementKey === undefined ? undefined : unhex(endorsementKey),
   });
   return { schema: 'ooto.invite/1' as const, file, role, name };
 }
 
 /** `ooto join`: makes a node's folder, spends the invite and stores the certificate. */
 export async function joinMesh(
-  options: { folder: string; invite: string; listen: string },
+  options: { folder: string; invite: string; listen: string; tpm?: string },
   signal: AbortSignal,
 ) {
+  const { tpm } = options;
   const content = await readSecretFile(options.invite, INVITE_BYTES);
   const { role, name } = readNodeId(readGrant(readInvite(content).grant).id);
-  await createMember(options.folder, { role: role as Role, name, listen: options.listen });
+  await createMember(options.folder, {
+    ...{ role: role as Role, name, listen: options.listen },
+    ...(tpm === undefined ? {} : { tpm }),
+  });
   await writeFileAtomically(join(options.folder, 'invite'), content);
   const running = await startNode(options.folder, signal);
   const { id, tier, mesh, certificate } = running.status;
@@ -151,15 +203,33 @@ async function readFounder(file: string) {
         hint: 'it is what ooto authority init --json printed',
       },
     );
-  const { name, addresses, identityKey, logKey, witnessKey, keyGenerationKey } = result.output;
-  return {
+  const { name, addresses, identityKey, logKey, witnessKey, keyGenerationKey, tpm } = result.output;
+  const founder: Founder = {
     name,
     addresses,
     identityKey: unhex(identityKey),
     logKey: unhex(logKey),
     witnessKey: unhex(witnessKey),
     keyGenerationKey: unhex(keyGenerationKey),
+    ...(tpm ? { tpm: keysOf(tpm) } : {}),
   };
+  return { founder, registers: tpm && valuesOf(tpm.registers) };
+}
+
+function keysOf({
+  endorsementKey,
+  attestationKey,
+  certificate,
+}: NonNullable<v.InferOutput<typeof founderSchema>['tpm']>): TpmKeys {
+  return {
+    endorsementKey: unhex(endorsementKey),
+    attestationKey: unhex(attestationKey),
+    ...(certificate === undefined ? {} : { certificate: unhex(certificate) }),
+  };
+}
+
+function valuesOf(registers: Readonly<Record<string, string>>): ReadonlyMap<number, Uint8Array> {
+  return new Map(Object.entries(registers).map(([register, value]) => [Number(register), unhex(value)]));
 }
 
 function readOriginator(text: string): { name: string; publicKey: Uint8Array } {

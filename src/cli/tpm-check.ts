@@ -1,11 +1,14 @@
 /**
  * The TPM of this machine, as `ooto doctor` sees it. What flows through here: the device is looked for and opened,
- * then the agent asks the TPM who it is and makes a key that leaves nothing behind; whatever stands in the way becomes
+ * then the agent asks the TPM who it is and makes keys that leave nothing behind; whatever stands in the way becomes
  * one sentence with the fix. A machine without a TPM is in order, and told which tier it can have.
  */
 import { closeSync, existsSync, openSync } from 'node:fs';
+import { endorsementFingerprint } from '../attest/tpm/endorsement.ts';
+import { readPublicArea } from '../attest/tpm/public-area.ts';
 import { isOotoError } from '../base/errors.ts';
 import { decode, encode } from '../envelope/cbor.ts';
+import { createNodeCrypto } from '../node.ts';
 import { nodeRandom } from '../platform/node/random.ts';
 import { tpmClient } from '../platform/node/tpm/client.ts';
 
@@ -70,7 +73,9 @@ async function askTpm(program: string, tcti: string, deadlineMs: number): Promis
   try {
     const { manufacturer, firmware } = await tpm.info();
     await tpm.createAttestationKey();
-    return { ok: true, found: `${manufacturer}, firmware ${firmware}, makes attestation keys` };
+    const { publicArea } = await tpm.endorsement();
+    const key = endorsementFingerprint(createNodeCrypto(), readPublicArea(publicArea));
+    return { ok: true, found: `${manufacturer}, firmware ${firmware}, endorsement key ${key}` };
   } catch (error) {
     return { ok: false, found: explainTpm(error) };
   } finally {
