@@ -69,6 +69,7 @@ export class Inflow {
       this.#next = 0;
     }
     this.#consumed += costOf(piece);
+    this.#releaseWhenOver();
     return piece;
   }
 
@@ -91,11 +92,18 @@ export class Inflow {
     this.#isDiscarding = true;
     this.#pieces.length = 0;
     this.#next = 0;
+    this.#releaseWhenOver();
   }
 
   /** Nothing more comes; what is here can still be read. */
   end(): void {
     this.#hasEnded = true;
+    this.#releaseWhenOver();
+  }
+
+  /** What is not read yet still takes its part of what all streams may hold. */
+  #releaseWhenOver(): void {
+    if (!this.#hasEnded || this.hasPieces) return;
     this.#growth.left += this.#window - INITIAL_CREDIT;
     this.#window = INITIAL_CREDIT;
   }

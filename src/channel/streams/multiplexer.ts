@@ -134,13 +134,21 @@ export class Multiplexer {
   read(stream: Stream): Piece | undefined {
     const piece = stream.inflow.read();
     if (piece && stream.inflow.isGrantDue && stream.number !== 0) this.#urgent.add(stream);
+    if (piece) this.#sayLast(stream);
     return piece;
+  }
+
+  /** The program of this side has a stream that the peer opened. */
+  accept(stream: Stream): void {
+    stream.isTaken = true;
+    this.#sayLast(stream);
   }
 
   /** This side reads no more; the other direction goes on. */
   stop(stream: Stream): void {
     if (stream.isReset || stream.inflow.isDiscarding) return;
     stream.inflow.discard();
+    this.#sayLast(stream);
     if (stream.inflow.hasEnded) return;
     stream.isStopDue = true;
     if (stream.number !== 0) this.#urgent.add(stream);
@@ -263,23 +271,23 @@ export class Multiplexer {
   #receiveStop(stream: Stream): void {
     if (stream.isReset || stream.outflow.hasEnded) return;
     stream.outflow.drop();
+    this.#turns.delete(stream);
     this.#wake(stream);
     this.#events.push({ type: 'stopped', stream });
   }
 
   #receiveReset(stream: Stream, reset: Reset, now: number): void {
     if (!stream.isReset && !stream.head.isOwn) this.#countReset(now);
-    if (!stream.inflow.hasEnded) {
-      stream.inflow.discard();
-      stream.inflow.end();
-    }
+    // The body of a request that was given up is of no use; a stream that came whole before can still be read.
+    if (!stream.inflow.hasEnded || stream.head.deadlineMs !== undefined) stream.inflow.discard();
+    if (!stream.inflow.hasEnded) stream.inflow.end();
     if (!stream.isReset) {
       stream.isReset = true;
       stream.outflow.drop();
       this.#turns.delete(stream);
       if (!stream.outflow.hasEnded) {
         stream.resetDue = CANCELLED;
-        this.#urgent.add(stream);
+        this.#sayLast(stream);
       }
       this.#events.push({ type: 'reset', stream, reset });
     }
@@ -315,7 +323,7 @@ export class Multiplexer {
   }
 
   #urgentFrame(stream: Stream): Uint8Array | undefined {
-    if (stream.resetDue) {
+    if (stream.resetDue && !stream.isHeld) {
       const frame = resetFrame(stream.number, stream.resetDue);
       stream.resetDue = undefined;
       stream.isStopDue = false;
@@ -360,8 +368,15 @@ export class Multiplexer {
   }
 
   #wake(stream: Stream): void {
-    if (stream.isReset) return;
+    if (stream.isReset || (stream.outflow.isDropped && stream.isHeld)) return;
     if (stream.number === 0 || stream.outflow.isReady) this.#turns.add(stream);
+  }
+
+  /** What was held back may go out now. */
+  #sayLast(stream: Stream): void {
+    if (stream.isOver || stream.isHeld) return;
+    if (stream.resetDue) this.#urgent.add(stream);
+    else if (stream.outflow.isDropped) this.#wake(stream);
   }
 
   #setDeadline(stream: Stream, now: number): void {

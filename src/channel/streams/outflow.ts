@@ -13,6 +13,7 @@ export class Outflow {
   #sent = 0;
   #credit = INITIAL_CREDIT;
   #isEndDue = false;
+  #isDropped = false;
   #hasEnded = false;
 
   /** This side has said that it sends no more in this direction. */
@@ -23,6 +24,11 @@ export class Outflow {
   /** The writer has ended or given up. */
   get isClosed(): boolean {
     return this.#isEndDue || this.#hasEnded;
+  }
+
+  /** The reader wants no more, or the stream was given up. */
+  get isDropped(): boolean {
+    return this.#isDropped;
   }
 
   get isEmpty(): boolean {
@@ -66,6 +72,7 @@ export class Outflow {
     this.#queue = [];
     this.#sent = 0;
     this.#isEndDue = true;
+    this.#isDropped = true;
   }
 
   /** The direction ended by a reset. */

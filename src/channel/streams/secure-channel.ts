@@ -79,7 +79,8 @@ export class SecureChannel extends EventTarget implements AsyncDisposable {
   readonly #link: Link;
   readonly #streams: StreamLink;
   readonly #handlers: Handlers;
-  readonly #arrived: ChannelStream[] = [];
+  /** Opened by the peer, and not taken from the iteration yet. */
+  readonly #arrived = new Set<StreamEnd>();
   #wakeAcceptor: (() => void) | undefined;
   #hasEnded = false;
   #peer: Peer | undefined;
@@ -181,7 +182,11 @@ export class SecureChannel extends EventTarget implements AsyncDisposable {
   /** Streams that the peer opens, each once; ends with the channel. */
   async *incomingStreams(): AsyncGenerator<ChannelStream> {
     for (;;) {
-      for (let stream = this.#arrived.shift(); stream; stream = this.#arrived.shift()) yield stream;
+      for (const end of this.#arrived) {
+        this.#arrived.delete(end);
+        end.accept();
+        yield new ChannelStream(end);
+      }
       if (this.#hasEnded) return;
       await new Promise<void>((resolve) => {
         const other = this.#wakeAcceptor;
@@ -218,7 +223,8 @@ export class SecureChannel extends EventTarget implements AsyncDisposable {
       void this.#handlers.serve(end, this.peer);
       return;
     }
-    this.#arrived.push(new ChannelStream(end));
+    this.#arrived.add(end);
+    end.over().catch(() => end.isLost && !this.#hasEnded && this.#arrived.delete(end));
     const wake = this.#wakeAcceptor;
     this.#wakeAcceptor = undefined;
     wake?.();

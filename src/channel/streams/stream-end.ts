@@ -43,6 +43,18 @@ export class StreamEnd {
     return this.#controller.signal;
   }
 
+  /** Ended before it was whole: there is nothing to be read. */
+  get isLost(): boolean {
+    const { hasEnded, isDiscarding } = this.#stream.inflow;
+    return this.#hasFailed && (isDiscarding || !hasEnded);
+  }
+
+  /** The program has the stream, which the peer opened: until then it keeps its place, whatever the peer does. */
+  accept(): void {
+    this.#machine.accept(this.#stream);
+    this.#settle();
+  }
+
   /** Tells the peer of a stream on which nothing is written yet. */
   announce(): void {
     this.#settle();
@@ -67,8 +79,8 @@ export class StreamEnd {
   }
 
   #isReadOut(): boolean {
+    if (this.isLost) throw this.#failure;
     const { hasEnded, isDiscarding } = this.#stream.inflow;
-    if (this.#hasFailed && (isDiscarding || !hasEnded)) throw this.#failure;
     return hasEnded || isDiscarding;
   }
 

@@ -25,10 +25,22 @@ export class Stream {
   /** This side has given it up. */
   isReset = false;
   isStopDue = false;
+  /** The program of this side has it: its own, a request, or one of the peer's that it has taken. */
+  isTaken: boolean;
   resetDue: Reset | undefined;
 
   constructor(head: StreamHead, growth: GrowthBudget) {
     this.head = head;
+    this.isTaken = head.isOwn || head.deadlineMs !== undefined;
     this.inflow = new Inflow(growth);
+  }
+
+  /**
+   * Whether the last word of this side waits: what the peer opened, and has ended both ways, keeps its place until it was
+   * taken and read, or the peer could fill memory with streams that are over.
+   */
+  get isHeld(): boolean {
+    const { head, inflow } = this;
+    return !head.isOwn && !inflow.isDiscarding && (!this.isTaken || inflow.hasPieces);
   }
 }

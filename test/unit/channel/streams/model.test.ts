@@ -73,6 +73,7 @@ class World {
   readonly ends: [End[], End[]] = [[], []];
   /** Frames on the way from each side. */
   readonly wires: [Uint8Array[], Uint8Array[]] = [[], []];
+  isFinishing = false;
 
   act(act: Act): void {
     if (act.do === 'carry') this.carry(act.side, act.frames);
@@ -157,7 +158,10 @@ class World {
   }
 
   take(at: 0 | 1, event: StreamEvent): void {
-    if (event.type === 'opened') this.know(at, event.stream, at === 0 ? 1 : 0);
+    if (event.type === 'opened') {
+      this.know(at, event.stream, at === 0 ? 1 : 0);
+      if (this.isFinishing) this.machines[at].accept(event.stream);
+    }
     const end = this.ends[at].find(({ stream }) => stream === event.stream)!;
     if (event.type === 'stopped') end.hasEnded = true;
     if (event.type === 'reset') end.hasReset = true;
@@ -171,6 +175,9 @@ class World {
 
   /** Everything on the way arrives, everything is read, and every stream is ended. */
   finish(): void {
+    this.isFinishing = true;
+    for (const at of [0, 1] as const)
+      for (const { stream, opener } of this.ends[at]) if (opener !== at) this.machines[at].accept(stream);
     const settle = () => {
       for (let turn = 0; turn < 10_000; turn++) {
         let moved = 0;

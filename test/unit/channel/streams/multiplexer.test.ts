@@ -414,3 +414,57 @@ test('whatever bytes come, only errors of this project are thrown', () => {
     }),
   );
 });
+
+test('streams that the peer has ended both ways keep their places until they were taken and read', () => {
+  for (const last of [stopFrame, (stream: number) => resetFrame(stream, CANCEL)]) {
+    const b = RESPONDER();
+    const finish = (stream: number, size: number) => {
+      b.receive(opening(stream, 'n', new Uint8Array(size), END), 0);
+      b.receive(last(stream), 0);
+      while (b.next(0));
+    };
+    for (let i = 0; i < MOST_STREAMS; i++) finish(2 * i + 1, i % 2 === 0 ? 0 : 50_000);
+    is(b.open.others, MOST_STREAMS, 'what nobody took is not over, though the peer says so');
+    throwsCode(() => b.receive(opening(2 * MOST_STREAMS + 1), 0), 'OOTO_STREAM_MANY');
+    const streams = openedOf(b.takeEvents());
+    for (const stream of streams) b.accept(stream);
+    while (b.next(0));
+    is(b.open.others, MOST_STREAMS / 2, 'nor what was taken and not read');
+    for (const stream of streams) readWhole(b, stream);
+    while (b.next(0));
+    is(b.open.others, 0);
+  }
+});
+
+test('what a stream holds unread when it ends still counts among what all may hold', () => {
+  const limits = { creditBytes: 4 * INITIAL_CREDIT, growthBytes: 3 * INITIAL_CREDIT };
+  const [a, b] = [new Multiplexer({ role: 'initiator' }), new Multiplexer({ role: 'responder', limits })];
+  const first = a.start({ name: '' }, 0);
+  a.write(first, new Uint8Array(12 * INITIAL_CREDIT));
+  a.end(first);
+  move(a, b);
+  const [unread] = openedOf(b.takeEvents());
+  while (!first.outflow.hasEnded) {
+    readWhole(b, unread);
+    move(b, a);
+    move(a, b);
+  }
+  ok(unread.inflow.hasPieces, 'the last of it is not read');
+  const second = a.start({ name: '' }, 0);
+  a.write(second, new Uint8Array(100 * INITIAL_CREDIT));
+  move(a, b);
+  const [theirs] = openedOf(b.takeEvents());
+  for (let turn = 0; turn < 20; turn++) {
+    readWhole(b, theirs);
+    move(b, a);
+    move(a, b);
+  }
+  ok(readWhole(b, theirs).length <= INITIAL_CREDIT, 'there is nothing left to grow by');
+  readWhole(b, unread);
+  for (let turn = 0; turn < 20; turn++) {
+    readWhole(b, theirs);
+    move(b, a);
+    move(a, b);
+  }
+  ok(readWhole(b, theirs).length > INITIAL_CREDIT, 'what was read is given back');
+});

@@ -485,3 +485,14 @@ test('destroying a Node stream on either side ends the other with an error', asy
   near.destroy(new Error('gone'));
   is(((await seen) as OotoError).code, 'OOTO_STREAM_RESET');
 });
+
+test('of streams that nobody takes and the peer resets, nothing is kept', async () => {
+  const { left, right } = await streamEnds();
+  const name = (i: number) => `${i}`.padStart(200, 'x');
+  for (let i = 0; i < 400; i++) (await left.openStream({ name: name(i) })).abort();
+  await settled();
+  const kept = await left.openStream({ name: 'kept' });
+  await settled();
+  is((await nextStream(right)).name, 'kept');
+  kept.abort();
+});
