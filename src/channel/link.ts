@@ -29,6 +29,9 @@ export type LinkEvent = Exclude<ChannelEvent, { type: 'message' }>;
  */
 export type MessageListener = ChannelListener['message'];
 
+/** How long a connection stays after its channel, for what was written to it. */
+const CLOSE_GRACE_MS = 2_000;
+
 export class Link {
   readonly channel: Channel;
   readonly #connection: Connection;
@@ -214,7 +217,16 @@ export class Link {
     this.#cancelTimer();
     this.#established.reject(error ?? new OotoError('OOTO_CHANNEL_CLOSED', 'peer', 'the channel has ended'));
     this.#closed.resolve(error);
-    const close = () => this.#connection.close();
+    this.#closeConnection();
+  }
+
+  /** What was written may still leave, but a peer that takes nothing holds no connection open. */
+  #closeConnection(): void {
+    const close = () => {
+      cancel();
+      this.#connection.close();
+    };
+    const cancel = this.#clock.after(CLOSE_GRACE_MS, close);
     this.drained().then(close, close);
   }
 

@@ -128,11 +128,11 @@ export class LastingConnection implements Connection {
    * @throws OOTO_CHANNEL_RESUMPTION, OOTO_CHANNEL_TRUNCATED, OOTO_CHANNEL_FRAME (peer): the session goes on as it was.
    */
   async take(resume: Resume, epoch: number, opening: Opening): Promise<void> {
-    if (!this.#migration.isPossible)
-      throw new OotoError('OOTO_CHANNEL_RESUMPTION', 'peer', 'nothing to resume');
+    this.#requirePossible();
     using answer = this.#migration.answer(resume, epoch);
     await opening.connection.write(answer.frame);
     answer.requireConfirmed(await opening.frame(MAX_RESUMPTION_BYTES));
+    this.#requirePossible();
     this.#offer({ by: answer, received: resume.received, connection: opening.handOn() });
   }
 
@@ -148,6 +148,12 @@ export class LastingConnection implements Connection {
         await this.#bell.rung();
       }
     }
+  }
+
+  /** A session may end while somebody resumes it: nobody would read, or close, what is handed over then. */
+  #requirePossible(): void {
+    if (this.#ended.signal.aborted || !this.#migration.isPossible)
+      throw new OotoError('OOTO_CHANNEL_RESUMPTION', 'peer', 'nothing to resume');
   }
 
   get #hasRoom(): boolean {

@@ -8,6 +8,7 @@ import type { Role } from '../../noise/handshake-state.ts';
 import type { Clock } from '../../ports.ts';
 import type { Link, MessageListener } from '../link.ts';
 import type { StreamLimits } from './bounds.ts';
+import { late } from './failures.ts';
 import { messageFrame, readMessage } from './frames.ts';
 import { Multiplexer, type OpenOptions, type StreamEvent } from './multiplexer.ts';
 import type { Stream } from './stream.ts';
@@ -60,17 +61,23 @@ export class StreamLink {
 
   /**
    * Opens a stream, of which the peer hears with the first thing done to it; waits while too many are open. Rejects with
-   * the signal's reason, or with what ended the channel.
-   * @throws OOTO_STREAM_NAME, OOTO_STREAM_DEADLINE (caller).
+   * the signal's reason, or with what ended the channel. The wait counts against the deadline.
+   * @throws OOTO_STREAM_NAME, OOTO_STREAM_DEADLINE (caller); OOTO_STREAM_DEADLINE (peer) when it passes first.
    */
   async start(options: OpenOptions, signal?: AbortSignal): Promise<StreamEnd> {
     signal?.throwIfAborted();
     this.#requireOpen();
+    let { deadlineMs } = options;
+    const dueAt = this.#clock.monotonic() + (deadlineMs ?? Number.POSITIVE_INFINITY);
     while (!this.#machine.hasRoom) {
-      await this.#room(signal);
+      await this.#room(signal, dueAt);
       this.#requireOpen();
+      deadlineMs &&= dueAt - this.#clock.monotonic();
+      if (signal?.aborted || (deadlineMs ?? 1) <= 0) this.#passRoomOn();
+      signal?.throwIfAborted();
+      if ((deadlineMs ?? 1) <= 0) throw late(options.name);
     }
-    return this.#endOf(this.#machine.start(options, this.#clock.monotonic()));
+    return this.#endOf(this.#machine.start({ ...options, deadlineMs }, this.#clock.monotonic()));
   }
 
   /** Sends a message that belongs to no stream; false when the sender had better wait for {@link Link.drained}. */
@@ -172,8 +179,11 @@ export class StreamLink {
     return end;
   }
 
-  async #room(signal: AbortSignal | undefined): Promise<void> {
+  /** Resolves when there may be room, or nobody waits for it any more. */
+  async #room(signal: AbortSignal | undefined, dueAt: number): Promise<void> {
     let wake = () => {};
+    const isTimed = Number.isFinite(dueAt);
+    const cancel = isTimed && this.#clock.after(Math.max(0, dueAt - this.#clock.monotonic()), () => wake());
     await new Promise<void>((resolve) => {
       wake = resolve;
       this.#waitingForRoom.add(wake);
@@ -181,7 +191,12 @@ export class StreamLink {
     });
     signal?.removeEventListener('abort', wake);
     this.#waitingForRoom.delete(wake);
-    signal?.throwIfAborted();
+    if (cancel) cancel();
+  }
+
+  /** Whoever gave up may have been called: another one takes the place. */
+  #passRoomOn(): void {
+    if (this.#machine.hasRoom) this.#callWaiting();
   }
 
   #callWaiting(): void {

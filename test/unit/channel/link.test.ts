@@ -197,3 +197,19 @@ test('a link that never came about says so', async () => {
   await clock.run(5_001, 1_000);
   is(await refused, 'OOTO_CHANNEL_HANDSHAKE_TIMEOUT');
 });
+
+test('a peer that takes nothing holds no connection open beyond the end of the channel', async () => {
+  for (const end of ['peer', 'error'] as const) {
+    const { left, right, clock, wires } = await linked();
+    wires[0].stall();
+    left.send(ONE);
+    await settled();
+    wires[1].close = () => {};
+    if (end === 'peer') right.close();
+    else left.channel.fail(new OotoError('OOTO_TEST_END', 'local', 'enough'));
+    left.close();
+    await left.closed;
+    await clock.run(2_100);
+    ok(wires[0].closed, end);
+  }
+});

@@ -484,3 +484,33 @@ test('towards a peer that does not keep what it sends, a link ends with its conn
     is(plain.clock.waiting, 0);
   }
 });
+
+test('a resumption that is confirmed after the session has ended leaves no connection open', async () => {
+  let held: Uint8Array[] = [];
+  const pair = await LastingPair.established({
+    onWire: (wire, index) => {
+      if (index === 1) held = holdConfirmation(wire);
+    },
+  });
+  pair.wire.initiator.close();
+  await pair.clock.until(() => held.length > 0, 5_000, 10);
+  pair.ends.responder.connection.close();
+  await settled();
+  for (const bytes of held) pair.wires[1].responder.incoming.push(bytes);
+  await settled();
+  ok(pair.wires[1].responder.closed, 'nobody would ever close it');
+});
+
+test('a session whose peer takes nothing and ends it leaves no timer and no connection', async () => {
+  const pair = await LastingPair.established({ limits: { waitBytes: 1_000 } });
+  const before = pair.clock.waiting;
+  pair.wire.initiator.stall();
+  pair.say('initiator', 'x'.repeat(5_000));
+  await settled();
+  pair.ends.responder.link.close();
+  await settled();
+  is(pair.ended.initiator, 'clean');
+  await pair.clock.run(3_000);
+  ok(pair.wire.initiator.closed);
+  is(pair.clock.waiting, 0, `of ${before} timers`);
+});

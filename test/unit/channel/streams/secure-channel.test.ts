@@ -496,3 +496,15 @@ test('of streams that nobody takes and the peer resets, nothing is kept', async 
   is((await nextStream(right)).name, 'kept');
   kept.abort();
 });
+
+test('a peer that never gives places back holds up no request beyond its deadline', async () => {
+  const { left, right, links, clock } = await streamEnds();
+  right.handle('hang', () => new Promise(() => {}));
+  for (let i = 0; i < MOST_STREAMS; i++)
+    left.request('hang', undefined, { deadlineMs: 60_000 }).catch(() => {});
+  await settled();
+  links[1].onMessage = () => {};
+  const late = rejectsCode(left.request('hang', undefined, { deadlineMs: 2_000 }), 'OOTO_STREAM_DEADLINE');
+  await clock.run(2_100);
+  await late;
+});
