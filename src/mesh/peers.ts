@@ -86,7 +86,9 @@ export class Peers {
     this.#doorway = new Doorway(options.crypto, options.clock);
     this.#refusals = new Refusals(options.clock, options.logger);
     const { crypto, clock } = options;
-    this.#signatures = new SignatureVerifier(crypto, clock.soon?.bind(clock) ?? queueMicrotask);
+    this.#signatures = new SignatureVerifier(crypto, (callback) =>
+      clock.soon ? clock.soon(callback) : queueMicrotask(callback),
+    );
   }
 
   /** Stands in this mesh from now on, replacing how it stood there before. */

@@ -2,7 +2,7 @@
  * Every function of `Crypto`, on every engine, against an implementation nobody here wrote: the same inputs, good
  * and altered, must give the same bytes or the same refusal.
  */
-import { constants, generateKeyPairSync, privateDecrypt } from 'node:crypto';
+import { constants, generateKeyPairSync, privateDecrypt, sign } from 'node:crypto';
 import { p256 } from '@noble/curves/nist.js';
 import fc from 'fast-check';
 import { concat, u32be } from '../../../src/base/bytes.ts';
@@ -88,6 +88,19 @@ function opened(sealed: Uint8Array, label: Uint8Array): Uint8Array {
   const key = { key: rsaKeys.privateKey, padding, oaepHash: 'sha256', oaepLabel: Buffer.from(label) };
   return new Uint8Array(privateDecrypt(key, sealed));
 }
+
+const p384Keys = generateKeyPairSync('ec', { namedCurve: 'P-384' });
+const p384Key = p384Keys.publicKey.export({ format: 'jwk' });
+const P384_POINT = concat(
+  Uint8Array.of(4),
+  ...[p384Key.x, p384Key.y].map((part) => new Uint8Array(Buffer.from(part ?? '', 'base64url'))),
+);
+/** A signature of a certificate to be made, and how to alter it. */
+const certificateSignature = fc.record({
+  hash: fc.constantFrom('sha256' as const, 'sha384' as const, 'sha512' as const),
+  message: long(100),
+  change: alteration,
+});
 
 const calls: Record<string, fc.Arbitrary<Call>> = {
   'random.bytes': fc.nat({ max: 100 }).map(
@@ -382,6 +395,38 @@ const calls: Record<string, fc.Arbitrary<Call>> = {
     return (crypto) => crypto.p256.sharedSecret(secretKey, publicKey);
   }),
   // The judge pads with randomness of its own: what counts is that the holder of the private key reads the message.
+  'rsa.verifyPkcs1': certificateSignature.map(({ hash, message, change }): Call => {
+    const signature = altered(new Uint8Array(sign(hash, message, rsaKeys.privateKey)), change);
+    return (crypto) => crypto.rsa.verifyPkcs1({ modulus: RSA_MODULUS }, message, signature, hash);
+  }),
+  'rsa.verifyPss': certificateSignature.map(({ hash, message, change }): Call => {
+    const padding = {
+      padding: constants.RSA_PKCS1_PSS_PADDING,
+      saltLength: constants.RSA_PSS_SALTLEN_DIGEST,
+    };
+    const made = new Uint8Array(sign(hash, message, { key: rsaKeys.privateKey, ...padding }));
+    const signature = altered(made, change);
+    return (crypto) => crypto.rsa.verifyPss({ modulus: RSA_MODULUS }, message, signature, hash);
+  }),
+  'p384.verify': certificateSignature.map(({ hash, message, change }): Call => {
+    const signature = altered(new Uint8Array(sign(hash, message, p384Keys.privateKey)), change);
+    return (crypto) => crypto.p384.verify(P384_POINT, message, signature, hash);
+  }),
+  'p384.admitKey': alteration.map((change): Call => {
+    const point = altered(P384_POINT, change);
+    return (crypto) => crypto.p384.admitKey(point);
+  }),
+  'xchacha20poly1305.seal': fc.tuple(key, exactly(24), long(200)).map(
+    ([secret, nonce, text]): Call =>
+      (crypto) =>
+        crypto.xchacha20poly1305.seal(secret, nonce, text),
+  ),
+  'xchacha20poly1305.open': fc
+    .tuple(key, exactly(24), long(200), alteration)
+    .map(([secret, nonce, text, change]): Call => {
+      const sealed = altered(judge.xchacha20poly1305.seal(secret, nonce, text), change);
+      return (crypto) => crypto.xchacha20poly1305.open(secret, nonce, sealed);
+    }),
   'rsa.encryptOaep256': fc.tuple(long(190), long(40), key).map(
     ([message, label, seed]): Call =>
       (crypto) =>
@@ -507,7 +552,7 @@ for (const { name, crypto } of subjects)
 for (const [called, arbitrary] of Object.entries(calls))
   for (const { name, engine, crypto } of subjects)
     test(`${name}: ${called}`, () => {
-      const slow = /mlkem|p256|ed25519|x25519/.test(called);
+      const slow = /mlkem|p256|p384|rsa|ed25519|x25519/.test(called);
       fc.assert(
         fc.property(arbitrary, (call) => {
           equal(
