@@ -83,7 +83,7 @@ export function quoteDigest(crypto: Crypto, { quote }: TpmProof): Uint8Array {
 
 /**
  * What this proof shows of the expected TPM.
- * @throws OOTO_ATTEST_TPM_KEY, _IDENTITY, OOTO_ATTEST_LOG_* and what quotes and certifications throw (peer).
+ * @throws OOTO_ATTEST_TPM_KEY, _IDENTITY, _VALUES, OOTO_ATTEST_LOG_* and what quotes and certifications throw (peer).
  */
 export function verifyTpmProof(
   crypto: Crypto,
@@ -96,7 +96,7 @@ export function verifyTpmProof(
 ): TpmFacts {
   requireKey(crypto, proof.attestationKey, expected.attestationKey);
   const attestationKey = readPublicArea(proof.attestationKey);
-  const values = valuesOf(proof);
+  const values = valuesOf(proof, policy.registers);
   const { clock, firmwareVersion } = verifyQuote(crypto, proof.quote, {
     attestationKey,
     qualifyingData,
@@ -132,9 +132,12 @@ function requireKey(crypto: Crypto, found: Uint8Array, expected: Uint8Array): vo
     throw refuse('KEY', 'the attestation key is not the one that this node enrolled with');
 }
 
-function valuesOf({ values }: TpmProof): PcrValues {
+/** Of the registers that the quote covers, and no others: nothing would prove those. */
+function valuesOf({ values }: TpmProof, registers: readonly number[]): PcrValues {
   if (values.some(({ register }, i) => i > 0 && register <= values[i - 1].register))
     throw refuse('FORM', 'the values of the registers are not in ascending order');
+  if (values.some(({ register }) => !registers.includes(register)))
+    throw refuse('VALUES', 'there are values of registers that the quote does not cover');
   return new Map(values.map(({ register, value }) => [register, value]));
 }
 

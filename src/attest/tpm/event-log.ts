@@ -64,7 +64,8 @@ export function replayEventLog(crypto: Crypto, log: Uint8Array): EventLog {
 }
 
 /**
- * Verifies that the log tells how these registers came to hold these values, which a quote has proven.
+ * Verifies that the log tells how these registers came to hold these values, which a quote has proven. What it says of
+ * other registers, which nobody vouches for, is left out.
  * @throws OOTO_ATTEST_LOG_VALUES (peer) naming the first register that differs, and as {@link replayEventLog}.
  */
 export function verifyEventLog(crypto: Crypto, log: Uint8Array, proven: PcrValues): EventLog {
@@ -74,7 +75,10 @@ export function verifyEventLog(crypto: Crypto, log: Uint8Array, proven: PcrValue
     if (!equal(told, value))
       throw refuse('VALUES', `the event log gives another value for register ${register}`);
   }
-  return replayed;
+  return {
+    measurements: replayed.measurements.filter(({ register }) => proven.has(register)),
+    values: new Map([...replayed.values].filter(([register]) => proven.has(register))),
+  };
 }
 
 function replay(

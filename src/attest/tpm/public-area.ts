@@ -130,6 +130,11 @@ export function endorsementQualifiedName(crypto: Crypto, key: PublicArea): Uint8
   return concat(u16be(ALG.sha256), digest);
 }
 
+/** A key that its TPM has made, and that never leaves it. @throws OOTO_ATTEST_TPM_ATTRIBUTES (peer). */
+export function requireBoundKey(key: PublicArea): void {
+  requireAttributes(key, { set: ['fixedTPM', 'fixedParent', 'sensitiveDataOrigin'], clear: [] });
+}
+
 /**
  * A key that signs only what its TPM made, and never leaves it.
  * @throws OOTO_ATTEST_TPM_ATTRIBUTES, _ALGORITHM (peer).

@@ -21,7 +21,7 @@ const MAX_DIGEST_BYTES = 64;
 export interface ExpectedQuote extends ExpectedAttest {
   /** The registers that policy wants, in any order. */
   readonly registers: readonly number[];
-  /** What they are said to hold: proven once this returns. */
+  /** What they are said to hold: proven once this returns. Of others that stand there nothing is. */
   readonly values: PcrValues;
 }
 

@@ -19,7 +19,7 @@ import { MAX_OTHERS, requireSignature, requireVendorPath } from '../../cert/vend
 import type { Crypto } from '../../crypto/crypto.ts';
 import { decode } from '../../envelope/cbor.ts';
 import { anything, bytesBetween, fields, list, literal, object } from '../../envelope/fields.ts';
-import { nameOf, readPublicArea } from '../tpm/public-area.ts';
+import { nameOf, type PublicArea, readPublicArea, requireBoundKey } from '../tpm/public-area.ts';
 import { readSized, readStructure } from '../tpm/wire.ts';
 import {
   type AuthenticatorData,
@@ -124,6 +124,7 @@ function verifyTpm(
   const area = readPublicArea(pubArea);
   if (!equal(area.key, publicKey))
     throw refuse('STATEMENT', 'the TPM certifies another key than the credential’s');
+  requireOwn(area);
   const certificates = chain.map(readVendorCertificate);
   requireSigned(crypto, certInfo, sig, scheme, certificates[0]);
   const { extraData, name } = readCertification(certInfo);
@@ -134,6 +135,15 @@ function verifyTpm(
     throw refuse('STATEMENT', 'the certificate is of no attestation key');
   requireModel(certificates[0], aaguid);
   return certificates;
+}
+
+/** A TPM certifies keys that were brought into it too. */
+function requireOwn(area: PublicArea): void {
+  try {
+    requireBoundKey(area);
+  } catch (cause) {
+    throw refuse('STATEMENT', 'the key was not made in the TPM, or may leave it', cause);
+  }
 }
 
 function readCertification(certInfo: Uint8Array): { extraData: Uint8Array; name: Uint8Array } {

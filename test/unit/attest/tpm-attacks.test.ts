@@ -188,6 +188,13 @@ attack('a quote is relayed from another channel', async () => {
   throwsCode(() => judge(own, mallory, { leaf: asked }), 'OOTO_ATTEST_TPM_KEY');
 });
 
+attack('values are claimed of registers that the quote does not cover', async () => {
+  const leaf = challenge(alice);
+  const unquoted = { register: 23, value: crypto.sha256(utf8('whatever suits')) };
+  const shown = await evidence(alice, leaf, (proof) => ({ ...proof, values: [...proof.values, unquoted] }));
+  throwsCode(() => judge(shown, alice, { leaf }), 'OOTO_ATTEST_TPM_VALUES');
+});
+
 attack('evidence of another genuine node is shown as one’s own', async () => {
   const leaf = challenge(alice);
   const root = new ChallengeTree(crypto, [leaf]).root;

@@ -1,6 +1,7 @@
 /** Keys certified by an authenticator: a software one writes every ceremony, right and wrong. */
 import { sign } from 'node:crypto';
 import fc from 'fast-check';
+import { ATTRIBUTE } from '../../../src/attest/tpm/public-area.ts';
 import { sized } from '../../../src/attest/tpm/wire.ts';
 import {
   type AssertionResponse,
@@ -16,7 +17,7 @@ import { unhex } from '../../../src/base/hex.ts';
 import { type CborValue, encode } from '../../../src/envelope/cbor.ts';
 import { bytes, is, match, ok, throwsCode } from '../../support/assert.ts';
 import { testCrypto } from '../../support/crypto.ts';
-import { eccArea } from '../../support/software-tpm.ts';
+import { eccArea, IDENTITY } from '../../support/software-tpm.ts';
 import { suite } from '../../support/suite.ts';
 import * as vendor from '../../support/vendor.ts';
 import { octets } from '../cert/der-builder.ts';
@@ -136,7 +137,8 @@ test('refused: none, self, unknown formats, other signers, makers and models', (
   refusedAs('ROOT', {}, [attesterCertificate([vendor.NO_AUTHORITY])]);
 });
 
-const areaOf = (pair: vendor.KeyPair) => eccArea(coordinates(pair), { parameters: [0x10, 0x10, 3, 0x10] });
+const areaOf = (pair: vendor.KeyPair, attributes?: number) =>
+  eccArea(coordinates(pair), { parameters: [0x10, 0x10, 3, 0x10], ...(attributes ? { attributes } : {}) });
 
 interface Certifying {
   extraData?: Uint8Array;
@@ -177,6 +179,13 @@ test('a TPM attests: the very key, for this registration, with a certificate of 
     { purpose: '2.23.133.8.1' },
   ];
   for (const change of bad) refusedAs('STATEMENT', byTpm(change));
+});
+
+test('refused: a key that was brought into the TPM, or that can be taken out of it', () => {
+  for (const missing of [ATTRIBUTE.fixedTPM, ATTRIBUTE.fixedParent, ATTRIBUTE.sensitiveDataOrigin]) {
+    const area = areaOf(credential, IDENTITY & ~missing);
+    refusedAs('STATEMENT', byTpm({ shown: area, certified: area }));
+  }
 });
 
 const key: CertifiedKey = {

@@ -97,6 +97,13 @@ test('refused: events added, left out, in another order, or of another register'
     throwsCode(() => verifyEventLog(crypto, concat(HEADER, ...list), proven), 'OOTO_ATTEST_LOG_VALUES');
 });
 
+test('what is said of registers that nothing has proven is not handed out', () => {
+  const proven = new Map([[0, extend(zeros, a, a)]]);
+  const { measurements, values } = verifyEventLog(crypto, concat(log, agile(4, 8, C)), proven);
+  is(measurements.map(({ register }) => register).join(), '0,0');
+  is([...values.keys()].join(), '0');
+});
+
 test('a type says nothing: relabelled events give the same, and one made EV_NO_ACTION is missed', () => {
   const proven = new Map([[0, extend(zeros, a)]]);
   const told = [8, 1, 0x80000001].map((type) =>
