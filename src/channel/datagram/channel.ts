@@ -82,6 +82,9 @@ const NEVER = Number.POSITIVE_INFINITY;
 export class DatagramChannel implements Disposable {
   readonly #options: DatagramChannelOptions;
   readonly #berth: Berth;
+  /** Where the peer was dialled, and where it was last heard of. */
+  readonly #dialled: string;
+  #heardAt: string;
   #address: string;
   #state: DatagramState = 'handshake';
   #session: DatagramSession | undefined;
@@ -100,6 +103,8 @@ export class DatagramChannel implements Disposable {
   private constructor(options: DatagramChannelOptions, berth: Berth, address: string, now: Moment) {
     this.#options = options;
     this.#berth = berth;
+    this.#dialled = address;
+    this.#heardAt = address;
     this.#address = address;
     this.#now = now;
   }
@@ -314,6 +319,7 @@ export class DatagramChannel implements Disposable {
   #move(address: string): void {
     if (this.#state !== 'established') return;
     this.#address = address;
+    this.#heardAt = address;
     this.#events.push({ type: 'moved', address });
   }
 
@@ -429,6 +435,8 @@ export class DatagramChannel implements Disposable {
     const { limits, crypto } = this.#options;
     const { monotonic } = this.#now;
     this.#endAttempt();
+    // Whoever forwarded a record from elsewhere must not keep the peer away after it is gone.
+    if (!this.#session) this.#address = this.#address === this.#dialled ? this.#heardAt : this.#dialled;
     const own = this.#options.own();
     const context = { ...this.#options, own, datagramBytes: limits.datagramBytes };
     const initiation = new Initiation(context, this.#berth.bind(this));

@@ -81,12 +81,13 @@ export class DatagramPeer implements Disposable {
 
   /** Hands out what happened. */
   take(event: DatagramEvent): void {
+    if (event.type === 'established') this.#resolve(event.peer);
+    if (event.type === 'closed') {
+      this.#reject(event.error ?? new OotoError('OOTO_CHANNEL_CLOSED', 'peer', 'the channel has ended'));
+      this.#resolveClosed(event.error);
+    }
     if (event.type === 'message') this.#onMessage(event.message, event.items);
     else this.#onEvent(event);
-    if (event.type === 'established') this.#resolve(event.peer);
-    if (event.type !== 'closed') return;
-    this.#reject(event.error ?? new OotoError('OOTO_CHANNEL_CLOSED', 'peer', 'the channel has ended'));
-    this.#resolveClosed(event.error);
   }
 }
 
@@ -199,7 +200,10 @@ export class DatagramEndpoint implements AsyncDisposable {
   #settle(): void {
     if (this.#isClosed) return;
     this.#host.turn(this.#moment());
-    for (const channel of this.#host.takeAccepted()) this.#onPeer(this.#adopt(channel));
+    for (const channel of this.#host.takeAccepted()) {
+      const peer = this.#adopt(channel);
+      this.#listening(channel, () => this.#onPeer(peer));
+    }
     for (const channel of this.#host.takeTouched()) this.#serve(channel);
     for (const { bytes, to } of this.#host.takeOutput()) this.#options.socket.send(bytes, to);
     this.#setTimer();
@@ -215,8 +219,22 @@ export class DatagramEndpoint implements AsyncDisposable {
       });
     this.#place(channel);
     const peer = this.#peers.get(channel);
-    if (peer && channel.hasEvents) for (const event of channel.takeEvents()) peer.take(event);
+    while (peer && channel.hasEvents)
+      for (const event of channel.takeEvents()) this.#listening(channel, () => peer.take(event));
     if (channel.state === 'closed') this.#peers.delete(channel);
+  }
+
+  /** A listener that throws ends its own channel, and holds up no other. */
+  #listening(channel: DatagramChannel, call: () => void): void {
+    try {
+      call();
+    } catch (cause) {
+      channel.fail(
+        new OotoError('OOTO_CHANNEL_LISTENER', 'caller', 'the listener of a channel threw', { cause }),
+        this.#moment(),
+      );
+      this.#host.touch(channel);
+    }
   }
 
   /** An established peer is kept apart from strangers, wherever it is. */

@@ -282,7 +282,7 @@ export class DatagramHost {
   #lookAtGuest(channel: DatagramChannel, now: Moment): void {
     const names = this.#names.get(channel);
     if (channel.state === 'handshake' || !names) return;
-    this.#halfOpen.delete(names.halfOpen);
+    if (this.#halfOpen.get(names.halfOpen) === channel) this.#halfOpen.delete(names.halfOpen);
     if (channel.state === 'established' && names.id === undefined) this.#welcome(channel, now);
     if (channel.state !== 'closed') return;
     this.#names.delete(channel);

@@ -123,6 +123,32 @@ else {
     await Promise.all([endpoint.close(), silent.close()]);
   });
 
+  test('a listener that throws ends its own channel, says whose fault it is, and holds up no other', async () => {
+    const [here, there] = [await endpointOf('alice'), await endpointOf('bob')];
+    const failure = () => {
+      throw new Error('listener');
+    };
+    try {
+      const arrived: DatagramPeer[] = [];
+      there.onPeer = (peer) => {
+        arrived.push(peer);
+        if (arrived.length === 1) failure();
+        peer.onMessage = failure;
+        peer.onEvent = failure;
+      };
+      const dial = () =>
+        here.dial(there.address, partyOf('bob').own.id, { signal: AbortSignal.timeout(20_000) });
+      await dial();
+      is((await arrived[0].closed)?.code, 'OOTO_CHANNEL_LISTENER');
+      const peer = await dial();
+      peer.send(utf8('hello'));
+      is((await arrived[1].closed)?.code, 'OOTO_CHANNEL_LISTENER');
+      is((await arrived[1].closed)?.fault, 'caller');
+    } finally {
+      await Promise.all([here.close(), there.close()]);
+    }
+  });
+
   /** What gets lost on the way is sent again, until all has come. */
   async function talk(peer: DatagramPeer, complete: Promise<void>): Promise<void> {
     let done = false;

@@ -439,3 +439,52 @@ test('what is too long, or too much, is refused to the sender', () => {
   for (const limits of [{ datagramBytes: 1_199 }, { datagramBytes: 1_453 }, { messageBytes: 2 ** 20 }])
     throwsCode(() => new DatagramPair({ both: { limits } }), 'OOTO_CHANNEL_OPTIONS');
 });
+
+test('whoever led an initiator astray and left does not keep it from the peer that it dialled', () => {
+  const pair = DatagramPair.established();
+  const astray = '203.0.113.9:9';
+  const held: Uint8Array[] = [];
+  pair.tamper = (datagram, from) => {
+    if (from === 'initiator') return [datagram];
+    held.push(datagram.bytes.slice());
+    return [];
+  };
+  pair.send('responder', HELLO);
+  pair.run(10);
+  pair.inject('initiator', held[0], astray);
+  is(pair.initiator.address, astray);
+  pair.tamper = (datagram) => [datagram];
+  pair.send('initiator', HELLO);
+  pair.run(30_000);
+  is(pair.initiator.state, 'established');
+  is(pair.initiator.address, ADDRESS.responder);
+});
+
+test('an initiator looks for a peer that has moved at both of its addresses', () => {
+  const pair = DatagramPair.established();
+  pair.from.responder = '198.51.100.7:777';
+  pair.send('responder', HELLO);
+  pair.run(100);
+  is(pair.initiator.address, pair.from.responder);
+  pair.tamper = () => [];
+  pair.send('initiator', HELLO);
+  pair.run(20_000);
+  is(pair.initiator.state, 'handshake');
+  pair.tamper = (datagram) => [datagram];
+  pair.run(12_000);
+  is(pair.initiator.state, 'established');
+});
+
+test('a handshake that is half open counts, whatever session came from the same place before', () => {
+  const pair = new DatagramPair();
+  pair.keepsSent = true;
+  pair.dial();
+  pair.until(() => pair.responder?.state === 'established', 60_000);
+  pair.run(100);
+  const firsts = pair.sent.initiator.filter((datagram) => typeOf(datagram) === DATAGRAM.first);
+  for (const first of firsts) pair.inject('responder', first);
+  is(pair.hosts.responder.status.halfOpen, 1);
+  pair.send('initiator', HELLO);
+  pair.run(100);
+  is(pair.hosts.responder.status.halfOpen, 1);
+});
