@@ -28,7 +28,7 @@ import {
   type TpmKeys,
 } from './device.ts';
 import type { GenesisRecord } from './genesis.ts';
-import { inviteStoreKey, requireUnspent, verifyClaim } from './invite.ts';
+import { inviteStoreKey, readGrant, requireUnspent, verifyClaim } from './invite.ts';
 import { type CertificateLeaf, encodeLeaf } from './leaf.ts';
 import { type EnrolmentRequest, readRequest, requireMesh } from './request.ts';
 
@@ -222,7 +222,7 @@ export class AuthorityMember {
   /** The evidence, and where a TPM is named, that it is this one, and whose it is from now on. */
   #judgeEvidence(
     request: EnrolmentRequest,
-    { nonces, evidence: encoded }: Application,
+    { nonces, evidence: encoded, claim: right }: Application,
     seed: Uint8Array,
     { bound }: AppraisalContext,
   ): { evidence: JudgedEvidence; device?: Device; bindings: StoreChange[] } {
@@ -231,7 +231,8 @@ export class AuthorityMember {
     if (!keys) return { evidence: judge(request, nonces, encoded), bindings: [] };
     const device = deviceOf(crypto, keys);
     const binding = bindDevice(bound, device, id);
-    const evidence = judge(request, nonces, encoded, lastClock(bound, device));
+    const seen = isNamed(right) ? undefined : lastClock(bound, device);
+    const evidence = judge(request, nonces, encoded, seen);
     if (!evidence.tpm) throw refuse('OOTO_AUTHORITY_DEVICE', 'a TPM is named, and the evidence is of none');
     const { clock, answers } = evidence.tpm;
     requireOpened(crypto, seed, keys, { member, request: digest, answers });
@@ -283,6 +284,11 @@ export class AuthorityMember {
       throw refuse('OOTO_AUTHORITY_CHALLENGE', 'the evidence does not answer the challenge of this member');
     return open;
   }
+}
+
+/** Whether operators named this TPM in a verified invite: they may have cleared it, and then it counts from zero. */
+function isNamed(right: Claim): boolean {
+  return right.kind === 'invite' && readGrant(right.grant).endorsementKey !== undefined;
 }
 
 function isSameEndorsement(crypto: Crypto, keys: TpmKeys, device: Device | undefined): boolean {

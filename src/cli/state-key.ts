@@ -115,11 +115,16 @@ export async function sealState(
     const copy = sealForRecovery(crypto, await readRecoveryKey(recovery), key, PURPOSE);
     if (!(await createFileOnce(join(folder, FILE), encodeStateKey(sealed, copy))))
       throw new OotoError('OOTO_CLI_STATE_KEY', 'caller', `${folder} has a state key already`);
-    const protection = protectionBy(crypto, key);
-    for (const name of PROTECTED) await protectKeyFile(join(folder, name), protection);
+    await protectKeys(folder, protectionBy(crypto, key));
   } finally {
     wipe(key);
   }
+}
+
+/** Encrypts what is not yet: a crash may have come between the state key and the last of the files. */
+async function protectKeys(folder: string, protection: KeyProtection): Promise<KeyProtection> {
+  for (const name of PROTECTED) await protectKeyFile(join(folder, name), protection);
+  return protection;
 }
 
 /** What opens the protected keys of this folder; nothing where they are not protected. */
@@ -133,7 +138,10 @@ export async function openState(
   const machine = tpm();
   try {
     const key = await machine.unseal(kept.sealed);
-    return withSecrets([key], () => protectionBy(crypto, key));
+    return await protectKeys(
+      folder,
+      withSecrets([key], () => protectionBy(crypto, key)),
+    );
   } catch (error) {
     if (!isOotoError(error)) throw error;
     const { code, fault, message } = error;

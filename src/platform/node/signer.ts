@@ -86,11 +86,21 @@ export async function softwareSigner(options: SoftwareSignerOptions) {
 
 /** Encrypts the key in `file`, if there is one that is not yet. */
 export async function protectKeyFile(file: string, protection: KeyProtection): Promise<void> {
-  const seed = await existingSeed(file, protection);
+  const seed = await plainSeed(file);
   if (!seed) return;
   const content = encodeSeed(seed, file, protection);
   await writeFileAtomically(file, content);
   wipe(seed, content);
+}
+
+/** Undefined where there is no file, or one that is encrypted. */
+async function plainSeed(file: string): Promise<Uint8Array | undefined> {
+  try {
+    return await existingSeed(file);
+  } catch (error) {
+    if (error instanceof OotoError && error.code === 'OOTO_SIGNER_SEALED') return undefined;
+    throw error;
+  }
 }
 
 async function existingSeed(file: string, protection?: KeyProtection): Promise<Uint8Array | undefined> {

@@ -3,7 +3,8 @@
 import { readPublicArea } from '../../../src/attest/tpm/public-area.ts';
 import { certificationData } from '../../../src/attest/tpm-proof.ts';
 import { leafTbs } from '../../../src/authority/certification.ts';
-import { deviceOf } from '../../../src/authority/device.ts';
+import { encodeCredential } from '../../../src/authority/credential.ts';
+import { deviceOf, keepClock } from '../../../src/authority/device.ts';
 import { readLeaf } from '../../../src/authority/leaf.ts';
 import type { Application, Claim } from '../../../src/authority/member.ts';
 import { createRequest, type EnrolmentRequest } from '../../../src/authority/request.ts';
@@ -35,8 +36,8 @@ interface Owner {
 let alice: Owner;
 let mallory: Owner;
 
-async function owner(): Promise<Owner> {
-  const swtpm = await Swtpm.start();
+async function owner(before?: Swtpm): Promise<Owner> {
+  const swtpm = before ?? (await Swtpm.start());
   const port = swtpm.client();
   const attestationKey = await port.createAttestationKey();
   const identityKey = await port.createIdentityKey([0, 7]);
@@ -139,6 +140,47 @@ live(
     await assert.rejectsCode(appraise(other, application, bound), 'OOTO_AUTHORITY_DEVICE');
   },
 );
+
+live('a TPM that was cleared comes back by an invite that names it, under its own name', async () => {
+  const before = await owner();
+  const { swtpm, endorsement } = before;
+  const owners = [before];
+  try {
+    for (let starts = 0; starts < 3; starts++) await swtpm.restart();
+    const bound = new Map<string, Uint8Array>();
+    const request = await requestOf('cleared', before, before.tpm.keys);
+    const claim = invited(request, endorsement);
+    await appraise(request, await apply(request, before, claim), bound);
+    await swtpm.tools('tpm2_clear', '-c', 'p');
+    const after = await owner(swtpm);
+    owners.push(after);
+    assert.equal(after.endorsement, endorsement, 'the same TPM');
+    const anew = await requestOf('cleared', after, after.tpm.keys);
+    await appraise(anew, await apply(anew, after, invited(anew, endorsement)), bound);
+    const other = await requestOf('another', after, after.tpm.keys);
+    const application = await apply(other, after, invited(other, endorsement));
+    await assert.rejectsCode(appraise(other, application, bound), 'OOTO_AUTHORITY_DEVICE');
+  } finally {
+    for (const { tpm } of owners) await tpm.tpm.close();
+    await swtpm.remove();
+  }
+});
+
+live('a renewal by a TPM that has been seen after more starts than it tells of is refused', async () => {
+  const request = await requestOf('renewed', alice);
+  const issued = await world
+    .issuing()
+    .issue(await apply(request, alice, invited(request, alice.endorsement)));
+  const claim: Claim = { kind: 'renewal', credential: encodeCredential({ ...issued, head: null }) };
+  const renewal = await requestOf('renewed', alice);
+  await appraise(renewal, await apply(renewal, alice, claim));
+  const later = keepClock(deviceOf(crypto, alice.tpm.keys), { clock: 0n, resetCount: 99, restartCount: 0 });
+  assert.ok('put' in later);
+  const rolledBack = await requestOf('renewed', alice);
+  const application = await apply(rolledBack, alice, claim);
+  const bound = new Map([[later.put, later.value]]);
+  await assert.rejectsCode(appraise(rolledBack, application, bound), 'OOTO_ATTEST_TPM_ROLLBACK');
+});
 
 live('an endorsement key that nobody named, or another than the invite’s, is refused', async () => {
   const request = await requestOf('unnamed', alice);

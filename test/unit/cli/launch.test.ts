@@ -144,11 +144,13 @@ live(
     const started = await program.launch(swtpm, [], {
       NODE_OPTIONS: '--no-warnings',
       NODE_PATH: '/elsewhere',
+      HOME: '/elsewhere',
     });
     const [environment, words] = JSON.parse(started);
     is(words.join('|'), 'node|run|a b');
     is(environment.OOTO_LAUNCHED, hex(measurement));
-    for (const name of ['NODE_OPTIONS', 'NODE_PATH', 'LD_PRELOAD']) is(environment[name], undefined);
+    // Node looks for packages that are not installed in `.node_modules` of HOME.
+    for (const name of ['NODE_OPTIONS', 'NODE_PATH', 'LD_PRELOAD', 'HOME']) is(environment[name], undefined);
     bytes((await tpm.readRegisters([REGISTER])).get(REGISTER)!, launchedValue(crypto, measurement));
     await program.launch(swtpm);
     bytes((await tpm.readRegisters([REGISTER])).get(REGISTER)!, launchedValue(crypto, measurement));

@@ -102,6 +102,22 @@ live('keys of a folder are encrypted, open with the TPM, and stay closed without
 });
 
 live(
+  'keys that a crash has left in the clear beside the state key are encrypted at the next start',
+  async (place) => {
+    await seal(place);
+    const before = await softwareKey({ file: file(place), random, ed25519 });
+    match(readFileSync(file(place), 'utf8'), /BEGIN PRIVATE KEY/);
+    const protection = await opened(place);
+    const sealed = readFileSync(file(place), 'utf8');
+    match(sealed, /BEGIN OOTO SEALED KEY/);
+    const after = await softwareKey({ file: file(place), random, ed25519, protection });
+    bytes(after.publicKey, before.publicKey);
+    await opened(place);
+    is(readFileSync(file(place), 'utf8'), sealed, 'what is encrypted stays as it is');
+  },
+);
+
+live(
   'after new firmware, and on another board, the operator opens the other copy; a stranger does not',
   async (place) => {
     const before = await softwareKey({ file: file(place), random, ed25519 });

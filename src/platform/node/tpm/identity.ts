@@ -59,7 +59,7 @@ interface Kept {
  * @throws OOTO_TPM_IDENTITY (environment) when the file holds anything else; what the TPM's port and `files.ts` throw.
  */
 export async function openTpmIdentity(options: TpmIdentityOptions): Promise<TpmIdentity> {
-  const kept = (await read(options)) ?? (await make(options));
+  const kept = (await read(options)) ?? (await make(options)) ?? ((await read(options)) as Kept);
   const { tpm, sha256 } = options;
   const signer: Signer = {
     algorithm: 'p256',
@@ -72,15 +72,16 @@ export async function openTpmIdentity(options: TpmIdentityOptions): Promise<TpmI
   return { signer, ...kept };
 }
 
-async function make({ tpm, codec, file, registers, certificationData }: TpmIdentityOptions): Promise<Kept> {
+/** Two processes may get here at once: one file wins, and nothing is returned to the other. */
+async function make(options: TpmIdentityOptions): Promise<Kept | undefined> {
+  const { tpm, codec, file, registers, certificationData } = options;
   const { publicArea: endorsementKey, certificate: padded } = await tpm.endorsement();
   const certificate = padded && trimmed(padded);
   const attestationKey = await tpm.createAttestationKey();
   const identityKey = await tpm.createIdentityKey(registers);
   const certification = await tpm.certify(identityKey, attestationKey, certificationData);
   const made = { endorsementKey, certificate, attestationKey, identityKey, certification };
-  await createFileOnce(file, codec.encode(plain(made)));
-  return made;
+  return (await createFileOnce(file, codec.encode(plain(made)))) ? made : undefined;
 }
 
 function plain({ endorsementKey, certificate, attestationKey, identityKey, certification }: Kept): Message {
