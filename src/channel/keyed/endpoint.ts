@@ -133,8 +133,11 @@ export class Endpoint implements AsyncDisposable {
   async listen({ address, peers, handlers }: ListenOptions): Promise<ChannelListener> {
     const verifier = pinnedKeyVerifier(this.#surroundings.crypto, peers);
     await this.#own();
+    const bound = await this.#surroundings.transport.listen(address);
+    if (this.#isClosed) await bound.close();
+    this.#requireOpen();
     const listener = new ChannelListener({
-      listener: await this.#surroundings.transport.listen(address),
+      listener: bound,
       admission: this.#surroundings.admission(),
       open: async (connection, shared, cookies) => {
         const own = await this.#own();

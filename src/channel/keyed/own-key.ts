@@ -1,6 +1,6 @@
 /**
  * What this side shows of a raw key. What flows through here: the identity key signs, once in some minutes, a delegation
- * to a message key and a Noise static key that live in memory alone; channels present the newest one.
+ * to a message key and a new Noise static key, which live in memory alone; channels present the newest one.
  */
 import { wipe } from '../../base/disposal.ts';
 import type { Crypto } from '../../crypto/crypto.ts';
@@ -24,14 +24,14 @@ export interface OwnKeyOptions {
 export class OwnKey implements Disposable {
   readonly #options: OwnKeyOptions;
   readonly #messageKey: Ed25519SigningKey;
-  readonly #noiseStatic: Uint8Array;
+  /** Static keys of the newest delegation and of the one before it, which handshakes may still be using. */
+  #noiseStatics: Uint8Array[] = [];
   #current: { own: OwnCredential; renewAt: number } | undefined;
   #signing: Promise<OwnCredential> | undefined;
 
   constructor(options: OwnKeyOptions) {
     this.#options = options;
     this.#messageKey = Ed25519SigningKey.generate(options.crypto);
-    this.#noiseStatic = options.crypto.random.bytes(32);
   }
 
   /** What a channel presents now; signs a delegation when there is none, or half of it is over. */
@@ -45,18 +45,19 @@ export class OwnKey implements Disposable {
 
   [Symbol.dispose](): void {
     this.#messageKey[Symbol.dispose]();
-    wipe(this.#noiseStatic);
+    wipe(...this.#noiseStatics);
   }
 
   async #sign(): Promise<OwnCredential> {
     const { crypto, clock, identity, meshId } = this.#options;
     const key = publicKey({ algorithm: identity.algorithm, bytes: identity.publicKey });
     const now = clock.now();
+    const noiseStatic = crypto.random.bytes(32);
     const delegation: Delegation = {
       meshId,
       subject: keySubject(crypto, key),
       messageKey: this.#messageKey.publicKey,
-      noiseStatic: crypto.x25519.publicKey(this.#noiseStatic),
+      noiseStatic: crypto.x25519.publicKey(noiseStatic),
       notBefore: now,
       notAfter: now + DELEGATION_MS,
     };
@@ -66,10 +67,12 @@ export class OwnKey implements Disposable {
       id: keyPeerId(key),
       credential: key.bytes,
       delegation: encodeDelegation(delegation, signature),
-      noiseStatic: this.#noiseStatic,
+      noiseStatic,
       messageKey: this.#messageKey,
     };
     this.#current = { own, renewAt: now + RENEWAL_MS };
+    wipe(...this.#noiseStatics.splice(0, this.#noiseStatics.length - 1));
+    this.#noiseStatics.push(noiseStatic);
     return own;
   }
 }

@@ -1,6 +1,6 @@
 /** What a reset means to the program here, and what the failure of a program here means to the peer. */
 import { OotoError } from '../../base/errors.ts';
-import { RESET, type Reset } from './frames.ts';
+import { REFUSAL_CODE, RESET, type Reset } from './frames.ts';
 
 /** The peer's handler failed; what it said of it is the peer's word. */
 export class RemoteRefusal extends OotoError {
@@ -40,7 +40,7 @@ export function resetOf(failure: unknown): Reset {
   if (!(failure instanceof OotoError)) return { code: RESET.failed, refusal: '', message: '' };
   return {
     code: RESET.failed,
-    refusal: failure.code,
+    refusal: REFUSAL_CODE.test(failure.code) ? failure.code : '',
     message: isForPeers(failure) ? failure.message.replace(UNENCODABLE, '\ufffd') : '',
   };
 }

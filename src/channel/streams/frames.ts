@@ -29,7 +29,8 @@ export type ResetCode = (typeof RESET)[keyof typeof RESET];
 
 const MAX_CODE_BYTES = 96;
 const MAX_MESSAGE_BYTES = 1024;
-const REFUSAL_CODE = /^OOTO_[A-Z0-9_]{1,80}$/;
+/** The form of a handler's code on the wire. */
+export const REFUSAL_CODE = /^OOTO_[A-Z0-9_]{1,80}$/;
 
 /** A reset, with what a handler said about its failure. */
 export interface Reset {

@@ -1,7 +1,9 @@
 /** Channels between programs that pin each other's keys: who gets in, and that what stands goes on standing. */
 import { concat, u32be, utf8, utf8Decode } from '../../../../src/base/bytes.ts';
+import { hex } from '../../../../src/base/hex.ts';
 import { Endpoint, type EndpointOptions } from '../../../../src/channel/keyed/endpoint.ts';
 import { identityOf } from '../../../../src/channel/keyed/identity.ts';
+import { OwnKey, RENEWAL_MS } from '../../../../src/channel/keyed/own-key.ts';
 import { keyPeerId, publicKey } from '../../../../src/channel/keyed/public-key.ts';
 import type { SecureChannel } from '../../../../src/channel/streams/secure-channel.ts';
 import { Doorway } from '../../../../src/mesh/doorway.ts';
@@ -211,4 +213,36 @@ test('a peer that breaks a rule in the moment in which it is known ends its own 
   );
   network.onConnection = () => {};
   is((await dial()).peerId, bob.id);
+});
+
+test('every delegation names a new Noise static key; those of before are overwritten in time', async () => {
+  const { crypto, clock, alice } = world();
+  const ownKey = new OwnKey({ crypto, clock, identity: alice, meshId: new Uint8Array(32) });
+  const first = await ownKey.credential();
+  await clock.run(RENEWAL_MS, RENEWAL_MS);
+  const second = await ownKey.credential();
+  ok(hex(first.noiseStatic) !== hex(second.noiseStatic));
+  ok(
+    first.noiseStatic.some((byte) => byte !== 0),
+    'a handshake may still be using it',
+  );
+  await clock.run(RENEWAL_MS, RENEWAL_MS);
+  const third = await ownKey.credential();
+  ok(first.noiseStatic.every((byte) => byte === 0));
+  ok(second.noiseStatic.some((byte) => byte !== 0));
+  ownKey[Symbol.dispose]();
+  for (const { noiseStatic } of [second, third]) ok(noiseStatic.every((byte) => byte === 0));
+});
+
+test('an endpoint that is closed while it begins to listen leaves nobody listening', async () => {
+  const { endpoint, alice, bob, network } = world();
+  const far = endpoint(bob);
+  const listening = rejectsCode(
+    far.listen({ address: ADDRESS, peers: [alice.publicKey] }),
+    'OOTO_CHANNEL_CLOSED',
+  );
+  await Promise.resolve();
+  await far.close();
+  await listening;
+  await rejectsCode(network.transport('x').dial(ADDRESS), 'OOTO_TRANSPORT_UNREACHABLE');
 });

@@ -508,3 +508,14 @@ test('a peer that never gives places back holds up no request beyond its deadlin
   await clock.run(2_100);
   await late;
 });
+
+test('a handler that fails with a code of no known form fails its request, and no other', async () => {
+  const { left, right } = await streamEnds();
+  right.handle('echo', ECHO);
+  right.handle('odd', () => {
+    throw new OotoError('not a code', 'peer', 'why');
+  });
+  const refused = (await rejectsCode(left.request('odd'), 'OOTO_STREAM_REFUSED')) as RemoteRefusal;
+  equal([refused.remoteCode, refused.remoteMessage], ['', 'why']);
+  is(utf8Decode(await left.request('echo', 'still here')), 'still here');
+});
