@@ -10,6 +10,7 @@ const DOORS = {
   node: 'src/node.ts',
   cli: 'src/cli/index.ts',
   sandbox: 'src/sandbox.ts',
+  'channel-thread': 'src/channel-thread.ts',
 };
 const TOOLS = { oracle: 'test/oracle.ts', conformance: 'test/conformance/index.ts' };
 

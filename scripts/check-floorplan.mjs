@@ -37,6 +37,7 @@ export const ROOMS = [
   { room: 'src/node.ts', floor: 8, door: true },
   { room: 'src/browser.ts', floor: 8, door: true },
   { room: 'src/sandbox.ts', floor: 8, door: true },
+  { room: 'src/channel-thread.ts', floor: 8, door: true },
   {
     room: 'src/cli',
     floor: 9,

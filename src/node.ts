@@ -8,6 +8,7 @@ import {
 } from './channel/keyed/endpoint.ts';
 import { type Identity, identityOf } from './channel/keyed/identity.ts';
 import type { ChannelListener } from './channel/keyed/listener.ts';
+import { ChannelPool, type PoolOptions } from './channel/pool/channel-pool.ts';
 import type { SecureChannel } from './channel/streams/secure-channel.ts';
 import { instantiateCore } from './core/index.ts';
 import { type Crypto, createCrypto } from './crypto/index.ts';
@@ -18,13 +19,25 @@ import { duplexOf, type StreamPair } from './platform/node/duplex.ts';
 import { nodeHardware } from './platform/node/hardware.ts';
 import { nodeRandom } from './platform/node/random.ts';
 import { softwareSigner } from './platform/node/signer.ts';
+import { spareProcessors, startThread } from './platform/node/threads.ts';
 import { nodeTransport } from './platform/node/transports.ts';
 import { udpSocket } from './platform/node/udp.ts';
 import type { Signer, Transport } from './ports.ts';
 
 export type { DatagramPeer } from './channel/datagram/endpoint.ts';
+export type { PoolListener } from './channel/pool/pool-listener.ts';
+export type { PooledChannel } from './channel/pool/pooled-channel.ts';
 export * from './index.ts';
-export { type Datagrams, type DatagramsOptions, duplexOf, nodeClock, nodeTransport, type StreamPair };
+export {
+  type ChannelPool,
+  type Datagrams,
+  type DatagramsOptions,
+  duplexOf,
+  nodeClock,
+  nodeTransport,
+  type PoolOptions,
+  type StreamPair,
+};
 
 /**
  * The primitives, over a core of their own and the processor's instructions.
@@ -70,6 +83,16 @@ export function createEndpoint(options: EndpointOptions & NodeParts): Endpoint {
     { crypto, clock, transport, soon: setImmediate, admission: () => new Doorway(crypto, clock) },
     options,
   );
+}
+
+/**
+ * Channels of one identity on several threads: for messages alone, and for more of them than one processor seals.
+ * @throws OOTO_POOL_OPTIONS (caller) for a number of threads that is none.
+ */
+export function createChannelPool(options: PoolOptions & Pick<NodeParts, 'crypto'>): ChannelPool {
+  const { crypto = createNodeCrypto(), threads = spareProcessors() } = options;
+  const start = (data: unknown) => startThread('channel-thread.js', data);
+  return new ChannelPool({ crypto, clock: nodeClock(), transport: nodeTransport(), threads, start }, options);
 }
 
 /** Opens one channel; see {@link Endpoint.connect}. */

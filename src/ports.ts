@@ -273,6 +273,22 @@ export interface SandboxResult {
   stderr: Uint8Array;
 }
 
+/** One end of the way between two threads: what is posted arrives once, in order, as a structured clone. */
+export interface ThreadPort {
+  /** The memory of `given` changes hands: it is empty here afterwards. */
+  post(message: unknown, given?: readonly Uint8Array[]): void;
+  /** Sets who takes what arrives; nothing is lost before. */
+  onMessage(listener: (message: unknown) => void): void;
+}
+
+/** A thread that was started here. */
+export interface Thread extends ThreadPort {
+  /** Resolves when the thread has ended and all it posted has arrived, with what it failed by if it did. */
+  readonly ended: Promise<unknown>;
+  /** Ends it at once, whatever it does. */
+  terminate(): Promise<void>;
+}
+
 /** Runs a WASI preview 1 module with no file system, no network and no clock of the host. */
 export interface Worker {
   run(

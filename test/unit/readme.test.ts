@@ -21,7 +21,17 @@ test('the example runs and prints what it says', async () => {
 });
 
 test('the examples of the library page run, as one program', async () => {
-  const printed = ['3', '1', '2', '3', 'OOTO_STREAM_METHOD', 'true', 'once, or not at all', 'hello'];
+  const printed = [
+    '3',
+    '1',
+    '2',
+    '3',
+    'OOTO_STREAM_METHOD',
+    'true',
+    'once, or not at all',
+    'sealed and checked elsewhere',
+    'hello',
+  ];
   assert.is(await run(blocks('ts', LIBRARY).join('\n')), `${printed.join('\n')}\n`);
 });
 
