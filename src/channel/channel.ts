@@ -428,6 +428,7 @@ export class Channel implements Disposable {
   #rest(): void {
     this.#frames.rest();
     this.#session?.outgoing.rest();
+    this.#session?.incoming.rest();
   }
 
   /** Runs a step; an error closes the channel, with nothing more for the wire. */

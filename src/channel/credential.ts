@@ -133,7 +133,9 @@ export function authenticatePeer(context: PeerContext, evidence: PeerEvidence, n
     wall: now.wall,
   });
   requireOtherKeys(context, delegation);
-  return { identity, delegation, presented, encodedDelegation: claim.delegation };
+  // What was found equal is kept once.
+  const kept = { ...delegation, meshId, subject: identity.subject };
+  return { identity, delegation: kept, presented, encodedDelegation: claim.delegation };
 }
 
 function readPayload(payload: Uint8Array) {

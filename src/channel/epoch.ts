@@ -93,7 +93,7 @@ export class Direction implements Disposable {
   readonly #salts: Keystream;
   readonly #epoch: number;
   readonly #limits: ChannelLimits;
-  readonly #audit: (counter: number) => void;
+  readonly #audit: ((counter: number) => void) | undefined;
   #counter = 0;
   #bytes = 0;
   #disposed = false;
@@ -103,8 +103,7 @@ export class Direction implements Disposable {
     this.#salts = crypto.keystream(saltKey);
     this.#epoch = epoch;
     this.#limits = limits;
-    const keyId = onNonce ? hex(crypto.sha256(key)) : '';
-    this.#audit = (counter) => onNonce?.(keyId, BigInt(counter));
+    this.#audit = onNonce && auditOf(onNonce, hex(crypto.sha256(key)));
     wipe(key, saltKey);
   }
 
@@ -126,7 +125,7 @@ export class Direction implements Disposable {
     this.#requireRoom(records.length);
     const first = this.#counter;
     const framed = records.map(({ type, plaintext }, i): RecordFrame => {
-      this.#audit(first + i);
+      this.#audit?.(first + i);
       return { type, epoch: this.#epoch, counter: BigInt(first + i), plaintext };
     });
     const sealed = this.#cipher.seal(framed, into);
@@ -172,4 +171,8 @@ export class Direction implements Disposable {
     this.#counter += records;
     this.#bytes += bytes;
   }
+}
+
+function auditOf(onNonce: NonceAudit, keyId: string): (counter: number) => void {
+  return (counter) => onNonce(keyId, BigInt(counter));
 }

@@ -62,7 +62,6 @@ export class Incoming {
   #batches = 0;
   #messages = 0;
   #batchMessages: BatchMessages | undefined;
-  #epoch: Epoch | undefined;
 
   constructor(context: SessionContext, delivery: Delivery, sink: MessageSink) {
     this.#context = context;
@@ -89,6 +88,11 @@ export class Incoming {
   /** Whether signatures of opened batches are not checked yet. */
   get hasUnchecked(): boolean {
     return this.#unchecked.length > 0;
+  }
+
+  /** Gives up what only a busy channel needs. */
+  rest(): void {
+    this.#batchMessages = undefined;
   }
 
   /**
@@ -212,9 +216,10 @@ export class Incoming {
     const { senderHash, receiverHash } = this.#context.parties.receiving;
     const place = this.#batchMessages?.place;
     const isCurrent =
-      this.#epoch === epoch && place?.senderHash === senderHash && place.receiverHash === receiverHash;
+      place?.epochHash === epoch.hash &&
+      place.senderHash === senderHash &&
+      place.receiverHash === receiverHash;
     if (!isCurrent) this.#batchMessages = new BatchMessages(receivingPlace(this.#context, epoch));
-    this.#epoch = epoch;
     return this.#batchMessages!;
   }
 }

@@ -24,7 +24,6 @@ export class Outgoing {
   #batches = 0;
   #messages = 0;
   #batchMessages: BatchMessages | undefined;
-  #epoch: Epoch | undefined;
 
   constructor(context: SessionContext) {
     this.#context = context;
@@ -95,6 +94,7 @@ export class Outgoing {
   rest(): void {
     this.#builder.shrink();
     this.#wire.clear();
+    this.#batchMessages = undefined;
   }
 
   clear(): void {
@@ -129,9 +129,10 @@ export class Outgoing {
     const { senderHash, receiverHash } = this.#context.parties.sending;
     const place = this.#batchMessages?.place;
     const isCurrent =
-      this.#epoch === epoch && place?.senderHash === senderHash && place.receiverHash === receiverHash;
+      place?.epochHash === epoch.hash &&
+      place.senderHash === senderHash &&
+      place.receiverHash === receiverHash;
     if (!isCurrent) this.#batchMessages = new BatchMessages(sendingPlace(this.#context, epoch));
-    this.#epoch = epoch;
     return this.#batchMessages!;
   }
 }

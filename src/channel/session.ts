@@ -60,7 +60,8 @@ export class Session implements Disposable {
   readonly outgoing: Outgoing;
   readonly incoming: Incoming;
   readonly lifeSigns: LifeSigns;
-  readonly #options: SessionOptions;
+  /** Without the peer, which may be another one later: {@link Parties} has it. */
+  readonly #options: Omit<SessionOptions, 'peer'>;
   readonly #emit: (event: SessionEvent) => void;
   readonly #parties: Parties;
   #established: boolean;
@@ -69,8 +70,13 @@ export class Session implements Disposable {
   /** Whether that time has come for an owner that checks them. */
   #isJobDue = false;
 
-  constructor(options: SessionOptions, split: SplitResult, now: Moment, emit: (event: SessionEvent) => void) {
-    const { crypto, role, own, peer } = options;
+  constructor(
+    { peer, ...options }: SessionOptions,
+    split: SplitResult,
+    now: Moment,
+    emit: (event: SessionEvent) => void,
+  ) {
+    const { crypto, role, own } = options;
     this.#options = options;
     this.#emit = emit;
     this.sessionId = split.handshakeHash;

@@ -6,7 +6,8 @@
  */
 
 import { readNodeId } from '../authority/certification.ts';
-import { type ValidCredential, validateCredential } from '../authority/credential.ts';
+import { validateCredential } from '../authority/credential.ts';
+import type { Device } from '../authority/device.ts';
 import { type GenesisRecord, verifyGenesisRecord } from '../authority/genesis.ts';
 import type { HeadView, MeshHead } from '../authority/head.ts';
 import { KnownCheckpoints } from '../authority/known-checkpoints.ts';
@@ -49,8 +50,15 @@ export interface KnownPeer {
   role: Role;
   name: string;
   tier: Tier;
-  /** Present for members. */
-  credential?: ValidCredential;
+  /** The TPM that a measured member enrolled with. */
+  device?: Device;
+}
+
+/** What a session keeps of a member's certificate and proofs beside its identity; the rest was judged and is done with. */
+export interface MemberDetails {
+  readonly role: Role;
+  readonly tier: Tier;
+  readonly device?: Device;
 }
 
 /**
@@ -72,16 +80,17 @@ export function memberVerifier(
       expectedId: presented.id,
       checkpoints,
     });
-    requireRole(member.role);
+    const [role, { tier, device, publicKey }] = [requireRole(member.role), member];
     if (member.credential.head) onHead(head.stage(member.credential.head, now.wall).head);
     if (!presented.isRenewal) head.requireFresh(now.wall, trust.policy.headMaximumAgeMs);
     return {
       id: member.id,
       kind: presented.kind,
-      identityKey: member.publicKey,
+      // A view would keep the certificate.
+      identityKey: { algorithm: publicKey.algorithm, bytes: publicKey.bytes.slice() },
       subject: member.tbsSha256,
       notAfter: member.notAfter,
-      details: member,
+      details: { role, tier, ...(device ? { device } : {}) } satisfies MemberDetails,
     };
   };
 }
@@ -96,8 +105,8 @@ export function knownPeer({ identity }: Peer): KnownPeer {
   const { role, name } = readNodeId(id);
   const known = { kind, id, role: requireRole(role), name };
   if (kind === 'enrol') return { ...known, tier: 'software' };
-  const credential = identity.details as ValidCredential;
-  return { ...known, tier: credential.tier, credential };
+  const { tier, device } = identity.details as MemberDetails;
+  return { ...known, tier, ...(device ? { device } : {}) };
 }
 
 function enrolling(

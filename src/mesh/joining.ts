@@ -22,7 +22,7 @@ import { type CborValue, decode, encode } from '../envelope/cbor.ts';
 import { bytes, bytesBetween, type Fields, fields, nullable } from '../envelope/fields.ts';
 import { enrolmentEvidence } from './enrolment-evidence.ts';
 import { GENESIS_KEY, ROOT_KEY } from './founding.ts';
-import type { MeshTrust } from './identity.ts';
+import type { MemberDetails, MeshTrust } from './identity.ts';
 import { memberVerifier, readTrust } from './identity.ts';
 import { challengeList } from './issuing.ts';
 import type { MeshNode } from './node.ts';
@@ -295,7 +295,7 @@ function applicantVerifier(node: MeshNode, trust: MeshTrust): ReturnType<typeof 
       requireFresh: (time: number) => shown.requireFresh(time, Number.POSITIVE_INFINITY),
     };
     const identity = memberVerifier(crypto, trust, anyAge, (head) => shown.accept(head))(presented, now);
-    if ((identity.details as ValidCredential).role !== 'authority')
+    if ((identity.details as MemberDetails).role !== 'authority')
       throw new OotoError('OOTO_MESH_ENROLMENT', 'peer', 'only members of the authority take enrolments');
     return identity;
   };

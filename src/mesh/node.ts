@@ -299,7 +299,7 @@ export class MeshNode {
   #memberAttestation(session: Session, peer: Peer): SessionAttestation {
     const { presentation } = this.own;
     const { attestationIntervalMs } = this.policy;
-    const { tier, role, credential } = knownPeer(peer);
+    const { tier, role, device } = knownPeer(peer);
     return new SessionAttestation({
       crypto: this.options.crypto,
       channel: session.channel,
@@ -312,11 +312,8 @@ export class MeshNode {
         key: { algorithm: 'ed25519', bytes: peer.delegation.messageKey },
         subject: peer.identity.subject,
       },
-      tpm: credential?.device && {
-        keys: {
-          identityKey: credential.publicKey.bytes,
-          attestationKey: credential.device.attestationKey,
-        },
+      tpm: device && {
+        keys: { identityKey: peer.identity.identityKey.bytes, attestationKey: device.attestationKey },
         clocks: this.#clocks,
       },
       policy: appraisalPolicy(this.policy, 2 * attestationIntervalMs),
