@@ -28,7 +28,7 @@ import { readNodeId } from './certification.ts';
 import type { Device } from './device.ts';
 import type { GenesisRecord } from './genesis.ts';
 import { KnownCheckpoints, unproven } from './known-checkpoints.ts';
-import { type Leaf, readLeaf } from './leaf.ts';
+import { type CertificateLeaf, type Leaf, readLeaf } from './leaf.ts';
 
 const MOST_BYTES = 56 * 1024;
 const MOST_PROOFS = 64;
@@ -119,18 +119,16 @@ export function validateCredential(
     ...(expectedId === undefined ? {} : { expectedId }),
   });
   const { role, name } = readNodeId(certificate.id);
-  const isAboutIt = (leaf: Leaf) => isAbout(crypto, leaf, certificate, mesh.genesis);
-  requireLogged(crypto, mesh.genesis, credential.proofs, isAboutIt, checkpoints);
-  const device = loggedDevice(credential.proofs, certificate.tier);
+  const claims = claimsOf(crypto, certificate, mesh.genesis);
+  const isAboutIt = (leaf: Leaf) => isAbout(leaf, claims);
+  const entries = requireLogged(crypto, mesh.genesis, credential.proofs, isAboutIt, checkpoints);
+  const device = loggedDevice(entries, certificate.tier);
   return { ...certificate, role, name, credential, ...(device ? { device } : {}) };
 }
 
 /** All entries agree on the TPM, and a measured node has one. @throws OOTO_AUTHORITY_PROOFS (peer). */
-function loggedDevice(proofs: readonly LogProof[], tier: Tier): Device | undefined {
-  const devices = proofs.map(({ leaf }) => {
-    const entry = readLeaf(leaf);
-    return entry.kind === 'certificate' ? entry.device : undefined;
-  });
+function loggedDevice(entries: readonly Leaf[], tier: Tier): Device | undefined {
+  const devices = entries.map((entry) => (entry.kind === 'certificate' ? entry.device : undefined));
   const [device] = devices;
   if (devices.some((other) => !isSameDevice(device, other))) throw unproven('the entries name several TPMs');
   if ((tier === 'measured') !== (device !== undefined)) throw unproven('tier and TPM do not fit');
@@ -143,7 +141,8 @@ function isSameDevice(a: Device | undefined, b: Device | undefined): boolean {
 }
 
 /**
- * Every proof holds, each is about what is claimed, and they come from the logs of at least t members.
+ * Every proof holds, each is about what is claimed, and they come from the logs of at least t members. Returns the
+ * entries; members that found the same wrote the same one, which is read and hashed once.
  * @throws OOTO_AUTHORITY_PROOFS (peer), OOTO_AUTHORITY_LOG, OOTO_LOG_* (peer).
  */
 export function requireLogged(
@@ -151,16 +150,30 @@ export function requireLogged(
   genesis: GenesisRecord,
   proofs: readonly LogProof[],
   isAboutIt: (leaf: Leaf) => boolean,
-  checkpoints?: KnownCheckpoints,
-): void {
+  checkpoints = new KnownCheckpoints(crypto),
+): Leaf[] {
   const { threshold } = genesis.draft;
   const logs = new Set(proofs.map(({ log }) => log));
   if (logs.size !== proofs.length) throw unproven('one log is listed twice');
   if (logs.size < threshold) throw unproven(`proofs from ${logs.size} logs where ${threshold} are needed`);
-  for (const proof of proofs) {
-    if (!isAboutIt(readLeaf(proof.leaf))) throw unproven(`the entry of ${proof.log} is about something else`);
-    verifyLogProof(crypto, genesis, proof, checkpoints);
-  }
+  let entry: Entry | undefined;
+  return proofs.map((proof) => {
+    if (!entry || !equal(entry.encoded, proof.leaf)) entry = readEntry(crypto, proof.leaf);
+    if (!isAboutIt(entry.leaf)) throw unproven(`the entry of ${proof.log} is about something else`);
+    requireIncluded(crypto, genesis, proof, entry.hash, checkpoints);
+    return entry.leaf;
+  });
+}
+
+interface Entry {
+  readonly encoded: Uint8Array;
+  readonly leaf: Leaf;
+  /** RFC 6962. */
+  readonly hash: Uint8Array;
+}
+
+function readEntry(crypto: Crypto, encoded: Uint8Array): Entry {
+  return { encoded, leaf: readLeaf(encoded), hash: crypto.merkle.leafHash(encoded) };
 }
 
 /**
@@ -175,7 +188,7 @@ export function readMemberProof(
 ): LogProof {
   const proof = logProof(answer, 'proof');
   if (proof.log !== member) throw unproven(`${member} answers with a proof of another log`);
-  if (!isAbout(crypto, readLeaf(proof.leaf), certificate, genesis))
+  if (!isAbout(readLeaf(proof.leaf), claimsOf(crypto, certificate, genesis)))
     throw unproven(`the entry of ${member} is about something else`);
   verifyLogProof(crypto, genesis, proof);
   return proof;
@@ -188,26 +201,41 @@ export function verifyLogProof(
   proof: LogProof,
   checkpoints = new KnownCheckpoints(crypto),
 ): void {
+  requireIncluded(crypto, genesis, proof, crypto.merkle.leafHash(proof.leaf), checkpoints);
+}
+
+function requireIncluded(
+  crypto: Crypto,
+  genesis: GenesisRecord,
+  proof: LogProof,
+  leafHash: Uint8Array,
+  checkpoints: KnownCheckpoints,
+): void {
   const { size, root } = checkpoints.verified(logKeyOf(genesis, proof.log), proof.checkpoint);
-  const leafHash = crypto.merkle.leafHash(proof.leaf);
   verifyInclusion(crypto, { index: proof.index, size, leafHash, root, proof: proof.path });
 }
 
 /** What an entry must say of a certificate. */
 type LoggedCertificate = Pick<ValidCertificate, 'id' | 'tier' | 'tbsSha256' | 'publicKey'>;
 
-function isAbout(
+type Claims = Pick<CertificateLeaf, 'tbs' | 'issuer' | 'id' | 'key' | 'verdict'>;
+
+function claimsOf(
   crypto: Crypto,
-  leaf: Leaf,
-  certificate: LoggedCertificate,
-  genesis: GenesisRecord,
-): boolean {
+  { id, tier, tbsSha256, publicKey }: LoggedCertificate,
+  { groupKey }: GenesisRecord,
+): Claims {
+  const [issuer, key] = [crypto.sha256(groupKey), crypto.sha256(publicKey.bytes)];
+  return { tbs: tbsSha256, issuer, id, key, verdict: tier };
+}
+
+function isAbout(leaf: Leaf, claims: Claims): boolean {
   return (
     leaf.kind === 'certificate' &&
-    leaf.id === certificate.id &&
-    leaf.verdict === certificate.tier &&
-    equal(leaf.tbs, certificate.tbsSha256) &&
-    equal(leaf.issuer, crypto.sha256(genesis.groupKey)) &&
-    equal(leaf.key, crypto.sha256(certificate.publicKey.bytes))
+    leaf.id === claims.id &&
+    leaf.verdict === claims.verdict &&
+    equal(leaf.tbs, claims.tbs) &&
+    equal(leaf.issuer, claims.issuer) &&
+    equal(leaf.key, claims.key)
   );
 }

@@ -13,6 +13,7 @@ import type { SigningKey, VerificationKey } from '../envelope/keys.ts';
 import type { Role } from '../noise/handshake-state.ts';
 import { type Delegation, MAX_DELEGATION_BYTES, readDelegation, verifyDelegation } from './delegation.ts';
 import type { Moment } from './limits.ts';
+import { ownContent, ownDelegation } from './own-content.ts';
 import { otherRole } from './transcript.ts';
 
 /**
@@ -96,9 +97,8 @@ export type PayloadMessage = (contentHash: Uint8Array) => Uint8Array;
 
 /** A payload that shows `own`, signed by its message key. */
 export function makePayload(crypto: Crypto, own: OwnCredential, message: PayloadMessage): Uint8Array {
-  const { kind, id, credential, delegation, messageKey } = own;
-  const content = encode({ kind, id, credential, delegation });
-  return encode({ content, signature: messageKey.sign(message(crypto.sha256(content))) });
+  const { content, hash } = ownContent(crypto, own);
+  return encode({ content, signature: own.messageKey.sign(message(hash)) });
 }
 
 export interface PeerEvidence {
@@ -234,7 +234,7 @@ function refusedCredential(why: string, cause?: unknown): OotoError {
 
 /** A peer that holds one of our own keys is ourselves, or a thief of them. */
 function requireOtherKeys({ own }: PeerContext, delegation: Delegation): void {
-  const { noiseStatic } = readDelegation(own.delegation).unverified;
+  const { noiseStatic } = ownDelegation(own);
   if (equal(delegation.messageKey, own.messageKey.publicKey) || equal(delegation.noiseStatic, noiseStatic))
     throw new OotoError('OOTO_CHANNEL_SELF', 'peer', 'the peer presents one of our own keys');
 }

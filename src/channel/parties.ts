@@ -9,8 +9,9 @@ import type { Crypto } from '../crypto/crypto.ts';
 import type { SigningKey } from '../envelope/keys.ts';
 import type { Role } from '../noise/handshake-state.ts';
 import type { OwnCredential, Peer, ShownCredential } from './credential.ts';
-import { partyHash, readDelegation } from './delegation.ts';
+import { partyHash } from './delegation.ts';
 import type { Moment } from './limits.ts';
+import { ownDelegation } from './own-content.ts';
 import { badFrame } from './wire.ts';
 
 /** The {@link partyHash} of a record's sender and receiver. */
@@ -131,9 +132,9 @@ export class Parties {
   }
 }
 
-function hashOf(crypto: Crypto, { id, delegation, messageKey }: OwnCredential): Uint8Array {
-  const { subject } = readDelegation(delegation).unverified;
-  return partyHash(crypto, id, { subject, messageKey: messageKey.publicKey });
+function hashOf(crypto: Crypto, own: OwnCredential): Uint8Array {
+  const { subject } = ownDelegation(own);
+  return partyHash(crypto, own.id, { subject, messageKey: own.messageKey.publicKey });
 }
 
 function shownBy({ presented: { kind, id, credential }, encodedDelegation }: Peer): ShownCredential {

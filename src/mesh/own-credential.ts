@@ -45,6 +45,8 @@ export class OwnCredentials {
   readonly messageKey: Ed25519SigningKey;
   #presentation: Presentation;
   #delegation: Delegated | undefined;
+  /** For channels, until presentation or delegation is another one. */
+  #shown: OwnCredential | undefined;
   /** Static keys that handshakes may still be using, and since when no new one does (monotonic milliseconds). */
   #retired: { key: Uint8Array; since: number }[] = [];
   #signing: Promise<unknown> = Promise.resolve();
@@ -85,6 +87,7 @@ export class OwnCredentials {
       const isSame = equal(presentation.subject, this.#presentation.subject);
       if (!isSame) this.#replace(await this.#delegate(presentation));
       this.#presentation = presentation;
+      this.#shown = undefined;
       return !isSame;
     });
   }
@@ -100,6 +103,7 @@ export class OwnCredentials {
     const since = this.#clock.monotonic();
     if (this.#delegation) this.#retired.push({ key: this.#delegation.noiseStatic, since });
     this.#delegation = delegated;
+    this.#shown = undefined;
     this.#wipeRetired();
   }
 
@@ -132,12 +136,13 @@ export class OwnCredentials {
     return turn;
   }
 
-  /** What a new channel presents. @throws OOTO_MESH_DELEGATION (local) when none is valid. */
+  /** What a new channel presents, the same object until it is something else. @throws OOTO_MESH_DELEGATION (local) when none is valid. */
   forChannel(): OwnCredential {
     const { kind, id, credential } = this.#presentation;
     this.#wipeRetired();
     const { encoded: delegation, noiseStatic } = this.#valid();
-    return { kind, id, credential, delegation, noiseStatic, messageKey: this.messageKey };
+    this.#shown ??= { kind, id, credential, delegation, noiseStatic, messageKey: this.messageKey };
+    return this.#shown;
   }
 
   #valid(): Delegated {
