@@ -10,6 +10,7 @@ import {
   countMessages,
   handshakes,
   roundTrips,
+  Shift,
   sendFor,
   type Task,
   type Work,
@@ -141,13 +142,16 @@ export class Duel implements Disposable {
     ) as Promise<number[]>;
   }
 
-  /** Connections a second. */
-  handshakes(name: string, count: number, inFlight: number): Promise<number> {
-    return this.#run(
+  /** Connections, and what they cost both processes. */
+  async handshakes(name: string, count: number, inFlight: number): Promise<Work> {
+    const shift = new Shift();
+    const dialled = (await this.#run(
       name,
       (port) => ({ kind: 'handshakes', rival: name, port, count, inFlight }),
       () => {},
-    ) as Promise<number>;
+    )) as Work;
+    const { rate, cpuMicros } = dialled;
+    return { rate, cpuMicros: cpuMicros + shift.end(count).cpuMicros };
   }
 
   async #run(

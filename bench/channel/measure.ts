@@ -15,24 +15,24 @@ const STRETCH_BYTES = 256 * 1024;
 const MOST_UNTIMED = 256;
 const stretchOf = (size: number) => Math.max(1, Math.ceil(STRETCH_BYTES / (size + 4)));
 
-/** What a process did with messages while it was warm. */
+/** What a process did with messages or connections. */
 export interface Work {
-  /** Messages a second. */
+  /** A second. */
   readonly rate: number;
-  /** Microseconds of the processor for each message, on all threads of the process. */
+  /** Microseconds of the processor for each, on all threads of the process. */
   readonly cpuMicros: number;
 }
 
 /** From its making to its end. */
-class Shift {
+export class Shift {
   readonly #began = performance.now();
   readonly #cpu = process.cpuUsage();
 
-  end(messages: number): Work {
+  end(count: number): Work {
     const { user, system } = process.cpuUsage(this.#cpu);
     return {
-      rate: (1000 * messages) / (performance.now() - this.#began),
-      cpuMicros: (user + system) / messages,
+      rate: (1000 * count) / (performance.now() - this.#began),
+      cpuMicros: (user + system) / count,
     };
   }
 }
@@ -133,13 +133,8 @@ export async function roundTrips(link: Link, size: number, count: number): Promi
   });
 }
 
-/** Connections a second with `inFlight` dialled at once. */
-export async function handshakes(
-  rival: Rival,
-  port: number,
-  count: number,
-  inFlight: number,
-): Promise<number> {
+/** Connections with `inFlight` dialled at once. */
+export async function handshakes(rival: Rival, port: number, count: number, inFlight: number): Promise<Work> {
   let left = count;
   const dialAll = async () => {
     while (left-- > 0) {
@@ -147,9 +142,9 @@ export async function handshakes(
       link.close();
     }
   };
-  const began = performance.now();
+  const shift = new Shift();
   await Promise.all(Array.from({ length: inFlight }, dialAll));
-  return (1000 * count) / (performance.now() - began);
+  return shift.end(count);
 }
 
 export function percentile(values: readonly number[], share: number): number {

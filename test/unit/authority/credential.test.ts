@@ -164,6 +164,14 @@ test('a member answers with its own proof about this certificate', () => {
   assert.throwsCode(() => read('a2', null), 'OOTO_ENVELOPE_FIELD');
 });
 
+test('members that wrote the same entry must each show it in their log', () => {
+  const [first, second] = proofs();
+  assert.bytes(first.leaf, second.leaf);
+  assert.is(requireLogged(crypto, genesis, [first, second], () => true)[0].kind, 'certificate');
+  refused([first, { ...second, index: second.index + 1 }], 'OOTO_LOG_INCLUSION');
+  refused([first, { ...second, path: [...second.path, crypto.sha256(second.leaf)] }], 'OOTO_LOG_INCLUSION');
+});
+
 test('what is logged is judged by the caller, proof by proof', () => {
   let asked = 0;
   requireLogged(crypto, genesis, proofs(), () => ++asked > 0);

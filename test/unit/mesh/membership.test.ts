@@ -120,6 +120,31 @@ test('the verifier of members: who has no certificate, role, or head is no membe
   assert.throwsCode(() => verifier(head)(janitor, now), 'OOTO_MESH_ROLE');
 });
 
+test('certificate and proofs are judged each time, and of them a session keeps role and tier', () => {
+  const verifier = memberVerifier(crypto, world.trust!, head, () => {});
+  const { id, credential } = nodes[0].presentation;
+  const { certificate, proofs, head: shown } = readCredential(credential);
+  const now = { wall: world.clock.now(), monotonic: 0 };
+  const judge = (encoded: Uint8Array) =>
+    verifier({ kind: 'member', id, credential: encoded, meshId, role: 'initiator' }, now);
+  const [first, second, ...rest] = proofs;
+  const path = [...second.path, crypto.sha256(second.leaf)];
+  const unproven = encodeCredential({
+    certificate,
+    proofs: [first, { ...second, path }, ...rest],
+    head: shown,
+  });
+  const signature = certificate.with(certificate.length - 1, certificate[certificate.length - 1] ^ 1);
+  const unsigned = encodeCredential({ certificate: signature, proofs, head: shown });
+  for (let i = 0; i < 2; i++) {
+    const { details, identityKey } = judge(credential);
+    assert.equal(details, { role: 'worker', tier: 'software' });
+    assert.is(identityKey.bytes.buffer.byteLength, 32);
+    assert.throwsCode(() => judge(unproven), 'OOTO_LOG_INCLUSION');
+    assert.throwsCode(() => judge(unsigned), 'OOTO_CERT_SIGNATURE');
+  }
+});
+
 test('without a young head nobody begins a session, but who has one renews what it shows while its certificate lasts', () => {
   const verifier = memberVerifier(crypto, world.trust!, head, () => {});
   const { id, credential } = nodes[0].presentation;

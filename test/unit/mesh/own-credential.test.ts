@@ -87,6 +87,27 @@ test('the same certificate with a newer head costs no signature, another one cos
   assert.is(requireFitting(own), 'b');
 });
 
+test('all channels show the same until certificate, head or delegation is another one', async () => {
+  const { clock, signer, presentation } = world();
+  const own = await OwnCredentials.create({ crypto, clock, signer }, presentation('a'));
+  const shown = [own.forChannel()];
+  assert.is(own.forChannel(), shown[0]);
+  for (const change of [
+    () => own.present({ ...presentation('a'), credential: new TextEncoder().encode('a, newer head') }),
+    () => own.renewDelegation(),
+    () => own.present(presentation('b')),
+  ]) {
+    await change();
+    assert.is(own.forChannel(), own.forChannel());
+    shown.push(own.forChannel());
+  }
+  assert.is(new Set(shown.map(({ delegation }) => delegation)).size, 3);
+  assert.equal(
+    shown.map(({ credential }) => new TextDecoder().decode(credential)),
+    ['a', 'a, newer head', 'a, newer head', 'b'],
+  );
+});
+
 test('while a slow key signs, what is shown still fits', async () => {
   const { clock, signer, state, waiting, presentation, requireFitting } = world();
   const own = await OwnCredentials.create({ crypto, clock, signer }, presentation('a'));
