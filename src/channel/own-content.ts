@@ -5,8 +5,16 @@
  */
 import type { Crypto } from '../crypto/crypto.ts';
 import { encode } from '../envelope/cbor.ts';
-import type { OwnCredential } from './credential.ts';
 import { type Delegation, readDelegation } from './delegation.ts';
+
+/** The part of an own credential that everyone may see. */
+interface Shown {
+  readonly kind: string;
+  readonly id: string;
+  readonly credential: Uint8Array;
+  /** Encoded. */
+  readonly delegation: Uint8Array;
+}
 
 export interface OwnContent {
   /** Encoded kind, id, credential and delegation. */
@@ -15,10 +23,10 @@ export interface OwnContent {
   readonly hash: Uint8Array;
 }
 
-const contents = new WeakMap<OwnCredential, OwnContent>();
-const delegations = new WeakMap<OwnCredential, Delegation>();
+const contents = new WeakMap<Shown, OwnContent>();
+const delegations = new WeakMap<Shown, Delegation>();
 
-export function ownContent(crypto: Crypto, own: OwnCredential): OwnContent {
+export function ownContent(crypto: Crypto, own: Shown): OwnContent {
   return remembered(contents, own, ({ kind, id, credential, delegation }) => {
     const content = encode({ kind, id, credential, delegation });
     return { content, hash: crypto.sha256(content) };
@@ -26,15 +34,11 @@ export function ownContent(crypto: Crypto, own: OwnCredential): OwnContent {
 }
 
 /** @throws OOTO_ENVELOPE_* (peer) for a delegation that this side could show to nobody. */
-export function ownDelegation(own: OwnCredential): Delegation {
+export function ownDelegation(own: Shown): Delegation {
   return remembered(delegations, own, ({ delegation }) => readDelegation(delegation).unverified);
 }
 
-function remembered<T>(
-  known: WeakMap<OwnCredential, T>,
-  own: OwnCredential,
-  make: (own: OwnCredential) => T,
-): T {
+function remembered<T>(known: WeakMap<Shown, T>, own: Shown, make: (own: Shown) => T): T {
   const found = known.get(own) ?? make(own);
   known.set(own, found);
   return found;
