@@ -197,6 +197,27 @@ test('nothing of a pool is left when it is closed, and closing twice is closing 
   await other.close();
 });
 
+test('a listener that is closed twice, by itself and with its pool, is closed', async () => {
+  const [dialler, answerer] = [plainParty(ours), pooledParty(theirs, { threads: 2 })];
+  const listener = await answerer.listen({ address: '127.0.0.1:0', peers: [ours.publicKey] });
+  const near = await dialler.connect({ address: listener.address, peer: theirs.publicKey });
+  await Promise.all([listener.close(), listener.close(), answerer.close()]);
+  is(await near.closed, undefined);
+  for await (const _ of listener) ok(false, 'a channel of a closed listener');
+  await dialler.close();
+});
+
+test('where no thread can be had, dialling says so, and those that dial see the connection end', async () => {
+  const lacking = pooledParty(theirs, { script: 'nothing-of-this-name.js' });
+  const dialler = plainParty(ours);
+  const listener = await lacking.listen({ address: '127.0.0.1:0', peers: [ours.publicKey] });
+  const dial = (party: Party) => party.connect({ address: listener.address, peer: theirs.publicKey });
+  await rejectsCode(dial(dialler), 'OOTO_CHANNEL_TRUNCATED');
+  await rejectsCode(dial(dialler), 'OOTO_CHANNEL_TRUNCATED');
+  await rejectsCode(dial(lacking), 'OOTO_POOL_MISSING');
+  await Promise.all([lacking.close(), dialler.close()]);
+});
+
 test('strangers that say nothing, or nonsense, leave a pool as it was', async () => {
   const [dialler, answerer] = [plainParty(ours), pooledParty(theirs)];
   const listener = await answerer.listen({ address: '127.0.0.1:0', peers: [ours.publicKey] });

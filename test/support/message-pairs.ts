@@ -42,14 +42,15 @@ export function pooledParty(
   {
     threads = 1,
     started = [],
+    script = 'channel-thread.js',
     limits,
-  }: { threads?: number; started?: Thread[]; limits?: Partial<ChannelLimits> } = {},
+  }: { threads?: number; started?: Thread[]; script?: string; limits?: Partial<ChannelLimits> } = {},
 ): ChannelPool {
   return new ChannelPool(
     {
       ...{ crypto, clock, threads, transport: nodeTransport() },
       start: (data) => {
-        const thread = startThread('channel-thread.js', data);
+        const thread = startThread(script, data);
         started.push(thread);
         return thread;
       },

@@ -133,8 +133,12 @@ export class ChannelPool implements AsyncDisposable {
   }
 
   #accept(number: number, connection: Connection): void {
-    if (this.#closing) connection.close();
-    else this.#leastLoaded().accept(number, connection);
+    try {
+      this.#leastLoaded().accept(number, connection);
+    } catch {
+      // No thread can be had: whoever dialled sees the connection end.
+      connection.close();
+    }
   }
 
   async #close(): Promise<void> {

@@ -21,6 +21,7 @@ export class PoolListener implements AsyncIterable<PooledChannel>, AsyncDisposab
   readonly #accepting: Promise<void>;
   #waiting: (() => void)[] = [];
   #isClosed = false;
+  #closing: Promise<void> | undefined;
 
   constructor(options: PoolListenerOptions) {
     this.#options = options;
@@ -43,12 +44,9 @@ export class PoolListener implements AsyncIterable<PooledChannel>, AsyncDisposab
   }
 
   /** Takes no more channels, and ends those that stand. */
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    await Promise.all(this.channels.map((channel) => channel.close()));
-    await this.#options.release();
-    await this.#options.listener.close();
-    await this.#accepting;
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -85,6 +83,14 @@ export class PoolListener implements AsyncIterable<PooledChannel>, AsyncDisposab
       else this.#options.accept(connection);
     this.#isClosed = true;
     this.#wake();
+  }
+
+  async #close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all(this.channels.map((channel) => channel.close()));
+    await this.#options.release();
+    await this.#options.listener.close();
+    await this.#accepting;
   }
 
   #wake(): void {

@@ -19,6 +19,9 @@ export interface PoolThreadOptions {
   readonly taken: (listener: number, channel: PooledChannel) => void;
 }
 
+/** As many as a listener of the thread takes. */
+const MOST_RELAYS = 4_096;
+
 interface Dial {
   resolve(channel: PooledChannel): void;
   reject(reason: unknown): void;
@@ -85,7 +88,7 @@ export class PoolThread {
   }
 
   accept(listener: number, connection: Connection): void {
-    if (this.#failure) {
+    if (this.#failure || this.#relays.size >= MOST_RELAYS) {
       connection.close();
       return;
     }

@@ -75,9 +75,10 @@ export type Report =
   | { readonly type: 'sign'; readonly request: number; readonly message: Uint8Array };
 
 export function shapeOf(error: unknown): ErrorShape {
-  if (!isOotoError(error))
-    return { code: 'OOTO_POOL_INTERNAL', fault: 'local', message: `a thread failed: ${String(error)}` };
-  const { code, fault, message, hint } = error;
+  const known = isOotoError(error)
+    ? error
+    : new OotoError('OOTO_POOL_INTERNAL', 'local', `a step of a pool failed unexpectedly: ${String(error)}`);
+  const { code, fault, message, hint } = known;
   return { code, fault, message, hint };
 }
 
