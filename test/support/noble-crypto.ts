@@ -333,6 +333,7 @@ function rsaKey(modulus: Uint8Array) {
 }
 
 function p384Key(point: Uint8Array) {
+  if (point.length !== 97 || point[0] !== 4) throw refuse('OOTO_CRYPTO_KEY');
   const [x, y] = [point.subarray(1, 49), point.subarray(49)].map((part) =>
     Buffer.from(part).toString('base64url'),
   );
