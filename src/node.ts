@@ -123,7 +123,8 @@ export async function listen(options: EndpointOptions & ListenOptions & NodePart
 
 /**
  * Datagram channels over a UDP socket bound to `address`: messages arrive once, whole, or not at all.
- * @throws OOTO_TRANSPORT_ADDRESS (caller); OOTO_TRANSPORT_LISTEN (environment).
+ * An aborted `signal` closes them, as `close` does.
+ * @throws OOTO_TRANSPORT_ADDRESS, OOTO_CHANNEL_OPTIONS (caller); OOTO_TRANSPORT_LISTEN (environment).
  */
 export async function openDatagrams(
   options: DatagramsOptions & {
@@ -133,6 +134,7 @@ export async function openDatagrams(
   },
 ): Promise<Datagrams> {
   const { crypto = createNodeCrypto(), address, signal } = options;
-  const socket = await udpSocket(address, signal ? { signal } : {});
-  return Datagrams.over({ crypto, clock: nodeClock(), socket, soon: setImmediate }, options);
+  signal?.throwIfAborted();
+  const socket = await udpSocket(address);
+  return Datagrams.over({ crypto, clock: nodeClock(), socket, soon: setImmediate }, options, { signal });
 }

@@ -110,7 +110,7 @@ export class DatagramSession implements Disposable {
     if (!plaintext) return 'refused';
     this.#heard(type, now);
     if (this.epochs.openedBy(open, now)) this.#emit({ type: 'epoch', epoch: this.epochs.number });
-    this.#dispatch(open, counter, type, plaintext, now);
+    asPeerFault(() => this.#dispatch(open, counter, type, plaintext, now));
     return isHighest && this.epochs.isNewest(open) ? 'newest' : 'taken';
   }
 
@@ -314,6 +314,18 @@ export function isLoss(error: OotoError): boolean {
   return ['SILENT', 'EPOCH_OVERDUE', 'LAPSED', 'KEY_SPENT'].some((what) =>
     isOotoError(error, `OOTO_CHANNEL_${what}`),
   );
+}
+
+/** Bytes that do not decode are junk where anyone may send them; from an authentic peer they are a breach. */
+function asPeerFault(step: () => void): void {
+  try {
+    step();
+  } catch (cause) {
+    if (!isOotoError(cause) || !cause.code.startsWith('OOTO_BASE_')) throw cause;
+    throw new OotoError('OOTO_CHANNEL_FRAME', 'peer', 'the peer sent a record that does not decode', {
+      cause,
+    });
+  }
 }
 
 function silent(ms: number): OotoError {

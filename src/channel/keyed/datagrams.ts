@@ -44,6 +44,7 @@ export class Datagrams implements AsyncDisposable {
   readonly #ownKey: OwnKey;
   #own: OwnCredential;
   #cancelRenewal = () => {};
+  #letGoOfSignal = () => {};
   #isClosed = false;
 
   private constructor(
@@ -64,12 +65,29 @@ export class Datagrams implements AsyncDisposable {
     this.#renewLater();
   }
 
-  /** @throws what the identity's signer throws. */
-  static async over(surroundings: DatagramSurroundings, options: DatagramsOptions): Promise<Datagrams> {
-    const { crypto, clock } = surroundings;
+  /**
+   * Takes the socket, which is closed when this fails. An aborted `signal` closes all, as {@link close} does.
+   * @throws OOTO_CHANNEL_OPTIONS (caller); what the identity's signer throws; the signal's reason.
+   */
+  static async over(
+    surroundings: DatagramSurroundings,
+    options: DatagramsOptions,
+    { signal }: { signal?: AbortSignal | undefined } = {},
+  ): Promise<Datagrams> {
+    const { crypto, clock, socket } = surroundings;
     const meshId = applicationId(crypto, options.application ?? '');
     const ownKey = new OwnKey({ crypto, clock, identity: options.identity, meshId });
-    return new Datagrams(surroundings, options, ownKey, await ownKey.credential());
+    try {
+      const own = await ownKey.credential();
+      signal?.throwIfAborted();
+      const datagrams = new Datagrams(surroundings, options, ownKey, own);
+      if (signal) datagrams.#closeBy(signal);
+      return datagrams;
+    } catch (error) {
+      ownKey[Symbol.dispose]();
+      await socket.close();
+      throw error;
+    }
   }
 
   /** Where others dial. */
@@ -95,12 +113,19 @@ export class Datagrams implements AsyncDisposable {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#cancelRenewal();
+    this.#letGoOfSignal();
     await this.#endpoint.close();
     this.#ownKey[Symbol.dispose]();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #closeBy(signal: AbortSignal): void {
+    const close = () => void this.close();
+    signal.addEventListener('abort', close, { once: true });
+    this.#letGoOfSignal = () => signal.removeEventListener('abort', close);
   }
 
   #renewLater(): void {

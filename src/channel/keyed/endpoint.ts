@@ -12,7 +12,7 @@ import type { CookieGuard } from '../cookie.ts';
 import type { CredentialVerifier, OwnCredential } from '../credential.ts';
 import type { Delivery } from '../incoming.ts';
 import type { ChannelLimits } from '../limits.ts';
-import { Link } from '../link.ts';
+import { Link, type LinkOptions } from '../link.ts';
 import { SignatureVerifier } from '../signature-verifier.ts';
 import type { StreamLimits } from '../streams/bounds.ts';
 import type { HandlerTable, RequestHandler } from '../streams/requests.ts';
@@ -67,6 +67,14 @@ export interface ListenOptions {
   /** Who may dial. */
   readonly peers: PinnedKeys;
   readonly handlers?: HandlerRecord | undefined;
+}
+
+/** What a channel is opened with. */
+interface Side {
+  readonly own: OwnCredential;
+  readonly verifier: CredentialVerifier;
+  readonly expectedId?: string;
+  readonly cookies?: CookieGuard;
 }
 
 /** Where the renewal failed it is tried again after this time. */
@@ -177,16 +185,24 @@ export class Endpoint implements AsyncDisposable {
   #open(
     connection: Connection,
     role: Role,
-    who: {
-      own: OwnCredential;
-      verifier: CredentialVerifier;
-      expectedId?: string;
-      cookies?: CookieGuard;
-    },
+    who: Side,
     handlers: HandlerRecord | undefined,
   ): { link: Link; channel: SecureChannel } {
+    try {
+      const link = new Link(this.#linkOptions(connection, role, who));
+      const channel = this.#channelOver(link, role, handlers);
+      this.#keep(link);
+      return { link, channel };
+    } catch (error) {
+      // Limits may be refused, or handlers be none: nobody else has the connection, and its link ends with it.
+      connection.close();
+      throw error;
+    }
+  }
+
+  #linkOptions(connection: Connection, role: Role, who: Side): LinkOptions {
     const { crypto, clock } = this.#surroundings;
-    const { delivery, limits, streamLimits } = this.#options;
+    const { delivery, limits } = this.#options;
     const { own, verifier, expectedId, cookies } = who;
     const machine = new Channel({
       crypto,
@@ -200,11 +216,13 @@ export class Endpoint implements AsyncDisposable {
       ...(delivery && { delivery }),
       ...(limits && { limits }),
     });
-    const link = new Link({ channel: machine, connection, clock, verifier: this.#verifier });
+    return { channel: machine, connection, clock, verifier: this.#verifier };
+  }
+
+  #channelOver(link: Link, role: Role, handlers: HandlerRecord | undefined): SecureChannel {
     const table = handlers instanceof Map ? handlers : new Map(entriesOf(handlers));
-    const channel = new SecureChannel({ link, role, clock, handlers: table, limits: streamLimits });
-    this.#keep(link);
-    return { link, channel };
+    const { clock } = this.#surroundings;
+    return new SecureChannel({ link, role, clock, handlers: table, limits: this.#options.streamLimits });
   }
 
   #keep(link: Link): void {

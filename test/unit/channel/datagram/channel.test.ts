@@ -204,6 +204,20 @@ test('an end, or a new epoch, that only the record keys vouch for is not believe
   }
 });
 
+test('a record of the peer that does not decode ends the session, and is not counted as junk', () => {
+  for (const length of [0, 3]) {
+    const crypto = testCrypto(seededRandom('malformed'));
+    const careless = rogueCrypto(crypto, (record) => [
+      record.type === DATAGRAM.part ? { ...record, plaintext: new Uint8Array(length) } : record,
+    ]);
+    const pair = DatagramPair.established({ crypto, initiator: { crypto: careless } });
+    pair.send('initiator', new Uint8Array(2_000));
+    pair.run(100);
+    is(pair.closedBy('responder'), 'OOTO_CHANNEL_FRAME', `${length} bytes`);
+    is(pair.responder.status.refused, 0);
+  }
+});
+
 test('a handshake of a stream, carried in datagrams, is none', () => {
   const pair = new DatagramPair();
   const firsts: Uint8Array[] = [];

@@ -246,3 +246,20 @@ test('an endpoint that is closed while it begins to listen leaves nobody listeni
   await listening;
   await rejectsCode(network.transport('x').dial(ADDRESS), 'OOTO_TRANSPORT_UNREACHABLE');
 });
+
+test('limits that are refused after the dial leave no connection behind', async () => {
+  const { endpoint, network, alice, bob } = world();
+  const listener = await network.transport('bob').listen(ADDRESS);
+  const wire = listener.connections[Symbol.asyncIterator]();
+  const refused = [{ limits: { keyRecords: 2 ** 30 } }, { limits: { epochLimitMs: 10_000_000 } }];
+  for (const options of refused) {
+    await rejectsCode(
+      endpoint(alice, options).connect({ address: ADDRESS, peer: bob.publicKey }),
+      'OOTO_CHANNEL_OPTIONS',
+    );
+    const { value: connection } = await wire.next();
+    const parts: Uint8Array[] = [];
+    for await (const part of connection.incoming) parts.push(part);
+    is(parts.length, 0);
+  }
+});
