@@ -38,12 +38,15 @@ interface Line {
 }
 
 /**
- * Reads a list, and replays it until register 10 holds `proven`.
+ * Reads a list, and replays it until register 10 holds `proven`. All zeros prove nothing: nothing was measured, so
+ * anything may have run.
  * @throws OOTO_ATTEST_IMA_FORM (peer) for what is no such list; OOTO_ATTEST_IMA_VALUE (peer) where no part of it gives
- * this value.
+ * this value, and where the register was never extended.
  */
 export function verifyImaLog(crypto: Crypto, log: Uint8Array, proven: Uint8Array): ImaMeasurement[] {
   const lines = readImaLog(crypto, log);
+  if (equal(proven, new Uint8Array(SHA256_BYTES)))
+    throw unproven('register 10 was never extended: the kernel measures no files');
   const count = replayedCount(crypto, lines, proven);
   return lines.slice(0, count).map(({ entry }) => entry);
 }
@@ -51,16 +54,15 @@ export function verifyImaLog(crypto: Crypto, log: Uint8Array, proven: Uint8Array
 /** How many entries give this value. */
 function replayedCount(crypto: Crypto, lines: readonly Line[], proven: Uint8Array): number {
   let value: Uint8Array = new Uint8Array(SHA256_BYTES);
-  if (equal(value, proven)) return 0;
   for (const [i, { measurement }] of lines.entries()) {
     value = crypto.sha256(concat(value, measurement));
     if (equal(value, proven)) return i + 1;
   }
-  throw new OotoError(
-    'OOTO_ATTEST_IMA_VALUE',
-    'peer',
-    'the list of files does not give the value of register 10',
-  );
+  throw unproven('the list of files does not give the value of register 10');
+}
+
+function unproven(message: string): OotoError {
+  return new OotoError('OOTO_ATTEST_IMA_VALUE', 'peer', message);
 }
 
 /** What is none of `known` (digests in hexadecimal), violations included. */

@@ -72,7 +72,7 @@ const valueAfter = (count: number) =>
 
 for (const [form, log] of FORMS) {
   test(`${form}: a list is proven as far as the register goes, and not beyond`, () => {
-    for (let count = 0; count <= FILES.length; count++) {
+    for (let count = 1; count <= FILES.length; count++) {
       const proven = verifyImaLog(crypto, log, valueAfter(count));
       is(
         pathsOf(proven),
@@ -119,6 +119,11 @@ test('refused: entries left out, added, in another order, renamed, or a violatio
     [a, violated, ...rest],
   ])
     throwsCode(() => verifyImaLog(crypto, concat(...list), proven), 'OOTO_ATTEST_IMA_VALUE');
+});
+
+test('refused: a register that was never extended, whatever the list says', () => {
+  for (const log of [NONE, ...FORMS.map(([, all]) => all)])
+    throwsCode(() => verifyImaLog(crypto, log, zeros), 'OOTO_ATTEST_IMA_VALUE');
 });
 
 test('a file that policy does not know is named, and one that was written', () => {
