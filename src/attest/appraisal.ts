@@ -37,6 +37,11 @@ export interface ExpectedAttester {
   readonly role?: string;
   /** The TPM that it enrolled with; undefined for a node without one. */
   readonly tpm?: ExpectedTpm | undefined;
+  /**
+   * Nothing has shown yet that its attestation key is in a TPM: it shows what policy wants of a measured node, and counts
+   * as `software`.
+   */
+  readonly isUnproven?: boolean | undefined;
 }
 
 export interface Appraisal {
@@ -121,7 +126,7 @@ function conclude(
     ),
   ];
   return {
-    tier: statement.tier,
+    tier: attester.isUnproven ? 'software' : statement.tier,
     reasons,
     answers,
     evidenceDigest: crypto.sha256(evidence),
@@ -152,7 +157,7 @@ function requireByRules(
   crypto: Crypto,
   { statement, tpm, ageMs }: { statement: SoftwareStatement; tpm: Verdict['tpm']; ageMs: number },
   { rules }: AppraisalPolicy,
-  { role = '' }: ExpectedAttester,
+  { role = '', isUnproven }: ExpectedAttester,
 ): string[] {
   if (!rules) return [];
   return requireAcceptable(crypto, rules, {
@@ -162,7 +167,11 @@ function requireByRules(
     manifest: statement.manifest,
     registers: tpm?.values,
     firmwareVersion: tpm?.firmwareVersion,
-    endorsement: tpm && ['the quote is of the TPM that the node enrolled with'],
+    endorsement: tpm && [
+      isUnproven
+        ? 'the quote is by the attestation key that was named, which has not been shown to be in a TPM: tier software'
+        : 'the quote is of the TPM that the node enrolled with',
+    ],
   });
 }
 

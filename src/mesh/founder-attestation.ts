@@ -1,8 +1,10 @@
 /**
  * Founders attest each other before there is a mesh. What flows through here: the genesis draft stands where a
  * mesh and certificates will stand later; each founder is named by the draft, with the keys of
- * its TPM if it has one, and the draft's policy says what may run.
+ * its TPM if it has one, and the draft's policy says what may run. That those keys are in a TPM is shown first when
+ * certificates are issued: until then a founder shows what a measured node shows, and counts as `software`.
  */
+import type { AttestationOptions } from '../attest/attestation.ts';
 import type { Founder } from '../authority/genesis.ts';
 import { concat, lengthPrefixed, utf8 } from '../base/bytes.ts';
 import type { Peer } from '../channel/credential.ts';
@@ -35,14 +37,7 @@ export function founderAttestation(
     crypto,
     channel: session.channel,
     ownSubject: founderSubject(crypto, digest, id),
-    peer: {
-      meshId: digest,
-      nodeId: peer.identity.id,
-      role: 'authority',
-      tier: tpm ? 'measured' : 'software',
-      key: { algorithm: 'ed25519', bytes: peer.delegation.messageKey },
-      subject: founderSubject(crypto, digest, peer.identity.id),
-    },
+    peer: founderPeer(crypto, { digest, founders }, peer),
     tpm: tpm && {
       keys: {
         identityKey: peer.identity.identityKey.bytes,
@@ -54,6 +49,24 @@ export function founderAttestation(
     intervalMs: policy.attestationIntervalMs,
     attester,
   });
+}
+
+/** Whom one founder asks. */
+export function founderPeer(
+  crypto: Crypto,
+  { digest, founders }: Pick<FounderAttestation, 'digest' | 'founders'>,
+  { identity, delegation }: Peer,
+): AttestationOptions['peer'] {
+  const tpm = founders.find(({ name }) => name === identity.id)?.tpm;
+  return {
+    meshId: digest,
+    nodeId: identity.id,
+    role: 'authority',
+    tier: tpm ? 'measured' : 'software',
+    isUnproven: true,
+    key: { algorithm: 'ed25519', bytes: delegation.messageKey },
+    subject: founderSubject(crypto, digest, identity.id),
+  };
 }
 
 function founderSubject(crypto: Crypto, digest: Uint8Array, name: string): Uint8Array {

@@ -98,10 +98,8 @@ export function memberVerifier(
 /** Who was verified, for dispatch and policy. */
 export function knownPeer({ identity }: Peer): KnownPeer {
   const { id, kind } = identity;
-  if (kind === 'founder') {
-    const tier = identity.identityKey.algorithm === 'p256' ? 'measured' : 'software';
-    return { kind, id, role: 'authority', name: id, tier };
-  }
+  // Until it has a certificate, nothing has shown where a founder's key is.
+  if (kind === 'founder') return { kind, id, role: 'authority', name: id, tier: 'software' };
   const { role, name } = readNodeId(id);
   const known = { kind, id, role: requireRole(role), name };
   if (kind === 'enrol') return { ...known, tier: 'software' };

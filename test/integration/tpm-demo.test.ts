@@ -17,7 +17,7 @@ interface Report {
     tier: string;
     request: string;
     quote: string;
-    channels: { tier: string; challenge: string; quote: string }[];
+    channels: { peer: string; tier: string; challenge: string; quote: string }[];
   }[];
   attacks: { name: string; refused: boolean }[];
 }
@@ -37,7 +37,8 @@ else
       assert.match(request, HASH);
       assert.ok(channels.length > 0);
       for (const channel of channels) {
-        assert.is(channel.tier, 'measured');
+        // Founders' channels were made before anything had shown where their keys are.
+        assert.is(channel.tier, channel.peer.startsWith('spiffe://') ? 'measured' : 'software');
         assert.match(channel.quote, HASH);
         assert.match(channel.challenge, HASH);
       }

@@ -16,11 +16,15 @@ import { pcrPolicy } from '../../../src/attest/tpm/pcr.ts';
 import { readPublicArea } from '../../../src/attest/tpm/public-area.ts';
 import { sized } from '../../../src/attest/tpm/wire.ts';
 import { certificationData, type TpmProof } from '../../../src/attest/tpm-proof.ts';
+import type { Founder } from '../../../src/authority/genesis.ts';
 import { concat, u16be, utf8 } from '../../../src/base/bytes.ts';
 import { hex } from '../../../src/base/hex.ts';
+import type { Peer } from '../../../src/channel/credential.ts';
 import { type NodeTpm, proveByTpm } from '../../../src/mesh/attester.ts';
+import { founderPeer } from '../../../src/mesh/founder-attestation.ts';
+import { knownPeer } from '../../../src/mesh/identity.ts';
 import type { Tpm } from '../../../src/ports.ts';
-import { ok, throwsCode } from '../../support/assert.ts';
+import { is, ok, throwsCode } from '../../support/assert.ts';
 import {
   encodeStatement,
   IDENTITY,
@@ -139,6 +143,7 @@ interface Expected {
   attestationKey?: Uint8Array;
   clock?: TpmClock | undefined;
   policy?: AppraisalPolicy;
+  isUnproven?: boolean;
 }
 
 /** Judges as who has the certificate of `of` before it. */
@@ -157,11 +162,48 @@ function judge(shown: Uint8Array, of: Measured, expected: Expected) {
         attestationKey: expected.attestationKey ?? crypto.sha256(attestationKey.publicArea),
         clock: expected.clock,
       },
+      isUnproven: expected.isUnproven,
     },
     answers: expected.leaf,
     time: NOW,
   });
 }
+
+attack(
+  'a founder whose attestation key nobody has activated shows as much, and is not measured',
+  async () => {
+    const leaf = challenge(alice);
+    const shown = await evidence(alice, leaf);
+    is(judge(shown, alice, { leaf }).tier, 'measured');
+    const founder = judge(shown, alice, { leaf, isUnproven: true });
+    is(founder.tier, 'software');
+    ok(founder.reasons.some((reason) => reason.includes('has not been shown to be in a TPM')));
+    const strict = policyWith({ registers: [{ register: 15, values: [] }], identityRegisters: [] });
+    throwsCode(
+      () => judge(shown, alice, { leaf, isUnproven: true, policy: strict }),
+      'OOTO_ATTEST_TPM_VALUES',
+    );
+  },
+);
+
+test('between founders every peer is unproven, and a P-256 key makes none measured', () => {
+  const software = softwareKey();
+  const founders = [
+    { name: 'b', tpm: { endorsementKey: Uint8Array.of(1), attestationKey: Uint8Array.of(2) } },
+  ] as unknown as readonly Founder[];
+  const peer = {
+    identity: {
+      id: 'b',
+      kind: 'founder',
+      identityKey: { algorithm: 'p256', bytes: software.publicArea.key },
+    },
+    delegation: { messageKey: new Uint8Array(32) },
+  } as unknown as Peer;
+  is(knownPeer(peer).tier, 'software');
+  const asked = founderPeer(crypto, { digest, founders }, peer);
+  is(asked.isUnproven, true);
+  is(asked.tier, 'measured', 'what it must show all the same');
+});
 
 attack('a quote is replayed for another challenge', async () => {
   const [first, second] = [challenge(alice), challenge(alice, 'channel', 'another nonce')];
