@@ -172,13 +172,14 @@ export async function obtain(
 export async function present(node: MeshNode, valid: ValidCredential): Promise<void> {
   const { certificate, proofs } = valid.credential;
   const head = node.head.current?.encoded ?? null;
-  await node.becomeMember({
+  const presentation = {
     id: valid.id,
     meshId: node.trust.genesis.meshId,
     subject: valid.tbsSha256,
     credential: encodeCredential({ certificate, proofs, head }),
     notAfter: valid.notAfter,
-  });
+  };
+  await node.becomeMember(presentation, valid.tier);
 }
 
 /** The credential in the store, if it is still valid. */

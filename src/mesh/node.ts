@@ -13,6 +13,7 @@ import {
 import type { SoftwareClaims } from '../attest/evidence.ts';
 import { HeadView, type MeshHead } from '../authority/head.ts';
 import { OotoError } from '../base/errors.ts';
+import type { Tier } from '../cert/tier.ts';
 import type { Peer } from '../channel/credential.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import type { CborValue } from '../envelope/cbor.ts';
@@ -70,6 +71,11 @@ export class MeshNode {
   #founding: FounderAttestation | undefined;
   #attester: Attester | undefined;
   #founderAttester: Attester | undefined;
+  /** Of the certificate that is presented. */
+  #tier: Tier = 'software';
+  /** What sessions ask: they outlive the rules that they began under. */
+  readonly attester: Attester = { answer: (leaf) => present(this.#attester).answer(leaf) };
+  readonly founderAttester: Attester = { answer: (leaf) => present(this.#founderAttester).answer(leaf) };
   readonly #clocks = new TpmClocks();
   #rules: AppraisalDocument | undefined;
   #adopting: Promise<void> = Promise.resolve();
@@ -126,14 +132,22 @@ export class MeshNode {
 
   /**
    * Judges by these rules from now on, if the operators' quorum signed them and they are no older than those in force;
-   * every peer is judged by them at once.
+   * every peer is judged by them at once, and this node answers by them. One after the other, so that none overtakes a
+   * newer.
    * @throws OOTO_ATTEST_RULES_VERSION, OOTO_ATTEST_RULES, OOTO_ENVELOPE_* (peer).
    */
-  async adoptRules(encoded: Uint8Array): Promise<void> {
+  adoptRules(encoded: Uint8Array): Promise<void> {
+    const turn = this.#adopting.then(() => this.#adoptRules(encoded));
+    this.#adopting = turn.catch(() => {});
+    return turn;
+  }
+
+  async #adoptRules(encoded: Uint8Array): Promise<void> {
     const { store, logger } = this.options;
     const rules = requireLaterPolicy(this.#rules, this.#verifiedRules(encoded));
     await store.commit([{ put: RULES_KEY, value: encoded }]);
     this.#rules = rules;
+    this.#renewAttesters();
     const { attestationIntervalMs } = this.policy;
     for (const session of this.peers.sessions)
       session.adoptPolicy(appraisalPolicy(this.policy, 2 * attestationIntervalMs));
@@ -160,7 +174,16 @@ export class MeshNode {
   /** Stands in the genesis draft as a founder. */
   attestAsFounder(founding: FounderAttestation): void {
     this.#founding = founding;
-    this.#founderAttester = this.#attesterFor(founding.own, this.rulesOver(founding.policy));
+    this.#renewAttesters();
+  }
+
+  /** What this node shows by the rules in force; a TPM is shown to those alone who know it. */
+  #renewAttesters(): void {
+    if (this.#own) this.#attester = this.#attesterFor(this.#own, this.policy, this.#tier === 'measured');
+    if (!this.#founding) return;
+    const { own, policy, founders } = this.#founding;
+    const tpm = founders.find(({ name }) => name === own.presentation.id)?.tpm;
+    this.#founderAttester = this.#attesterFor(own, this.rulesOver(policy), tpm !== undefined);
   }
 
   /** Whether this node shows its TPM where this policy holds: there must be rules of what TPMs have to show. */
@@ -169,11 +192,11 @@ export class MeshNode {
     return this.options.tpm !== undefined && appraisal !== undefined && appraisal.registers.length > 0;
   }
 
-  #attesterFor({ presentation, messageKey }: OwnCredentials, policy: Policy): Attester {
+  #attesterFor({ presentation, messageKey }: OwnCredentials, policy: Policy, isTpmKnown: boolean): Attester {
     const { crypto, clock, logger, tpm: node } = this.options;
     const claims = () => this.claims(presentation.meshId, presentation.id);
     const { appraisal } = policy;
-    if (!node || !appraisal || !this.provesByTpm(policy))
+    if (!node || !appraisal || !isTpmKnown || !this.provesByTpm(policy))
       return softwareAttester({ crypto, claims, messageKey });
     return new TpmAttester({
       ...{ crypto, clock, logger, node, claims, messageKey, signal: this.#life.signal },
@@ -181,8 +204,8 @@ export class MeshNode {
     });
   }
 
-  /** Presents this certificate from now on; the first time, begins to stand in the mesh as a member. */
-  async becomeMember(presentation: Omit<Presentation, 'kind'>): Promise<void> {
+  /** Presents this certificate, of this tier, from now on; the first time, begins to stand in the mesh as a member. */
+  async becomeMember(presentation: Omit<Presentation, 'kind'>, tier: Tier): Promise<void> {
     const { crypto, clock, signer, role } = this.options;
     const member = { kind: 'member' as const, ...presentation };
     if (this.#own) {
@@ -190,7 +213,8 @@ export class MeshNode {
       return;
     }
     this.#own = await OwnCredentials.create({ crypto, clock, signer }, member);
-    this.#attester = this.#attesterFor(this.#own, this.policy);
+    this.#tier = tier;
+    this.#renewAttesters();
     this.peers.join({
       meshId: presentation.meshId,
       own: () => this.own.forChannel(),
@@ -289,7 +313,7 @@ export class MeshNode {
     const { kind } = peer.identity;
     const { crypto } = this.options;
     if (kind === 'founder') {
-      const own = { crypto, attester: present(this.#founderAttester), clocks: this.#clocks };
+      const own = { crypto, attester: this.founderAttester, clocks: this.#clocks };
       const { policy, ...founding } = present(this.#founding);
       return founderAttestation(own, { ...founding, policy: this.rulesOver(policy) }, session, peer);
     }
@@ -318,7 +342,7 @@ export class MeshNode {
       },
       policy: appraisalPolicy(this.policy, 2 * attestationIntervalMs),
       intervalMs: attestationIntervalMs,
-      attester: present(this.#attester),
+      attester: this.attester,
     });
   }
 
