@@ -115,16 +115,24 @@ export async function sealState(
     const copy = sealForRecovery(crypto, await readRecoveryKey(recovery), key, PURPOSE);
     if (!(await createFileOnce(join(folder, FILE), encodeStateKey(sealed, copy))))
       throw new OotoError('OOTO_CLI_STATE_KEY', 'caller', `${folder} has a state key already`);
-    await protectKeys(folder, protectionBy(crypto, key));
+    (await protectKeys(folder, protectionBy(crypto, key)))[Symbol.dispose]();
   } finally {
     wipe(key);
   }
 }
 
-/** Encrypts what is not yet: a crash may have come between the state key and the last of the files. */
-async function protectKeys(folder: string, protection: KeyProtection): Promise<KeyProtection> {
-  for (const name of PROTECTED) await protectKeyFile(join(folder, name), protection);
-  return protection;
+/**
+ * Encrypts what is not yet: a crash may have come between the state key and the last of the files. The protection is
+ * wiped where that fails.
+ */
+export async function protectKeys(folder: string, protection: KeyProtection): Promise<KeyProtection> {
+  try {
+    for (const name of PROTECTED) await protectKeyFile(join(folder, name), protection);
+    return protection;
+  } catch (error) {
+    protection[Symbol.dispose]();
+    throw error;
+  }
 }
 
 /** What opens the protected keys of this folder; nothing where they are not protected. */
@@ -135,13 +143,16 @@ export async function openState(
 ): Promise<KeyProtection | undefined> {
   const kept = await readStateKey(folder);
   if (!kept) return undefined;
-  const machine = tpm();
+  const key = await unsealed(folder, kept.sealed, tpm());
+  return protectKeys(
+    folder,
+    withSecrets([key], () => protectionBy(crypto, key)),
+  );
+}
+
+async function unsealed(folder: string, sealed: SealedSecret, machine: Tpm): Promise<Uint8Array> {
   try {
-    const key = await machine.unseal(kept.sealed);
-    return await protectKeys(
-      folder,
-      withSecrets([key], () => protectionBy(crypto, key)),
-    );
+    return await machine.unseal(sealed);
   } catch (error) {
     if (!isOotoError(error)) throw error;
     const { code, fault, message } = error;

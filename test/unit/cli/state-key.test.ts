@@ -1,9 +1,15 @@
 /** Keys of a node before a live TPM: opened while the registers hold, recovered by the operator when they do not. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { hex } from '../../../src/base/hex.ts';
-import { openRecoveryKey, openState, recoverState, sealState } from '../../../src/cli/state-key.ts';
+import {
+  openRecoveryKey,
+  openState,
+  protectKeys,
+  recoverState,
+  sealState,
+} from '../../../src/cli/state-key.ts';
 import { softwareKey } from '../../../src/platform/node/signer.ts';
 import { bytes, is, match, not, ok, rejectsCode } from '../../support/assert.ts';
 import { testCrypto } from '../../support/crypto.ts';
@@ -116,6 +122,35 @@ live(
     is(readFileSync(file(place), 'utf8'), sealed, 'what is encrypted stays as it is');
   },
 );
+
+live('a key file that cannot be read is said to be that, and nothing of firmware', async (place) => {
+  await seal(place);
+  writeFileSync(file(place), 'no key', { mode: 0o600 });
+  const refusal = await rejectsCode(opened(place), 'OOTO_SIGNER_FILE');
+  is(/firmware|recovery open/.test(refusal.hint ?? ''), false);
+});
+
+test('what would encrypt keys is wiped where it cannot', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ooto-state-key-'));
+  let wiped = 0;
+  const protection = {
+    seal: (content: Uint8Array) => content,
+    open: (content: Uint8Array) => content,
+    [Symbol.dispose]: () => void wiped++,
+  };
+  try {
+    await protectKeys(folder, protection);
+    is(wiped, 0);
+    mkdirSync(join(folder, 'log.key'));
+    await protectKeys(folder, protection).then(
+      () => ok(false, 'a folder was encrypted'),
+      () => undefined,
+    );
+    is(wiped, 1);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
 
 live(
   'after new firmware, and on another board, the operator opens the other copy; a stranger does not',
