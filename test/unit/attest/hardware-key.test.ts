@@ -23,16 +23,25 @@ const deviceCertificate = vendor.issue({
   ...{ subject: deviceName, issuer: rootName, publicKey: device.publicKey, signer: root.privateKey },
   ...{ extensions: authority, scheme },
 });
-const attestation = vendor.issue({
-  ...{ subject: keyName, issuer: deviceName, publicKey: key.publicKey, signer: device.privateKey },
-  ...{ extensions: [vendor.NO_AUTHORITY], scheme },
-});
+const MARK = '1.3.6.1.4.1.41482.3.3';
+const ofKey = (...extensions: Uint8Array[]) =>
+  vendor.issue({
+    ...{ subject: keyName, issuer: deviceName, publicKey: key.publicKey, signer: device.privateKey },
+    ...{ extensions, scheme },
+  });
+const mark = vendor.extension(MARK, Uint8Array.of(5, 7, 1));
+const attestation = ofKey(vendor.NO_AUTHORITY, mark);
 const point = ({ publicKey }: vendor.KeyPair) => {
   const { x, y } = publicKey.export({ format: 'jwk' }) as { x: string; y: string };
   return concat(Uint8Array.of(4), ...[x, y].map((part) => new Uint8Array(Buffer.from(part, 'base64url'))));
 };
 const judge = (certificates: readonly Uint8Array[], roots = [rootCertificate], holder = key) =>
-  tierOfKey(crypto, { key: { algorithm: 'p256', bytes: point(holder) }, certificates }, roots, NOW);
+  tierOfKey(
+    crypto,
+    { key: { algorithm: 'p256', bytes: point(holder) }, certificates },
+    roots.map((root) => ({ root, mark: MARK })),
+    NOW,
+  );
 
 test('an attested key is of tier hardware', () => {
   const { tier, reasons } = judge([attestation, deviceCertificate]);
@@ -53,6 +62,21 @@ test('without attestation, of another key, under no pinned root, expired: softwa
     is(tier, 'software');
     match(reasons[0], why);
   }
+});
+
+test('another certificate of the same maker for the same key attests nothing', () => {
+  const others = [
+    ofKey(vendor.NO_AUTHORITY),
+    ofKey(vendor.NO_AUTHORITY, vendor.purposes('1.3.6.1.5.5.7.3.1')),
+    ofKey(...authority, mark),
+  ];
+  for (const certificate of others) {
+    const { tier, reasons } = judge([certificate, deviceCertificate]);
+    is(tier, 'software');
+    match(reasons[0], /none with which its maker attests keys/);
+  }
+  const byPurpose = ofKey(vendor.NO_AUTHORITY, vendor.purposes(MARK));
+  is(judge([byPurpose, deviceCertificate]).tier, 'hardware');
 });
 
 test('no changed bit makes a key of tier hardware', () => {
