@@ -1,7 +1,14 @@
 /** The door for every platform: what needs neither Node nor a browser. */
 export { type Fault, isOotoError, OotoError } from './base/errors.ts';
 export type { ChannelState, ChannelStatus } from './channel/channel.ts';
-export type { CredentialKind, Peer, PeerIdentity, PresentedCredential } from './channel/credential.ts';
+export type { CookieGuard } from './channel/cookie.ts';
+export type {
+  CredentialKind,
+  CredentialVerifier,
+  Peer,
+  PeerIdentity,
+  PresentedCredential,
+} from './channel/credential.ts';
 export type { Delegation } from './channel/delegation.ts';
 export type { Delivery } from './channel/incoming.ts';
 export {
@@ -14,13 +21,14 @@ export {
 } from './channel/keyed/endpoint.ts';
 export type { Identity } from './channel/keyed/identity.ts';
 export { type Admission, ChannelListener, type HalfOpen } from './channel/keyed/listener.ts';
+export { type ProofExpectation, type VerifiedMessage, verifyProof } from './channel/keyed/message-proof.ts';
 export {
   keyPeerId,
   type PinnedKeys,
   type PublicKey,
   pinnedKeyVerifier,
 } from './channel/keyed/public-key.ts';
-export type { ChannelLimits } from './channel/limits.ts';
+export type { ChannelLimits, Moment } from './channel/limits.ts';
 export type { Body } from './channel/streams/body.ts';
 export type { StreamLimits } from './channel/streams/bounds.ts';
 export { ChannelStream } from './channel/streams/channel-stream.ts';

@@ -24,9 +24,12 @@ import { nodeTransport } from './platform/node/transports.ts';
 import { udpSocket } from './platform/node/udp.ts';
 import type { Signer, Transport } from './ports.ts';
 
-export type { DatagramPeer } from './channel/datagram/endpoint.ts';
+export type { DatagramChannel, DatagramEvent, DatagramState } from './channel/datagram/channel.ts';
+export type { DatagramMessageListener, DatagramPeer } from './channel/datagram/endpoint.ts';
+export type { DatagramLimits } from './channel/datagram/limits.ts';
 export type { PoolListener } from './channel/pool/pool-listener.ts';
 export type { PooledChannel } from './channel/pool/pooled-channel.ts';
+export type { SignedBatch, SignedItem } from './channel/signed-batch.ts';
 export * from './index.ts';
 export {
   type ChannelPool,

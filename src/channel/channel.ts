@@ -14,6 +14,7 @@ import type { SignatureJob } from './incoming.ts';
 import { type ChannelLimits, DEFAULT_LIMITS, type Moment } from './limits.ts';
 import { badOptions, type ChannelOptions, DEFAULT_EXPORTS, requireSoundOptions } from './options.ts';
 import type { Outgoing } from './outgoing.ts';
+import { exportMessageProof } from './proof.ts';
 import { Session, type SessionEvent } from './session.ts';
 import { eachSignedItem, type SignedBatch, type SignedItem } from './signed-batch.ts';
 import { type Frame, FrameReader, MAX_RECORD_BYTES } from './wire.ts';
@@ -279,6 +280,11 @@ export class Channel implements Disposable {
     if (this.#state !== 'established') throw wrongState(this.#state);
     const { epochs } = this.#session!;
     return epochs.exported(label, context, epoch ?? epochs.number);
+  }
+
+  /** The proof of a message that this channel delivered; see {@link exportMessageProof}. */
+  prove(items: readonly SignedItem[]): Uint8Array {
+    return exportMessageProof(this.#options.crypto, items);
   }
 
   /** Begins a change of epoch now instead of when it is due. */

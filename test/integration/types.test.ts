@@ -12,6 +12,10 @@ const test = suite('types of the doors', { timeout: 180_000 });
 const PROGRAM = `
 import { connect, createEndpoint, createIdentity, duplexOf, listen } from 'ooto/node';
 import type { Answer, Body, ChannelStream, Clock, Endpoint, HandlerRecord, Identity, IncomingRequest, Peer, PinnedKeys } from 'ooto/node';
+import type { DatagramEvent, DatagramLimits, DatagramMessageListener, DatagramPeer, SignedItem } from 'ooto/node';
+import type { CookieGuard, CredentialVerifier, Moment, ProofExpectation, VerifiedMessage } from 'ooto';
+import { pinnedKeyVerifier, verifyProof } from 'ooto';
+import { createNodeCrypto } from 'ooto/node';
 import type { PublicKey, RequestHandler, RequestOptions, Signer, Transport, VerificationKey } from 'ooto';
 import { ChannelListener, ChannelMessageEvent, isOotoError, OotoError, RemoteRefusal, SecureChannel } from 'ooto';
 import { connect as connectPage, createIdentity as createPageIdentity } from 'ooto/browser';
@@ -35,6 +39,13 @@ await using disposed = stream;
 const peer: Peer = channel.peer;
 peer.identity.identityKey.bytes satisfies Uint8Array;
 channel.addEventListener('message', (event) => event instanceof ChannelMessageEvent && event.data satisfies Uint8Array);
+const verifier: CredentialVerifier = pinnedKeyVerifier(createNodeCrypto(), peers);
+const expectation: ProofExpectation = { sender: key, receiver: key, application: 'a', at: 1 };
+const prove = (event: ChannelMessageEvent): VerifiedMessage => verifyProof(createNodeCrypto(), event.exportProof(), expectation);
+const onMessage: DatagramMessageListener = (message: Uint8Array, items: readonly SignedItem[]) => {};
+const limits: Partial<DatagramLimits> = { keepAliveMs: 5 };
+const take = (one: DatagramPeer) => { one.onMessage = onMessage; one.onEvent = (event: DatagramEvent) => {}; one.peerId satisfies string; };
+const kept: CookieGuard | Moment | undefined = undefined;
 const ended: OotoError | undefined = await channel.closed;
 if (isOotoError(ended) && ended instanceof RemoteRefusal) ended.remoteCode satisfies string;
 const endpoint: Endpoint = createEndpoint({ identity, application: 'a', streamLimits: { resetBurst: 5 } });
@@ -46,7 +57,7 @@ const pinned: PublicKey = page.publicKey;
 await connectPage({ address: 'ws://x:1', identity: page, peer: pinned });
 // @ts-expect-error a peer must be named
 await connect({ address: 'x', identity });
-export { clock, disposed, transport };
+export { kept, limits, prove, take, verifier, clock, disposed, transport };
 `;
 
 test('a program compiles against them, in strict mode, and the declarations with it', () => {

@@ -28,6 +28,7 @@ test('the examples of the library page run, as one program', async () => {
     '3',
     'OOTO_STREAM_METHOD',
     'true',
+    'I owe you one',
     'once, or not at all',
     'sealed and checked elsewhere',
     'hello',

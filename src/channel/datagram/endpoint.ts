@@ -32,6 +32,7 @@ export class DatagramPeer implements Disposable {
   readonly closed: Promise<OotoError | undefined>;
   readonly #endpoint: Pick<DatagramEndpoint, 'send' | 'close'>;
   readonly #end: () => void;
+  #peerId: string | undefined;
   #onMessage: DatagramMessageListener = () => {};
   #onEvent: (event: DatagramEvent) => void = () => {};
   #resolve!: (peer: Peer) => void;
@@ -50,6 +51,13 @@ export class DatagramPeer implements Disposable {
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
+  }
+
+  /** The peer's id, proven. @throws OOTO_CHANNEL_STATE (caller) before the first session. */
+  get peerId(): string {
+    if (this.#peerId === undefined)
+      throw new OotoError('OOTO_CHANNEL_STATE', 'caller', 'the peer is not known yet');
+    return this.#peerId;
   }
 
   /** Sets who takes the messages. Set it before the first can arrive: within {@link established}. */
@@ -81,7 +89,10 @@ export class DatagramPeer implements Disposable {
 
   /** Hands out what happened. */
   take(event: DatagramEvent): void {
-    if (event.type === 'established') this.#resolve(event.peer);
+    if (event.type === 'established') {
+      this.#peerId = event.peer.identity.id;
+      this.#resolve(event.peer);
+    }
     if (event.type === 'closed') {
       this.#reject(event.error ?? new OotoError('OOTO_CHANNEL_CLOSED', 'peer', 'the channel has ended'));
       this.#resolveClosed(event.error);

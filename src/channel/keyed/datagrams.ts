@@ -11,7 +11,7 @@ import type { DatagramLimits } from '../datagram/limits.ts';
 import { SignatureVerifier } from '../signature-verifier.ts';
 import { OwnKey, RENEWAL_MS } from './own-key.ts';
 import {
-  applicationId,
+  datagramApplicationId,
   keyPeerId,
   type PinnedKeys,
   type PublicKey,
@@ -57,7 +57,7 @@ export class Datagrams implements AsyncDisposable {
     this.#ownKey = ownKey;
     this.#own = own;
     this.#endpoint = new DatagramEndpoint({
-      ...{ crypto, clock, socket, soon, meshId: applicationId(crypto, application) },
+      ...{ crypto, clock, socket, soon, meshId: datagramApplicationId(crypto, application) },
       ...{ own: () => this.#own, verifier: pinnedKeyVerifier(crypto, peers), listens: onPeer !== undefined },
       ...{ verifierOfSignatures: new SignatureVerifier(crypto, soon), ...(limits && { limits }) },
     });
@@ -75,7 +75,7 @@ export class Datagrams implements AsyncDisposable {
     { signal }: { signal?: AbortSignal | undefined } = {},
   ): Promise<Datagrams> {
     const { crypto, clock, socket } = surroundings;
-    const meshId = applicationId(crypto, options.application ?? '');
+    const meshId = datagramApplicationId(crypto, options.application ?? '');
     const ownKey = new OwnKey({ crypto, clock, identity: options.identity, meshId });
     try {
       const own = await ownKey.credential();

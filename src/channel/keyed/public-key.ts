@@ -47,6 +47,11 @@ export function applicationId(crypto: Crypto, application: string): Uint8Array {
   return crypto.sha256(concat(label('application'), new TextEncoder().encode(application)));
 }
 
+/** The same for datagrams: what is signed there means nothing on a channel, whose messages have another form. */
+export function datagramApplicationId(crypto: Crypto, application: string): Uint8Array {
+  return crypto.sha256(concat(label('datagrams'), applicationId(crypto, application)));
+}
+
 /** Accepts peers whose keys are pinned. @throws OOTO_CHANNEL_PIN (peer) for any other. */
 export function pinnedKeyVerifier(crypto: Crypto, keys: PinnedKeys): CredentialVerifier {
   const isPinned = typeof keys === 'function' ? keys : amongThese(keys);

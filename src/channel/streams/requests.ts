@@ -30,10 +30,14 @@ export type Answer = Body | undefined | void;
 
 export const DEFAULT_DEADLINE_MS = 30_000;
 
-/** A request, as its handler sees it. Its body is read in one way: whole, in parts, or as a stream. */
+/**
+ * A request, as its handler sees it. Its body is read once and in one way: whole, in parts, or as a stream; whoever asks
+ * for it again gets OOTO_STREAM_READER (caller).
+ */
 export class IncomingRequest implements AsyncIterable<Uint8Array> {
   readonly #end: StreamEnd;
   readonly #clock: Clock;
+  #hasReader = false;
   readonly method: string;
   readonly peer: Peer;
 
@@ -55,8 +59,8 @@ export class IncomingRequest implements AsyncIterable<Uint8Array> {
   }
 
   /** The whole body. @throws OOTO_STREAM_SIZE (peer) beyond `mostBytes`, 16 MiB unless said. */
-  bytes(mostBytes?: number): Promise<Uint8Array> {
-    return readAll(this.#end, mostBytes);
+  async bytes(mostBytes?: number): Promise<Uint8Array> {
+    return readAll(this.#body(), mostBytes);
   }
 
   /** The whole body as text. @throws OOTO_STREAM_SIZE, OOTO_BASE_UTF8 (peer). */
@@ -66,7 +70,7 @@ export class IncomingRequest implements AsyncIterable<Uint8Array> {
 
   /** The parts of the body, as the caller wrote them. */
   parts(mostBytes?: number): AsyncGenerator<Uint8Array> {
-    return readParts(this.#end, mostBytes);
+    return readParts(this.#body(), mostBytes);
   }
 
   [Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
@@ -75,7 +79,17 @@ export class IncomingRequest implements AsyncIterable<Uint8Array> {
 
   /** The body as a stream of bytes, which holds the caller back while it is not read. */
   stream(): ReadableStream<Uint8Array> {
-    return readableOf(this.#end);
+    return readableOf(this.#body());
+  }
+
+  /** Of two readers neither would get the whole. */
+  #body(): StreamEnd {
+    if (this.#hasReader)
+      throw new OotoError('OOTO_STREAM_READER', 'caller', 'the body of this request has a reader already', {
+        hint: 'read it once: whole, in parts, or as a stream',
+      });
+    this.#hasReader = true;
+    return this.#end;
   }
 }
 

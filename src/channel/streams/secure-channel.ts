@@ -37,16 +37,30 @@ export interface SecureChannelOptions {
 export class ChannelMessageEvent extends Event {
   /** A view into what arrived together: whoever keeps one message for long copies it. */
   readonly data: Uint8Array;
+  readonly #prove: (() => Uint8Array) | undefined;
   #isSpent = false;
 
-  constructor(data: Uint8Array) {
+  /** @param prove gives what {@link exportProof} gives */
+  constructor(data: Uint8Array, prove?: () => Uint8Array) {
     super('message');
     this.data = data;
+    this.#prove = prove;
   }
 
   /** Whether {@link spend} was called. */
   get isSpent(): boolean {
     return this.#isSpent;
+  }
+
+  /**
+   * What shows to others that the peer sent this message to this side; see {@link verifyProof}. It keeps nothing of
+   * other messages, and can be made as long as the event is held.
+   * @throws OOTO_CHANNEL_PROOF (caller) for a message that was spent; OOTO_CHANNEL_PROOF (local) for one too long.
+   */
+  exportProof(): Uint8Array {
+    if (this.#isSpent || !this.#prove)
+      throw new OotoError('OOTO_CHANNEL_PROOF', 'caller', 'nothing is left that proves this message');
+    return this.#prove();
   }
 
   /**
@@ -95,8 +109,8 @@ export class SecureChannel extends EventTarget implements AsyncDisposable {
       clock,
       limits,
       opened: (end, deadlineMs) => this.#opened(end, deadlineMs),
-      message: (message) => {
-        const event = new ChannelMessageEvent(message);
+      message: (message, vouch) => {
+        const event = new ChannelMessageEvent(message, () => link.channel.prove(vouch()));
         this.dispatchEvent(event);
         return event.isSpent ? SPENT : undefined;
       },

@@ -1,10 +1,13 @@
 /** Datagram channels with pinned keys: what is given up again when they cannot begin, or are told to end. */
 import { utf8 } from '../../../../src/base/bytes.ts';
+import type { DatagramPeer } from '../../../../src/channel/datagram/endpoint.ts';
 import { Datagrams, type DatagramsOptions } from '../../../../src/channel/keyed/datagrams.ts';
 import { identityOf } from '../../../../src/channel/keyed/identity.ts';
+import { verifyProof } from '../../../../src/channel/keyed/message-proof.ts';
+import { exportMessageProof } from '../../../../src/channel/proof.ts';
 import { openDatagrams } from '../../../../src/node.ts';
 import type { DatagramSocket } from '../../../../src/ports.ts';
-import { is, rejectsCode } from '../../../support/assert.ts';
+import { is, rejectsCode, throwsCode } from '../../../support/assert.ts';
 import { testCrypto } from '../../../support/crypto.ts';
 import { ManualClock } from '../../../support/manual-clock.ts';
 import { seededRandom } from '../../../support/network.ts';
@@ -79,4 +82,25 @@ test('over UDP the signal ends what dials, and the port is free again', async ()
   await rejectsCode(datagrams.dial(address, identity.publicKey), 'OOTO_CHANNEL_STATE');
   await datagrams.close();
   await (await openDatagrams({ ...options, address })).close();
+});
+
+test('a peer says who it is; what it signed for a datagram proves no message of a channel', async () => {
+  const { crypto, identity: alice } = world();
+  const bob = identityOf(crypto, crypto.sha256(utf8('bob')));
+  let onPeer = (_: DatagramPeer) => {};
+  const proven = new Promise<{ id: string; proof: Uint8Array }>((resolve) => {
+    onPeer = (peer) => {
+      peer.onMessage = (_, items) => resolve({ id: peer.peerId, proof: exportMessageProof(crypto, items) });
+    };
+  });
+  const common = { crypto, address: '127.0.0.1:0' };
+  await using far = await openDatagrams({ ...common, identity: bob, peers: [alice.publicKey], onPeer });
+  await using near = await openDatagrams({ ...common, identity: alice, peers: [bob.publicKey] });
+  const peer = await near.dial(far.address, bob.publicKey);
+  is(peer.peerId, bob.id);
+  peer.send(utf8('\0looks like a message of a channel'));
+  const { id, proof } = await proven;
+  is(id, alice.id);
+  const expected = { sender: alice.publicKey, receiver: bob.publicKey, at: Date.now() };
+  throwsCode(() => verifyProof(crypto, proof, expected), 'OOTO_CHANNEL_PROOF');
 });

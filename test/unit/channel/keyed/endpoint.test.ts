@@ -1,16 +1,28 @@
 /** Channels between programs that pin each other's keys: who gets in, and that what stands goes on standing. */
 import { concat, u32be, utf8, utf8Decode } from '../../../../src/base/bytes.ts';
 import { hex } from '../../../../src/base/hex.ts';
+import { Channel } from '../../../../src/channel/channel.ts';
 import { Endpoint, type EndpointOptions } from '../../../../src/channel/keyed/endpoint.ts';
 import { identityOf } from '../../../../src/channel/keyed/identity.ts';
+import { verifyProof } from '../../../../src/channel/keyed/message-proof.ts';
 import { OwnKey, RENEWAL_MS } from '../../../../src/channel/keyed/own-key.ts';
-import { keyPeerId, publicKey } from '../../../../src/channel/keyed/public-key.ts';
-import type { SecureChannel } from '../../../../src/channel/streams/secure-channel.ts';
+import {
+  applicationId,
+  keyPeerId,
+  pinnedKeyVerifier,
+  publicKey,
+} from '../../../../src/channel/keyed/public-key.ts';
+import { Link } from '../../../../src/channel/link.ts';
+import { SignatureVerifier } from '../../../../src/channel/signature-verifier.ts';
+import { creditFrame, messageFrame } from '../../../../src/channel/streams/frames.ts';
+import type { ChannelMessageEvent, SecureChannel } from '../../../../src/channel/streams/secure-channel.ts';
 import { Doorway } from '../../../../src/mesh/doorway.ts';
+import type { Role } from '../../../../src/noise/handshake-state.ts';
+import type { Signer } from '../../../../src/ports.ts';
 import { equal, is, ok, rejectsCode, throwsCode } from '../../../support/assert.ts';
 import { testCrypto } from '../../../support/crypto.ts';
 import { ManualClock, settled } from '../../../support/manual-clock.ts';
-import { MemoryNetwork } from '../../../support/memory-transport.ts';
+import { MemoryConnection, MemoryNetwork } from '../../../support/memory-transport.ts';
 import { seededRandom } from '../../../support/network.ts';
 import { suite } from '../../../support/suite.ts';
 
@@ -245,6 +257,62 @@ test('an endpoint that is closed while it begins to listen leaves nobody listeni
   await far.close();
   await listening;
   await rejectsCode(network.transport('x').dial(ADDRESS), 'OOTO_TRANSPORT_UNREACHABLE');
+});
+
+test('a message is proven to who knows both keys; no other key, application, time, or stream passes', async () => {
+  const { endpoint, clock, crypto, alice, bob, carol } = world();
+  const listener = await endpoint(bob).listen({ address: ADDRESS, peers: [alice.publicKey] });
+  const channel = await endpoint(alice).connect({ address: ADDRESS, peer: bob.publicKey });
+  await settled();
+  const events: ChannelMessageEvent[] = [];
+  listener.channels[0].addEventListener('message', (event) => events.push(event as ChannelMessageEvent));
+  const long = new Uint8Array(200_000).fill(7);
+  for (const message of [utf8('I owe you'), utf8('a secret'), long]) channel.send(message);
+  await settled();
+  const expected = { sender: alice.publicKey, receiver: bob.publicKey, at: clock.now() };
+  const proof = events[0].exportProof();
+  const { message, sessionId } = verifyProof(crypto, proof, expected);
+  is(utf8Decode(message), 'I owe you');
+  is(sessionId.length, 32);
+  is(hex(proof).includes(hex(utf8('a secret'))), false);
+  is(hex(verifyProof(crypto, events[2].exportProof(), expected).message), hex(long));
+  const late = expected.at + 700_000;
+  for (const [other, code] of [
+    [{ sender: bob.publicKey, receiver: alice.publicKey }, 'OOTO_CHANNEL_PROOF'],
+    [{ sender: carol.publicKey }, 'OOTO_CHANNEL_PIN'],
+    [{ receiver: carol.publicKey }, 'OOTO_CHANNEL_PIN'],
+    [{ application: 'another' }, 'OOTO_CHANNEL_PROOF'],
+    [{ at: late }, 'OOTO_CHANNEL_DELEGATION'],
+  ] as const)
+    throwsCode(() => verifyProof(crypto, proof, { ...expected, ...other }), code);
+  const changed = proof.slice();
+  changed[hex(proof).indexOf(hex(utf8('I owe you'))) / 2] ^= 1;
+  throwsCode(() => verifyProof(crypto, changed, expected), 'OOTO_CHANNEL_SIGNATURE');
+  events[1].spend();
+  throwsCode(() => events[1].exportProof(), 'OOTO_CHANNEL_PROOF');
+});
+
+test('a piece of a stream proves no message', async () => {
+  const { crypto, clock, alice, bob } = world();
+  const meshId = applicationId(crypto, '');
+  const verifier = pinnedKeyVerifier(crypto, [alice.publicKey, bob.publicKey]);
+  const wires = MemoryConnection.pair();
+  const linkOf = async (identity: Signer, role: Role, expectedId?: string) => {
+    const own = await new OwnKey({ crypto, clock, identity, meshId }).credential();
+    const channel = new Channel({ crypto, role, meshId, own, verifier, expectedId, defersSignatures: true });
+    const connection = wires[role === 'initiator' ? 0 : 1];
+    return new Link({ channel, connection, clock, verifier: new SignatureVerifier(crypto, queueMicrotask) });
+  };
+  const [left, right] = [await linkOf(alice, 'initiator', bob.id), await linkOf(bob, 'responder')];
+  const proofs: Uint8Array[] = [];
+  right.onMessage = (_, vouch) => void proofs.push(right.channel.prove(vouch()));
+  await Promise.all([left.established, right.established]);
+  left.send(messageFrame(utf8('mine')));
+  left.send(creditFrame(0, 7));
+  await settled();
+  const expected = { sender: alice.publicKey, receiver: bob.publicKey, at: clock.now() };
+  is(utf8Decode(verifyProof(crypto, proofs[0], expected).message), 'mine');
+  throwsCode(() => verifyProof(crypto, proofs[1], expected), 'OOTO_CHANNEL_PROOF');
 });
 
 test('limits that are refused after the dial leave no connection behind', async () => {

@@ -217,6 +217,28 @@ test('handlers that go on after their callers gave up count as running', async (
   await rejectsCode(left.request('hang'), 'OOTO_STREAM_BUSY');
 });
 
+test('of two readers of one body the second is refused at once, and the first gets all', async () => {
+  const { left, right } = await streamEnds();
+  let goOn = () => {};
+  const gate = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  right.handle('read', async (request) => {
+    const first = request.text();
+    await rejectsCode(request.bytes(), 'OOTO_STREAM_READER');
+    throwsCode(() => request.parts(), 'OOTO_STREAM_READER');
+    throwsCode(() => request.stream(), 'OOTO_STREAM_READER');
+    goOn();
+    return first;
+  });
+  const body = (async function* () {
+    yield 'one ';
+    await gate;
+    yield 'two';
+  })();
+  is(utf8Decode(await left.request('read', body)), 'one two');
+});
+
 test('an answer beyond what is wanted is refused, and the stream given up', async () => {
   const { left, right } = await streamEnds();
   right.handle('much', () => new Uint8Array(5_000));
