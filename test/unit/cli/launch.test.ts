@@ -184,12 +184,13 @@ live(
   async ({ swtpm, tpm, program }) => {
     const golden = program.measure();
     const rules = rulesFor(golden);
-    const [first, ...rest] = golden.files.map(({ path }) => `${path}\n`);
-    writeFileSync(program.list, rest.join(''));
+    const lines = golden.files.map(({ path }) => `${path}\n`);
+    // Of the program's own folder nothing may be left out.
+    writeFileSync(program.list, lines.slice(0, -1).join(''));
     await program.launch(swtpm);
     const shorter = await shown(tpm, golden);
     throwsCode(() => requireAcceptable(crypto, rules, shorter), 'OOTO_ATTEST_REFUSED');
-    writeFileSync(program.list, [first, ...rest].join(''));
+    writeFileSync(program.list, lines.join(''));
     await program.launch(swtpm);
     const afterwards = await shown(tpm, golden);
     throwsCode(() => requireAcceptable(crypto, rules, afterwards), 'OOTO_ATTEST_REFUSED');
@@ -206,6 +207,32 @@ live('nothing starts without a TPM', async ({ swtpm, program }) => {
     ({ stdout }: { stdout: string }) => is(stdout, ''),
   );
 });
+
+live(
+  'nothing starts with a file beside the program that the list does not name',
+  async ({ swtpm, tpm, program }) => {
+    const before = (await tpm.readRegisters([REGISTER])).get(REGISTER)!;
+    for (const added of [
+      'build/added.js',
+      'build/node_modules/needed/index.js',
+      'build/package.json',
+      'build/a b\\n.node',
+    ]) {
+      mkdirSync(join(program.root, added, '..'), { recursive: true });
+      writeFileSync(join(program.root, added), '');
+      await program.launch(swtpm).then(
+        () => ok(false, `${added}: it was started`),
+        ({ stdout, stderr }: { stdout: string; stderr: string }) => {
+          is(stdout, '');
+          match(stderr, /the list does not name build\//);
+        },
+      );
+      bytes((await tpm.readRegisters([REGISTER])).get(REGISTER)!, before);
+      rmSync(join(program.root, added));
+    }
+    await program.launch(swtpm);
+  },
+);
 
 test('refused before anything is hashed: registers that can be reset, registers of the firmware, paths that lead out', () => {
   const installation = new Installation();
