@@ -7,10 +7,10 @@ import type { Connection, Transport } from '../../ports.ts';
 
 type Bend = (bytes: Uint8Array) => Uint8Array;
 
-/** Dials like the transport it is given, and keeps hold of the newest connection. */
+/** Dials like the transport it is given, and keeps hold of what was dialled. */
 export class BentLine implements Transport {
   readonly #transport: Transport;
-  #newest: BentConnection | undefined;
+  #dialled: BentConnection[] = [];
 
   constructor(transport: Transport) {
     this.#transport = transport;
@@ -18,17 +18,23 @@ export class BentLine implements Transport {
 
   /** The connection that was dialled last; undefined when none has been since {@link forget}. */
   get newest(): BentConnection | undefined {
-    return this.#newest;
+    return this.#dialled.at(-1);
+  }
+
+  /** All that was dialled since {@link forget}, in order. */
+  get dialled(): readonly BentConnection[] {
+    return this.#dialled;
   }
 
   forget(): void {
-    this.#newest = undefined;
+    this.#dialled = [];
   }
 
   async dial(address: string, options?: { signal?: AbortSignal }): Promise<Connection> {
     const connection = await this.#transport.dial(address, options);
-    this.#newest = new BentConnection(connection, address);
-    return this.#newest;
+    const bent = new BentConnection(connection, address);
+    this.#dialled.push(bent);
+    return bent;
   }
 
   listen: Transport['listen'] = (address) => this.#transport.listen(address);

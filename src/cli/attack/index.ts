@@ -12,10 +12,8 @@ import { CATALOGUE } from './catalogue.ts';
 
 export interface Attempt {
   name: string;
-  /** SPIFFE id of the node that was attacked; null when the attacker never reached one. */
-  victim: string | null;
-  /** Address from which the victim was attacked. */
-  from: string | null;
+  /** Who was attacked (SPIFFE id), and from which address, in order; none when the attacker reached nobody. */
+  connections: { victim: string; from: string }[];
   /** Whether the attacker got what it wanted. */
   through: boolean;
   /** What the attacker saw of its end: a code, else the error's words. */
@@ -55,10 +53,13 @@ async function attempt(attacker: Attacker, attack: Attack, victims: readonly Tar
     () => ({ through: true, seen: null }),
     (error: unknown) => ({ through: false, seen: isOotoError(error) ? error.code : String(error) }),
   );
-  const { newest } = attacker.line;
-  const victim = victims.find(({ address }) => address === newest?.dialled)?.id ?? null;
+  const { dialled, newest } = attacker.line;
+  const connections = dialled.flatMap(({ dialled: to, localAddress: from }) => {
+    const victim = victims.find(({ address }) => address === to)?.id;
+    return victim && from ? [{ victim, from }] : [];
+  });
   newest?.close();
-  return { name: attack.name, victim, from: newest?.localAddress ?? null, ...outcome };
+  return { name: attack.name, connections, ...outcome };
 }
 
 function attackNamed(name: string): Attack {

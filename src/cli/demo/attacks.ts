@@ -33,8 +33,7 @@ export interface AttackRow {
 
 const attempt = object({
   name: text(128),
-  victim: nullable(text(2048)),
-  from: nullable(text(255)),
+  connections: list(object({ victim: text(2048), from: text(255) }), { max: 64 }),
   through: boolean,
   seen: nullable(text(4096)),
 });
@@ -100,14 +99,15 @@ function victims(mesh: DemoMesh): { id: string; address: string; folder: string 
 }
 
 async function judged(
-  { name, victim, from, through }: Attempt,
+  { name, connections, through }: Attempt,
   logs: ReadonlyMap<string, RefusalLog>,
 ): Promise<AttackRow> {
-  const log = victim === null ? undefined : logs.get(victim);
+  const logged = () =>
+    connections.map(({ victim, from }) => logs.get(victim)?.codeFor(from)).findLast((code) => code != null);
   let code: string | null = null;
-  for (let waited = 0; log && from && code === null && waited <= LOGGED_WITHIN_MS; waited += POLL_MS) {
-    code = log.codeFor(from);
-    if (code === null) await sleep(POLL_MS);
+  for (let waited = 0; code === null && waited <= LOGGED_WITHIN_MS; waited += POLL_MS) {
+    code = logged() ?? null;
+    if (code === null && connections.length > 0) await sleep(POLL_MS);
   }
   return { name, refused: code !== null && !through, code };
 }
