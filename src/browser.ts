@@ -1,5 +1,5 @@
 /** The door for browsers: the platform-neutral door, and what is wired to the browser's own parts. */
-import { type DialOptions, Endpoint, type EndpointOptions } from './channel/keyed/endpoint.ts';
+import { type DialOptions, Endpoint, type EndpointOptions, onlyOpening } from './channel/keyed/endpoint.ts';
 import { type Identity, identityOf } from './channel/keyed/identity.ts';
 import type { SecureChannel } from './channel/streams/secure-channel.ts';
 import { instantiateCore } from './core/index.ts';
@@ -64,13 +64,5 @@ export async function createEndpoint(options: EndpointOptions & BrowserParts): P
 
 /** Opens one channel; see {@link Endpoint.connect}. */
 export async function connect(options: EndpointOptions & DialOptions & BrowserParts): Promise<SecureChannel> {
-  const endpoint = await createEndpoint(options);
-  try {
-    const channel = await endpoint.connect(options);
-    void channel.closed.then(() => endpoint.close());
-    return channel;
-  } catch (error) {
-    await endpoint.close();
-    throw error;
-  }
+  return onlyOpening(await createEndpoint(options), (endpoint) => endpoint.connect(options));
 }

@@ -5,6 +5,7 @@ import {
   Endpoint,
   type EndpointOptions,
   type ListenOptions,
+  onlyOpening,
 } from './channel/keyed/endpoint.ts';
 import { type Identity, identityOf } from './channel/keyed/identity.ts';
 import type { ChannelListener } from './channel/keyed/listener.ts';
@@ -100,28 +101,12 @@ export function createChannelPool(options: PoolOptions & Pick<NodeParts, 'crypto
 
 /** Opens one channel; see {@link Endpoint.connect}. */
 export async function connect(options: EndpointOptions & DialOptions & NodeParts): Promise<SecureChannel> {
-  const endpoint = createEndpoint(options);
-  try {
-    const channel = await endpoint.connect(options);
-    void channel.closed.then(() => endpoint.close());
-    return channel;
-  } catch (error) {
-    await endpoint.close();
-    throw error;
-  }
+  return onlyOpening(createEndpoint(options), (endpoint) => endpoint.connect(options));
 }
 
 /** Takes channels at one address; see {@link Endpoint.listen}. */
 export async function listen(options: EndpointOptions & ListenOptions & NodeParts): Promise<ChannelListener> {
-  const endpoint = createEndpoint(options);
-  try {
-    const listener = await endpoint.listen(options);
-    void listener.closed.then(() => endpoint.close());
-    return listener;
-  } catch (error) {
-    await endpoint.close();
-    throw error;
-  }
+  return onlyOpening(createEndpoint(options), (endpoint) => endpoint.listen(options));
 }
 
 /**

@@ -17,6 +17,7 @@ import type { Crypto } from '../../src/crypto/crypto.ts';
 import { nodeClock } from '../../src/platform/node/clock.ts';
 import { udpSocket } from '../../src/platform/node/udp.ts';
 import * as assert from '../support/assert.ts';
+import { countingAgreements } from '../support/counting-crypto.ts';
 import { testCrypto } from '../support/crypto.ts';
 import { MESH_ID, makeParty, type Party, seededRandom, verifierOf } from '../support/network.ts';
 import { suite } from '../support/suite.ts';
@@ -63,28 +64,8 @@ async function endpointOf(name: string, crypto: Crypto = testCrypto()): Promise<
   });
 }
 
-/** Counts what a stranger must not be able to cause. */
-function counted(crypto: Crypto): { crypto: Crypto; work: () => number } {
-  let work = 0;
-  const count = <T extends object>(room: T): T =>
-    new Proxy(room, {
-      get: (target, name) => {
-        const member = target[name as keyof T];
-        if (typeof member !== 'function') return member;
-        return (...args: unknown[]) => {
-          work++;
-          return member.apply(target, args);
-        };
-      },
-    });
-  return {
-    crypto: { ...crypto, x25519: count(crypto.x25519), mlkem768: count(crypto.mlkem768) },
-    work: () => work,
-  };
-}
-
 async function liveAsVictim(): Promise<void> {
-  const { crypto, work } = counted(testCrypto());
+  const { crypto, work } = countingAgreements(testCrypto());
   const endpoint = await endpointOf('victim', crypto);
   endpoint.onPeer = (peer) => {
     peer.onMessage = (message) => void peer.send(message);

@@ -77,6 +77,21 @@ interface Side {
   readonly cookies?: CookieGuard;
 }
 
+/** Opens one thing on an endpoint that serves for nothing else: it ends with it, or at once when that fails. */
+export async function onlyOpening<T extends { readonly closed: Promise<unknown> }>(
+  endpoint: Endpoint,
+  open: (endpoint: Endpoint) => Promise<T>,
+): Promise<T> {
+  try {
+    const opened = await open(endpoint);
+    void opened.closed.then(() => endpoint.close());
+    return opened;
+  } catch (error) {
+    await endpoint.close();
+    throw error;
+  }
+}
+
 /** Where the renewal failed it is tried again after this time. */
 const RETRY_MS = 30_000;
 

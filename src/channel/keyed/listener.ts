@@ -7,6 +7,7 @@ import { OotoError } from '../../base/errors.ts';
 import type { Connection, Listener } from '../../ports.ts';
 import type { CookieGuard } from '../cookie.ts';
 import type { Link } from '../link.ts';
+import { StandingChannels } from '../standing-channels.ts';
 import type { RequestHandler } from '../streams/requests.ts';
 import type { SecureChannel } from '../streams/secure-channel.ts';
 
@@ -39,18 +40,12 @@ const MOST_CHANNELS = 4_096;
 export class ChannelListener implements AsyncIterable<SecureChannel>, AsyncDisposable {
   readonly #options: ChannelListenerOptions;
   readonly #handlers = new Map<string, RequestHandler>();
-  readonly #channels = new Set<SecureChannel>();
-  /** Channels that nobody has taken from the iteration yet. */
-  readonly #fresh = new Set<SecureChannel>();
+  readonly #channels = new StandingChannels<SecureChannel>();
   readonly #accepting: Promise<void>;
   #connections = 0;
-  #isClosed = false;
-  #wake = () => {};
-  #arrival!: Promise<void>;
 
   constructor(options: ChannelListenerOptions) {
     this.#options = options;
-    this.#expectArrival();
     this.#accepting = this.#acceptAll();
   }
 
@@ -61,7 +56,7 @@ export class ChannelListener implements AsyncIterable<SecureChannel>, AsyncDispo
 
   /** The channels that stand. */
   get channels(): readonly SecureChannel[] {
-    return [...this.#channels];
+    return this.#channels.all;
   }
 
   /** Resolves once no more channels are taken. */
@@ -81,9 +76,7 @@ export class ChannelListener implements AsyncIterable<SecureChannel>, AsyncDispo
 
   /** Takes no more channels, and ends those that stand. */
   async close(): Promise<void> {
-    this.#isClosed = true;
-    this.#wake();
-    await Promise.all(this.channels.map((channel) => channel.close()));
+    await this.#channels.close();
     await this.#options.listener.close();
     await this.#accepting;
   }
@@ -93,25 +86,17 @@ export class ChannelListener implements AsyncIterable<SecureChannel>, AsyncDispo
   }
 
   /** Channels as they come, each once; those that have ended before somebody asked are left out. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<SecureChannel> {
-    for (;;) {
-      const [channel] = this.#fresh;
-      if (channel) {
-        this.#fresh.delete(channel);
-        yield channel;
-      } else if (this.#isClosed) return;
-      else await this.#arrival;
-    }
+  [Symbol.asyncIterator](): AsyncGenerator<SecureChannel> {
+    return this.#channels[Symbol.asyncIterator]();
   }
 
   async #acceptAll(): Promise<void> {
     for await (const connection of this.#options.listener.connections) void this.#accept(connection);
-    this.#isClosed = true;
-    this.#wake();
+    this.#channels.end();
   }
 
   async #accept(connection: Connection): Promise<void> {
-    if (this.#isClosed || this.#connections >= MOST_CHANNELS) {
+    if (this.#channels.isEnded || this.#connections >= MOST_CHANNELS) {
       connection.close();
       return;
     }
@@ -145,24 +130,7 @@ export class ChannelListener implements AsyncIterable<SecureChannel>, AsyncDispo
     } finally {
       admission.settled(stranger);
     }
-    this.#welcome(channel);
-    await link.closed;
-    this.#channels.delete(channel);
-    this.#fresh.delete(channel);
-  }
-
-  #welcome(channel: SecureChannel): void {
     this.#channels.add(channel);
-    this.#fresh.add(channel);
-    if (this.#isClosed) void channel.close();
-    const wake = this.#wake;
-    this.#expectArrival();
-    wake();
-  }
-
-  #expectArrival(): void {
-    this.#arrival = new Promise((resolve) => {
-      this.#wake = resolve;
-    });
+    await link.closed;
   }
 }

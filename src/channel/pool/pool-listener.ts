@@ -3,6 +3,7 @@
  * has shown there who it is comes back as a channel and is handed to whoever iterates.
  */
 import type { Connection, Listener } from '../../ports.ts';
+import { StandingChannels } from '../standing-channels.ts';
 import type { PooledChannel } from './pooled-channel.ts';
 
 export interface PoolListenerOptions {
@@ -15,12 +16,8 @@ export interface PoolListenerOptions {
 /** Iterate it for the channels as they come. */
 export class PoolListener implements AsyncIterable<PooledChannel>, AsyncDisposable {
   readonly #options: PoolListenerOptions;
-  readonly #channels = new Set<PooledChannel>();
-  /** Channels that nobody has taken from the iteration yet. */
-  readonly #fresh = new Set<PooledChannel>();
+  readonly #channels = new StandingChannels<PooledChannel>();
   readonly #accepting: Promise<void>;
-  #waiting: (() => void)[] = [];
-  #isClosed = false;
   #closing: Promise<void> | undefined;
 
   constructor(options: PoolListenerOptions) {
@@ -35,7 +32,7 @@ export class PoolListener implements AsyncIterable<PooledChannel>, AsyncDisposab
 
   /** The channels that stand. */
   get channels(): readonly PooledChannel[] {
-    return [...this.#channels];
+    return this.#channels.all;
   }
 
   /** Resolves once no more channels are taken. */
@@ -54,48 +51,26 @@ export class PoolListener implements AsyncIterable<PooledChannel>, AsyncDisposab
   }
 
   /** Channels as they come, each once; those that have ended before somebody asked are left out. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<PooledChannel> {
-    for (;;) {
-      const [channel] = this.#fresh;
-      if (channel) {
-        this.#fresh.delete(channel);
-        yield channel;
-      } else if (this.#isClosed) return;
-      else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
+  [Symbol.asyncIterator](): AsyncGenerator<PooledChannel> {
+    return this.#channels[Symbol.asyncIterator]();
   }
 
   /** The pool's: a channel came about. */
   welcome(channel: PooledChannel): void {
     this.#channels.add(channel);
-    this.#fresh.add(channel);
-    void channel.closed.then(() => {
-      this.#channels.delete(channel);
-      this.#fresh.delete(channel);
-    });
-    if (this.#isClosed) void channel.close();
-    this.#wake();
   }
 
   async #acceptAll(): Promise<void> {
     for await (const connection of this.#options.listener.connections)
-      if (this.#isClosed) connection.close();
+      if (this.#channels.isEnded) connection.close();
       else this.#options.accept(connection);
-    this.#isClosed = true;
-    this.#wake();
+    this.#channels.end();
   }
 
   async #close(): Promise<void> {
-    this.#isClosed = true;
-    await Promise.all(this.channels.map((channel) => channel.close()));
+    await this.#channels.close();
     await this.#options.release();
     await this.#options.listener.close();
     await this.#accepting;
-  }
-
-  #wake(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const wake of waiting) wake();
   }
 }

@@ -1,6 +1,7 @@
 /** What travels on a stream, from the forms that programs have it in, and back. */
 import { concat, utf8, utf8Decode } from '../../base/bytes.ts';
 import { OotoError } from '../../base/errors.ts';
+import { chunksOf } from './channel-stream.ts';
 import type { StreamEnd } from './stream-end.ts';
 
 /** Text goes as UTF-8. Of what can be iterated each item is a part of its own: the other side can tell them apart. */
@@ -22,23 +23,6 @@ export async function sendBody(end: StreamEnd, body: Body | undefined): Promise<
   }
   for await (const part of 'getReader' in body ? chunksOf(body) : body) await end.write(bytesOf(part), true);
   end.end();
-}
-
-/** Not every browser can iterate its streams. */
-async function* chunksOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const reader = stream.getReader();
-  let isDone = false;
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      isDone = done;
-      if (done) return;
-      yield value;
-    }
-  } finally {
-    if (!isDone) await reader.cancel().catch(() => {});
-    reader.releaseLock();
-  }
 }
 
 function bytesOf(part: Uint8Array | string): Uint8Array {

@@ -37,25 +37,30 @@ export class ChannelStream implements AsyncIterable<Uint8Array>, AsyncDisposable
   }
 
   /** The chunks as they arrive; leaving the loop tells the peer to write no more. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
-    const reader = this.readable.getReader();
-    let isDone = false;
-    try {
-      for (;;) {
-        const { done, value } = await reader.read();
-        isDone = done;
-        if (done) return;
-        yield value;
-      }
-    } finally {
-      if (!isDone) await reader.cancel().catch(() => {});
-      reader.releaseLock();
-    }
+  [Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    return chunksOf(this.readable);
   }
 
   /** Gives up what is not over. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.abort();
+  }
+}
+
+/** Not every browser can iterate its streams. */
+export async function* chunksOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const reader = stream.getReader();
+  let isDone = false;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      isDone = done;
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    if (!isDone) await reader.cancel().catch(() => {});
+    reader.releaseLock();
   }
 }
 

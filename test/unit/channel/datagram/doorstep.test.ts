@@ -9,8 +9,8 @@ import {
   typeOf,
 } from '../../../../src/channel/datagram/packet.ts';
 import { encodePreamble, NO_COOKIE } from '../../../../src/channel/preamble.ts';
-import type { Crypto } from '../../../../src/crypto/crypto.ts';
 import { bytes, equal, is, ok } from '../../../support/assert.ts';
+import { countingAgreements } from '../../../support/counting-crypto.ts';
 import { testCrypto } from '../../../support/crypto.ts';
 import { DatagramPair } from '../../../support/datagram-network.ts';
 import { later, MESH_ID, makeParty, START, seededRandom, verifierOf } from '../../../support/network.ts';
@@ -18,28 +18,8 @@ import { suite } from '../../../support/suite.ts';
 
 const test = suite('the doorstep of datagrams', { timeout: 30_000 });
 
-/** Counts Diffie-Hellmans and everything of ML-KEM. */
-function counted(crypto: Crypto): { crypto: Crypto; work: () => number } {
-  let work = 0;
-  const count = <T extends object>(room: T): T =>
-    new Proxy(room, {
-      get: (target, name) => {
-        const member = target[name as keyof T];
-        if (typeof member !== 'function') return member;
-        return (...args: unknown[]) => {
-          work++;
-          return member.apply(target, args);
-        };
-      },
-    });
-  return {
-    crypto: { ...crypto, x25519: count(crypto.x25519), mlkem768: count(crypto.mlkem768) },
-    work: () => work,
-  };
-}
-
 function hostUnderAttack() {
-  const watched = counted(testCrypto(seededRandom('doorstep')));
+  const watched = countingAgreements(testCrypto(seededRandom('doorstep')));
   const bob = makeParty(watched.crypto, 'bob');
   const host = new DatagramHost({
     ...{ crypto: watched.crypto, meshId: MESH_ID, own: () => bob.own, verifier: verifierOf(bob) },
