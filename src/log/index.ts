@@ -19,6 +19,7 @@ export {
   verifyForkEvidence,
 } from './fork.ts';
 export { Log, type LogHead, type LogOptions, type StagedLog } from './log.ts';
+export { type LogAddition, type LogJudgement, LogWriter } from './log-writer.ts';
 export {
   formatNote,
   formatVerifierKey,

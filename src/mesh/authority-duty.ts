@@ -27,7 +27,15 @@ import type { Crypto } from '../crypto/crypto.ts';
 import { type CborValue, decode, encode } from '../envelope/cbor.ts';
 import { bytes, bytesBetween, fields, object, optional, text, uint, variant } from '../envelope/fields.ts';
 import type { SigningKey } from '../envelope/keys.ts';
-import { Log, parseCheckpoint, parseNote, parseWitnessRequest, Witness } from '../log/index.ts';
+import {
+  Log,
+  type LogJudgement,
+  LogWriter,
+  parseCheckpoint,
+  parseNote,
+  parseWitnessRequest,
+  Witness,
+} from '../log/index.ts';
 import type { Clock, Store, StoreChange } from '../ports.ts';
 import { decodeSecretShare, SigningMember } from '../threshold/index.ts';
 
@@ -41,11 +49,6 @@ const DEFINITION_PREFIX = 'authority/definition/';
 /** How many logs of each node this member witnesses. */
 const WITNESSED_PREFIX = 'authority/witnessed/';
 const MOST_WITNESSED_LOGS = 65_536;
-
-interface Entry {
-  leaf: Uint8Array;
-  changes: StoreChange[];
-}
 
 const proposal = variant('kind', {
   certificate: { session: bytes(32), application: object(applicationShape), tbs: bytesBetween(1, 8 * 1024) },
@@ -78,6 +81,7 @@ export class AuthorityDuty {
   readonly #options: AuthorityDutyOptions;
   readonly #signing: SigningMember;
   readonly log: Log;
+  readonly #writer: LogWriter;
   /** Each job has a log of receipts. */
   readonly #newLogs = new Rates({ perSecond: 1, burst: 64, most: 65_536 });
   #writing: Promise<unknown> = Promise.resolve();
@@ -97,6 +101,7 @@ export class AuthorityDuty {
       origin: logOrigin(genesis.meshId, name),
       signer: logKey,
     });
+    this.#writer = new LogWriter({ log: this.log, store });
   }
 
   /** This member's nonce for a request that `coordinator` carries, and for a TPM a challenge that only it answers. */
@@ -113,7 +118,7 @@ export class AuthorityDuty {
 
   /** Whether this right lets anybody ask for this request. @throws as {@link AuthorityMember.requireRight}. */
   requireRight(request: EnrolmentRequest, right: Claim): void {
-    this.#options.member.requireRight(request, right, this.#context);
+    this.#options.member.requireRight(request, right, this.#contextOver(this.#options.store));
   }
 
   /** Appraises, logs and approves what `coordinator` proposes; answers with the proof that it is logged. */
@@ -136,10 +141,10 @@ export class AuthorityDuty {
   logDefinition(digest: Uint8Array, originator: string): Promise<LogProof> {
     const key = `${DEFINITION_PREFIX}${hex(digest)}`;
     const leaf = encodeLeaf({ kind: 'definition', digest, originator });
-    return this.#inTurn(async () => {
-      const logged = this.#options.store.get(key);
-      if (logged) return this.#prove(leaf, uint()(decode(logged, { maxBytes: 9 }), key));
-      return this.#appendNow({ leaf, changes: [{ put: key, value: encode(this.log.size) }] });
+    return this.#append((state, index) => {
+      const logged = state.get(key);
+      if (logged) return uint()(decode(logged, { maxBytes: 9 }), key);
+      return { leaf, changes: [{ put: key, value: encode(index) }] };
     });
   }
 
@@ -173,14 +178,14 @@ export class AuthorityDuty {
     { session, application, tbs }: Extract<Proposal, { kind: 'certificate' }>,
   ): Promise<LogProof> {
     const { member } = this.#options;
-    const proof = await this.#append(() => member.appraise(application, tbs, this.#context));
+    const proof = await this.#append((state) => member.appraise(application, tbs, this.#contextOver(state)));
     this.#approve(coordinator, session, tbs);
     return proof;
   }
 
-  get #context(): AppraisalContext {
-    const { clock, store, root } = this.#options;
-    return { now: clock.now(), root: root(), bound: (key) => store.get(key) };
+  #contextOver(state: Pick<Store, 'get'>): AppraisalContext {
+    const { clock, root } = this.#options;
+    return { now: clock.now(), root: root(), bound: (key) => state.get(key) };
   }
 
   /** What is remembered of a log for ever is bounded: how many logs one node has, and how fast they come. */
@@ -198,21 +203,14 @@ export class AuthorityDuty {
   }
 
   /** One entry and what belongs to it, durable before anybody hears of it. */
-  #append(judge: () => Entry): Promise<LogProof> {
-    return this.#inTurn(async () => this.#appendNow(judge()));
-  }
-
-  async #appendNow({ leaf, changes }: Entry): Promise<LogProof> {
-    const index = this.log.size;
-    const staged = this.log.stage([leaf]);
-    try {
-      await this.#options.store.commit([...changes, ...staged.changes]);
-    } catch (error) {
-      this.log.discard(staged);
-      throw error;
-    }
-    this.log.accept(staged);
-    return this.#prove(leaf, index);
+  async #append(judge: LogJudgement): Promise<LogProof> {
+    let leaf: Uint8Array | undefined;
+    const index = await this.#writer.append((state, next) => {
+      const judged = judge(state, next);
+      if (typeof judged !== 'number') leaf = judged.leaf;
+      return judged;
+    });
+    return this.#prove(leaf ?? this.log.entry(index), index);
   }
 
   #prove(leaf: Uint8Array, index: number): LogProof {

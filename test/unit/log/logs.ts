@@ -2,7 +2,7 @@
 import { utf8 } from '../../../src/base/bytes.ts';
 import type { Crypto } from '../../../src/crypto/crypto.ts';
 import { Log, type LogHead, type NoteSigner } from '../../../src/log/index.ts';
-import type { StoreChange } from '../../../src/ports.ts';
+import type { Store, StoreChange } from '../../../src/ports.ts';
 import { testCrypto } from '../../support/crypto.ts';
 
 export const crypto: Crypto = testCrypto();
@@ -42,7 +42,7 @@ export const LOG_SIGNER = signerOf(1);
 export const LOG_KEY = { name: ORIGIN, publicKey: LOG_SIGNER.publicKey };
 export const POLICY = { origin: ORIGIN, keys: [LOG_KEY] };
 
-export function openLog(store: MemoryStore, anchor?: LogHead): Log {
+export function openLog(store: Pick<Store, 'get'>, anchor?: LogHead): Log {
   const options = { crypto, store, prefix: 'log/', origin: ORIGIN, signer: LOG_SIGNER };
   return new Log(anchor ? { ...options, anchor } : options);
 }
