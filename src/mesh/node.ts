@@ -4,34 +4,26 @@
  * own requests go to peers by id. State that must outlive the process is in the store.
  */
 
-import {
-  type AppraisalDocument,
-  requireLaterPolicy,
-  tpmPolicy,
-  verifyAppraisalPolicy,
-} from '../attest/appraisal-policy.ts';
 import type { SoftwareClaims } from '../attest/evidence.ts';
 import { HeadView, type MeshHead } from '../authority/head.ts';
 import { OotoError } from '../base/errors.ts';
 import type { Tier } from '../cert/tier.ts';
-import type { Peer } from '../channel/credential.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import type { CborValue } from '../envelope/cbor.ts';
 import type { Clock, Logger, Signer, Store, Transport } from '../ports.ts';
 import { TelemetryMeters } from '../telemetry/index.ts';
-import { SessionAttestation } from './attestation.ts';
-import { type Attester, type NodeTpm, softwareAttester, TpmAttester } from './attester.ts';
+import type { Attester, NodeTpm } from './attester.ts';
 import type { RequestOptions } from './exchange.ts';
-import { type FounderAttestation, founderAttestation } from './founder-attestation.ts';
+import type { FounderAttestation } from './founder-attestation.ts';
 import { HeadForks } from './head-forks.ts';
 import { type KnownPeer, knownPeer, type MeshTrust, memberVerifier } from './identity.ts';
+import { NodeAttestation } from './node-attestation.ts';
 import { admitOperation, isForMembers, type OperationName, type Role } from './operations.ts';
 import { OwnCredentials, type Presentation } from './own-credential.ts';
 import { unlessAborted } from './patience.ts';
 import { Peers } from './peers.ts';
 import { appraisalPolicy, decide, type Policy } from './policy.ts';
 import type { Session } from './session.ts';
-import { TpmClocks } from './tpm-clocks.ts';
 
 /** Answers one kind of request of a peer that may ask it. */
 export type Handler = (peer: KnownPeer, body: CborValue, session: Session) => CborValue | Promise<CborValue>;
@@ -54,9 +46,6 @@ export interface NodeOptions {
   epochMs: number;
 }
 
-/** The newest rules of appraisal, signed. */
-const RULES_KEY = 'policy/appraisal';
-
 export class MeshNode {
   readonly options: NodeOptions;
   readonly peers: Peers;
@@ -64,25 +53,17 @@ export class MeshNode {
   readonly headForks: HeadForks;
   readonly #dialling = new Map<string, Promise<Session>>();
   readonly #life = new AbortController();
+  readonly #attestation: NodeAttestation;
   readonly #handlers = new Map<OperationName, Handler>();
   #trust: MeshTrust | undefined;
   #head: HeadView | undefined;
   #own: OwnCredentials | undefined;
-  #founding: FounderAttestation | undefined;
-  #attester: Attester | undefined;
-  #founderAttester: Attester | undefined;
-  /** Of the certificate that is presented. */
-  #tier: Tier = 'software';
-  /** What sessions ask: they outlive the rules that they began under. */
-  readonly attester: Attester = { answer: (leaf) => present(this.#attester).answer(leaf) };
-  readonly founderAttester: Attester = { answer: (leaf) => present(this.#founderAttester).answer(leaf) };
-  readonly #clocks = new TpmClocks();
-  #rules: AppraisalDocument | undefined;
   #adopting: Promise<void> = Promise.resolve();
 
   constructor(options: NodeOptions) {
     this.options = options;
     this.headForks = new HeadForks(options);
+    this.#attestation = new NodeAttestation(options, this.#life.signal);
     const { crypto, clock, logger, transport, epochMs, role, name, versions } = options;
     this.meters = new TelemetryMeters({
       'service.name': 'ooto',
@@ -96,7 +77,7 @@ export class MeshNode {
       transport,
       epochMs,
       handlers: {
-        authenticated: (session, peer) => this.#attestationFor(session, peer),
+        authenticated: (session, peer) => this.#attestation.forSession(session, peer),
         ready: (session) => this.#noteReady(session),
         refused: (phase) => this.meters.count('ooto.auth.failures', 1, { phase }),
         answer: (session, operation, body) => this.#answer(session, operation, body),
@@ -121,13 +102,18 @@ export class MeshNode {
     return this.#own !== undefined;
   }
 
+  /** That of the mesh, under the rules of appraisal that its operators have signed since. */
   get policy(): Policy {
-    return this.rulesOver(this.trust.policy);
+    return this.#attestation.policy;
   }
 
-  /** A mesh's first policy, under the rules of appraisal that its operators have signed since. */
   rulesOver(policy: Policy): Policy {
-    return this.#rules ? { ...policy, appraisal: this.#rules.body } : policy;
+    return this.#attestation.rulesOver(policy);
+  }
+
+  /** Answers challenges as what this node is now. */
+  get attester(): Attester {
+    return this.#attestation.attester;
   }
 
   /**
@@ -143,20 +129,10 @@ export class MeshNode {
   }
 
   async #adoptRules(encoded: Uint8Array): Promise<void> {
-    const { store, logger } = this.options;
-    const rules = requireLaterPolicy(this.#rules, this.#verifiedRules(encoded));
-    await store.commit([{ put: RULES_KEY, value: encoded }]);
-    this.#rules = rules;
-    this.#renewAttesters();
+    await this.#attestation.adoptRules(encoded);
     const { attestationIntervalMs } = this.policy;
     for (const session of this.peers.sessions)
       session.adoptPolicy(appraisalPolicy(this.policy, 2 * attestationIntervalMs));
-    logger.log('info', 'rules of appraisal adopted', { version: rules.version });
-  }
-
-  #verifiedRules(encoded: Uint8Array): AppraisalDocument {
-    const { operators: keys, operatorQuorum: threshold } = this.trust.genesis.draft;
-    return verifyAppraisalPolicy(this.options.crypto, encoded, { keys, threshold });
   }
 
   /** Knows the mesh from now on; not yet as a member. */
@@ -164,8 +140,7 @@ export class MeshNode {
     const { crypto, store } = this.options;
     const { meshId, groupKey } = trust.genesis;
     this.#trust = trust;
-    const rules = store.get(RULES_KEY);
-    if (rules) this.#rules = this.#verifiedRules(rules);
+    this.#attestation.trustMesh(trust);
     this.#head ??= new HeadView(crypto, { meshId, groupKey }, store.get(HeadView.storeKey), (known, shown) =>
       this.headForks.keep(known, shown),
     );
@@ -173,35 +148,11 @@ export class MeshNode {
 
   /** Stands in the genesis draft as a founder. */
   attestAsFounder(founding: FounderAttestation): void {
-    this.#founding = founding;
-    this.#renewAttesters();
+    this.#attestation.attestAsFounder(founding);
   }
 
-  /** What this node shows by the rules in force; a TPM is shown to those alone who know it. */
-  #renewAttesters(): void {
-    if (this.#own) this.#attester = this.#attesterFor(this.#own, this.policy, this.#tier === 'measured');
-    if (!this.#founding) return;
-    const { own, policy, founders } = this.#founding;
-    const tpm = founders.find(({ name }) => name === own.presentation.id)?.tpm;
-    this.#founderAttester = this.#attesterFor(own, this.rulesOver(policy), tpm !== undefined);
-  }
-
-  /** Whether this node shows its TPM where this policy holds: there must be rules of what TPMs have to show. */
   provesByTpm(policy: Policy): boolean {
-    const { appraisal } = this.rulesOver(policy);
-    return this.options.tpm !== undefined && appraisal !== undefined && appraisal.registers.length > 0;
-  }
-
-  #attesterFor({ presentation, messageKey }: OwnCredentials, policy: Policy, isTpmKnown: boolean): Attester {
-    const { crypto, clock, logger, tpm: node } = this.options;
-    const claims = () => this.claims(presentation.meshId, presentation.id);
-    const { appraisal } = policy;
-    if (!node || !appraisal || !isTpmKnown || !this.provesByTpm(policy))
-      return softwareAttester({ crypto, claims, messageKey });
-    return new TpmAttester({
-      ...{ crypto, clock, logger, node, claims, messageKey, signal: this.#life.signal },
-      policy: tpmPolicy(appraisal),
-    });
+    return this.#attestation.provesByTpm(policy);
   }
 
   /** Presents this certificate, of this tier, from now on; the first time, begins to stand in the mesh as a member. */
@@ -213,8 +164,7 @@ export class MeshNode {
       return;
     }
     this.#own = await OwnCredentials.create({ crypto, clock, signer }, member);
-    this.#tier = tier;
-    this.#renewAttesters();
+    this.#attestation.attestAsMember(this.#own, tier);
     this.peers.join({
       meshId: presentation.meshId,
       own: () => this.own.forChannel(),
@@ -298,52 +248,13 @@ export class MeshNode {
 
   /** What this node says of its software, now. */
   claims(meshId: Uint8Array, node: string): SoftwareClaims {
-    const { manifest, versions, clock } = this.options;
-    return { mesh: meshId, node, manifest, versions: new Map(versions), time: clock.now() };
+    return this.#attestation.claims(meshId, node);
   }
 
   async close(): Promise<void> {
     this.#life.abort(new OotoError('OOTO_MESH_CLOSED', 'local', 'the node was stopped'));
     await this.meters.close();
     await this.peers.close();
-  }
-
-  /** Members and founders attest each other; an enrolment carries its evidence in the request. */
-  #attestationFor(session: Session, peer: Peer): SessionAttestation | undefined {
-    const { kind } = peer.identity;
-    const { crypto } = this.options;
-    if (kind === 'founder') {
-      const own = { crypto, attester: this.founderAttester, clocks: this.#clocks };
-      const { policy, ...founding } = present(this.#founding);
-      return founderAttestation(own, { ...founding, policy: this.rulesOver(policy) }, session, peer);
-    }
-    return kind === 'enrol' || !this.#own ? undefined : this.#memberAttestation(session, peer);
-  }
-
-  #memberAttestation(session: Session, peer: Peer): SessionAttestation {
-    const { presentation } = this.own;
-    const { attestationIntervalMs } = this.policy;
-    const { tier, role, device } = knownPeer(peer);
-    return new SessionAttestation({
-      crypto: this.options.crypto,
-      channel: session.channel,
-      ownSubject: presentation.subject,
-      peer: {
-        meshId: presentation.meshId,
-        nodeId: peer.identity.id,
-        tier,
-        role,
-        key: { algorithm: 'ed25519', bytes: peer.delegation.messageKey },
-        subject: peer.identity.subject,
-      },
-      tpm: device && {
-        keys: { identityKey: peer.identity.identityKey.bytes, attestationKey: device.attestationKey },
-        clocks: this.#clocks,
-      },
-      policy: appraisalPolicy(this.policy, 2 * attestationIntervalMs),
-      intervalMs: attestationIntervalMs,
-      attester: this.attester,
-    });
   }
 
   #noteReady(session: Session): void {
@@ -363,9 +274,8 @@ export class MeshNode {
     return handler(peer, body, session);
   }
 
-  /** Founders go by the policy of the draft, which becomes the first of the mesh: they get no more than members. */
   #policyFor({ kind }: KnownPeer): Policy {
-    return kind === 'founder' ? present(this.#founding).policy : this.policy;
+    return kind === 'founder' ? this.#attestation.founderPolicy : this.policy;
   }
 }
 
