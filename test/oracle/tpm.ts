@@ -1,10 +1,11 @@
 /** What a TPM has measured, stated and protects. */
+import { sealFor } from '../../src/attest/tpm/credential.ts';
 import { replayEventLog } from '../../src/attest/tpm/event-log.ts';
 import { readPublicArea } from '../../src/attest/tpm/public-area.ts';
 import { verifyQuote } from '../../src/attest/tpm/quote.ts';
 import { hex, unhex } from '../../src/base/hex.ts';
 import type { Crypto } from '../../src/crypto/crypto.ts';
-import { bytes, type Fields, malformed, type Operations, object, text } from './request.ts';
+import { byteList, bytes, type Fields, malformed, type Operations, object, text } from './request.ts';
 
 export function tpmOperations(crypto: Crypto): Operations {
   return {
@@ -27,6 +28,27 @@ export function tpmOperations(crypto: Crypto): Operations {
         },
       );
       return {};
+    },
+    'tpm.makeCredential': (request) => {
+      const { credential, encryptedSeed } = sealFor(
+        { ...crypto, random: fixedRandom(byteList(request, 'randomness')) },
+        readPublicArea(bytes(request, 'ekPublic')),
+        bytes(request, 'akName'),
+        bytes(request, 'secret'),
+      );
+      return { credentialBlob: hex(credential), encryptedSecret: hex(encryptedSeed) };
+    },
+  };
+}
+
+/** Gives these draws, one after the other: for RSA seed and padding, for P-256 what the ephemeral key is made from. */
+function fixedRandom(draws: readonly Uint8Array[]): Crypto['random'] {
+  const left = [...draws];
+  return {
+    bytes(length) {
+      const draw = left.shift();
+      if (draw?.length !== length) throw malformed(`the next draw of randomness is not ${length} bytes`);
+      return draw;
     },
   };
 }

@@ -39,7 +39,16 @@ export function makeCredential(
     throw new OotoError('OOTO_ATTEST_INPUT', 'caller', `a credential holds 1 to ${MAX_SECRET_BYTES} bytes`);
   requireEndorsementKey(crypto, endorsementKey);
   requireAttestationKey(crypto, attestationKey);
-  const name = nameOf(crypto, attestationKey);
+  return sealFor(crypto, endorsementKey, nameOf(crypto, attestationKey), secret);
+}
+
+/** TPM2_MakeCredential by itself: neither key has been judged. */
+export function sealFor(
+  crypto: Crypto,
+  endorsementKey: PublicArea,
+  name: Uint8Array,
+  secret: Uint8Array,
+): Credential {
   const { seed, encryptedSeed } = shareSeed(crypto, endorsementKey);
   const key = kdfa(crypto, seed, 'STORAGE', name, NONE, KEY_BITS);
   const macKey = kdfa(crypto, seed, 'INTEGRITY', NONE, NONE, HASH_BITS);

@@ -1,4 +1,6 @@
 /** The operations that reach rooms above the primitives: each with what it accepts and what it refuses. */
+import { makeCredential } from '../../../src/attest/tpm/credential.ts';
+import { nameOf } from '../../../src/attest/tpm/public-area.ts';
 import { base64, hex, unhex } from '../../../src/base/hex.ts';
 import { signEnvelope } from '../../../src/envelope/dsse.ts';
 import { Ed25519SigningKey } from '../../../src/envelope/keys.ts';
@@ -8,8 +10,15 @@ import { type Answer, answerParsed } from '../../oracle/answer.ts';
 import { operationsOf } from '../../oracle/operations.ts';
 import type { Fields } from '../../oracle/request.ts';
 import * as assert from '../../support/assert.ts';
+import { softwareEndorsementKey, softwareKey } from '../../support/software-tpm.ts';
 import { suite } from '../../support/suite.ts';
 import { crypto, groupSeed, ID, issue, leafRequest, NOW, rootRequest } from '../cert/chain.ts';
+import {
+  NOW as DEFINED,
+  envelope as definitionEnvelope,
+  HOUR,
+  keys as workloadKeys,
+} from '../workload/fixture.ts';
 
 const test = suite('oracle rooms', { timeout: 30_000 });
 const operations = operationsOf(crypto);
@@ -186,4 +195,46 @@ test('telemetry.verify wants one mesh, whole', async () => {
   await refuses('telemetry.verify', { file: '00', roots: [root, root] }, 'OOTO_ORACLE_REQUEST');
   const answer = await ask('telemetry.verify', { file: '00', roots: [root] });
   assert.match(answer.ok ? '' : answer.code, /^OOTO_(?!ORACLE_)/);
+});
+
+test('record.proof wants two keys and judges what is no proof', async () => {
+  const root = hex(crypto.ed25519.publicKey(groupSeed));
+  const time = new Date(NOW).toISOString();
+  await refuses('record.proof', { proof: 'a0', roots: [root], time }, 'OOTO_ORACLE_REQUEST');
+  const answer = await ask('record.proof', { proof: 'a0', roots: [root, root], time });
+  assert.match(answer.ok ? '' : answer.code, /^OOTO_(ENVELOPE|CHANNEL)_/);
+});
+
+test('workload.verify judges a definition by the originators that are trusted', async () => {
+  const file = hex(definitionEnvelope());
+  const roots = [{ keyid: 'alice', pk: hex(workloadKeys.originator.publicKey) }];
+  const time = new Date(DEFINED).toISOString();
+  const answer = await ask('workload.verify', { file, roots, time });
+  if (!answer.ok) throw new Error(answer.code);
+  const { digest, ...summary } = answer.out.summary as Fields;
+  assert.equal(summary, { name: 'text-statistics', originator: 'alice', sequence: 1 });
+  assert.is(digest, hex(crypto.sha256(definitionEnvelope())));
+  await refuses('workload.verify', { file, roots: [], time }, 'OOTO_WORKLOAD_ORIGINATOR');
+  const other = [{ keyid: 'alice', pk: hex(crypto.ed25519.publicKey(groupSeed)) }];
+  await refuses('workload.verify', { file, roots: other, time }, 'OOTO_ENVELOPE_SIGNATURE');
+  const late = new Date(DEFINED + HOUR).toISOString();
+  await refuses('workload.verify', { file, roots, time: late }, 'OOTO_WORKLOAD_EXPIRED');
+});
+
+test('tpm.makeCredential is the one that members make, from given randomness', async () => {
+  const [endorsement, attestation] = [softwareEndorsementKey().publicArea, softwareKey().publicArea];
+  const [draw, secret] = [new Uint8Array(48).fill(7), new Uint8Array(32).fill(8)];
+  const fixed = { ...crypto, random: { bytes: () => draw.slice() } };
+  const { credential, encryptedSeed } = makeCredential(fixed, endorsement, attestation, secret);
+  const request = {
+    ekPublic: hex(endorsement.encoded),
+    akName: hex(nameOf(crypto, attestation)),
+    secret: hex(secret),
+    randomness: [hex(draw)],
+  };
+  await gives('tpm.makeCredential', request, {
+    credentialBlob: hex(credential),
+    encryptedSecret: hex(encryptedSeed),
+  });
+  await refuses('tpm.makeCredential', { ...request, randomness: [] }, 'OOTO_ORACLE_REQUEST');
 });

@@ -19,6 +19,8 @@ import type { ChannelMessageEvent, SecureChannel } from '../../../../src/channel
 import { Doorway } from '../../../../src/mesh/doorway.ts';
 import type { Role } from '../../../../src/noise/handshake-state.ts';
 import type { Signer } from '../../../../src/ports.ts';
+import { answerParsed } from '../../../oracle/answer.ts';
+import { operationsOf } from '../../../oracle/operations.ts';
 import { equal, is, ok, rejectsCode, throwsCode } from '../../../support/assert.ts';
 import { testCrypto } from '../../../support/crypto.ts';
 import { ManualClock, settled } from '../../../support/manual-clock.ts';
@@ -271,11 +273,19 @@ test('a message is proven to who knows both keys; no other key, application, tim
   await settled();
   const expected = { sender: alice.publicKey, receiver: bob.publicKey, at: clock.now() };
   const proof = events[0].exportProof();
-  const { message, sessionId } = verifyProof(crypto, proof, expected);
-  is(utf8Decode(message), 'I owe you');
-  is(sessionId.length, 32);
+  const verified = verifyProof(crypto, proof, expected);
+  is(utf8Decode(verified.message), 'I owe you');
+  is(verified.sessionId.length, 32);
   is(hex(proof).includes(hex(utf8('a secret'))), false);
   is(hex(verifyProof(crypto, events[2].exportProof(), expected).message), hex(long));
+  const [sender, receiver] = [alice, bob].map(({ publicKey }) => publicKey);
+  const answer = await answerParsed(operationsOf(crypto), {
+    ...{ id: 1, op: 'record.proof', proof: hex(proof), time: new Date(expected.at).toISOString() },
+    roots: [hex(sender), hex(receiver)],
+  });
+  const message = hex(utf8('I owe you'));
+  const out = { message, sender: keyPeerId(sender), receiver: keyPeerId(receiver) };
+  equal(answer, { id: 1, ok: true, out });
   const late = expected.at + 700_000;
   for (const [other, code] of [
     [{ sender: bob.publicKey, receiver: alice.publicKey }, 'OOTO_CHANNEL_PROOF'],
