@@ -13,11 +13,12 @@ import type { SoftwareClaims } from '../attest/evidence.ts';
 import { OotoError } from '../base/errors.ts';
 import type { Tier } from '../cert/tier.ts';
 import type { Peer } from '../channel/credential.ts';
+import type { Crypto } from '../crypto/crypto.ts';
+import type { Clock, Logger, Store } from '../ports.ts';
 import { SessionAttestation } from './attestation.ts';
-import { type Attester, softwareAttester, TpmAttester } from './attester.ts';
+import { type Attester, type NodeTpm, softwareAttester, TpmAttester } from './attester.ts';
 import { type FounderAttestation, founderAttestation } from './founder-attestation.ts';
 import { knownPeer, type MeshTrust } from './identity.ts';
-import type { NodeOptions } from './node.ts';
 import type { OwnCredentials } from './own-credential.ts';
 import { appraisalPolicy, type Policy } from './policy.ts';
 import type { Session } from './session.ts';
@@ -26,8 +27,22 @@ import { TpmClocks } from './tpm-clocks.ts';
 /** The newest rules of appraisal, signed. */
 const RULES_KEY = 'policy/appraisal';
 
+/** What a node has to show. */
+export interface AttestedNode {
+  crypto: Crypto;
+  clock: Clock;
+  logger: Logger;
+  store: Store;
+  /** Digest of the software manifest that this node was started from, 32 bytes. */
+  manifest: Uint8Array;
+  /** Names and versions for people. */
+  versions: ReadonlyMap<string, string>;
+  /** The TPM that holds the identity key; undefined for a node of tier `software`. */
+  tpm?: NodeTpm | undefined;
+}
+
 export class NodeAttestation {
-  readonly #options: NodeOptions;
+  readonly #options: AttestedNode;
   /** Ends with the node. */
   readonly #signal: AbortSignal;
   readonly #clocks = new TpmClocks();
@@ -43,7 +58,7 @@ export class NodeAttestation {
   readonly attester: Attester = { answer: (leaf) => present(this.#attester).answer(leaf) };
   readonly #asFounder: Attester = { answer: (leaf) => present(this.#founderAttester).answer(leaf) };
 
-  constructor(options: NodeOptions, signal: AbortSignal) {
+  constructor(options: AttestedNode, signal: AbortSignal) {
     this.#options = options;
     this.#signal = signal;
   }

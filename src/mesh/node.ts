@@ -8,16 +8,15 @@ import type { SoftwareClaims } from '../attest/evidence.ts';
 import { HeadView, type MeshHead } from '../authority/head.ts';
 import { OotoError } from '../base/errors.ts';
 import type { Tier } from '../cert/tier.ts';
-import type { Crypto } from '../crypto/crypto.ts';
 import type { CborValue } from '../envelope/cbor.ts';
-import type { Clock, Logger, Signer, Store, Transport } from '../ports.ts';
+import type { Signer, Transport } from '../ports.ts';
 import { TelemetryMeters } from '../telemetry/index.ts';
-import type { Attester, NodeTpm } from './attester.ts';
+import type { Attester } from './attester.ts';
 import type { RequestOptions } from './exchange.ts';
 import type { FounderAttestation } from './founder-attestation.ts';
 import { HeadForks } from './head-forks.ts';
 import { type KnownPeer, knownPeer, type MeshTrust, memberVerifier } from './identity.ts';
-import { NodeAttestation } from './node-attestation.ts';
+import { type AttestedNode, NodeAttestation } from './node-attestation.ts';
 import { admitOperation, isForMembers, type OperationName, type Role } from './operations.ts';
 import { OwnCredentials, type Presentation } from './own-credential.ts';
 import { unlessAborted } from './patience.ts';
@@ -28,21 +27,11 @@ import type { Session } from './session.ts';
 /** Answers one kind of request of a peer that may ask it. */
 export type Handler = (peer: KnownPeer, body: CborValue, session: Session) => CborValue | Promise<CborValue>;
 
-export interface NodeOptions {
-  crypto: Crypto;
-  clock: Clock;
-  logger: Logger;
-  store: Store;
+export interface NodeOptions extends AttestedNode {
   transport: Transport;
   signer: Signer;
   role: Role;
   name: string;
-  /** Digest of the software manifest that this node was started from, 32 bytes. */
-  manifest: Uint8Array;
-  /** The TPM that holds the identity key; undefined for a node of tier `software`. */
-  tpm?: NodeTpm | undefined;
-  /** Names and versions for people. */
-  versions: ReadonlyMap<string, string>;
   epochMs: number;
 }
 
