@@ -39,6 +39,7 @@ import {
   type PublicPackage,
 } from '../threshold/public-package.ts';
 import { readTpmKeys } from './device.ts';
+import { operatorRole, requireApprovable } from './operator-role.ts';
 
 const MOST_BYTES = 1024 * 1024;
 const MOST_FOUNDERS = 64;
@@ -46,7 +47,7 @@ const ED25519_BYTES = 32;
 const P256_BYTES = 65;
 const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
-const founderShape = {
+export const founderShape = {
   /** Its node id is `spiffe://<mesh id>/authority/<name>`. */
   name: text(63, NAME),
   /** Signs delegations. Ed25519, 32 bytes, or P-256 in a TPM, 65. */
@@ -72,7 +73,10 @@ const draftShape = {
   /** Members that must sign. */
   threshold: uint(MOST_FOUNDERS),
   founders: list(object(founderShape), { min: 1, max: MOST_FOUNDERS }),
-  operators: list(object({ keyid: text(63, NAME), publicKey: bytes(32) }), { min: 1, max: 16 }),
+  operators: list(object({ keyid: text(63, NAME), publicKey: bytes(32), role: operatorRole }), {
+    min: 1,
+    max: 16,
+  }),
   /** Operators that must agree to sensitive actions. */
   operatorQuorum: uint(16),
   /** The mesh's first policy; read by the mesh room. */
@@ -235,6 +239,7 @@ function requireSound(draft: GenesisDraft): void {
     throw unsound('two founders share a name');
   if (new Set(draft.operators.map((operator) => operator.keyid)).size !== draft.operators.length)
     throw unsound('two operators share a name');
+  requireApprovable(draft.operators, draft.operatorQuorum);
 }
 
 function unsound(what: string): OotoError {

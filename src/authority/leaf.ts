@@ -1,10 +1,21 @@
 /**
- * What a member of the authority writes into its log before it signs. What flows through here: a certificate or
- * a workload definition becomes one leaf, which says what is signed, for whom, on what evidence, and what this
- * member found; a reader takes it apart strictly.
+ * What a member of the authority writes into its log before it signs or acts. What flows through here: a certificate,
+ * a workload definition or an action of the operators becomes one leaf, which says what is signed, for whom, on what
+ * evidence, and what this member found; a reader takes it apart strictly.
  */
 import { type CborValue, decode, encode } from '../envelope/cbor.ts';
-import { bytes, type Fields, object, oneOf, optional, text, variant } from '../envelope/fields.ts';
+import {
+  bytes,
+  type Fields,
+  list,
+  object,
+  oneOf,
+  optional,
+  text,
+  uint,
+  variant,
+} from '../envelope/fields.ts';
+import { ACTION_KINDS } from './operator-role.ts';
 
 const MOST_BYTES = 8 * 1024;
 
@@ -31,9 +42,22 @@ const definitionLeaf = {
   originator: text(256),
 } as const;
 
+const actionLeaf = {
+  number: uint(),
+  /** `revoke-node` and its like. */
+  action: oneOf(...ACTION_KINDS),
+  /** SHA-256 of what the operators signed. */
+  digest: bytes(32),
+  /** SHA-256 of the action with its approvals. */
+  approvals: bytes(32),
+  /** Names of the operators whose approvals were verified. */
+  operators: list(text(63), { min: 1, max: 16 }),
+} as const;
+
 export type CertificateLeaf = { kind: 'certificate' } & Fields<typeof certificateLeaf>;
 export type DefinitionLeaf = { kind: 'definition' } & Fields<typeof definitionLeaf>;
-export type Leaf = CertificateLeaf | DefinitionLeaf;
+export type ActionLeaf = { kind: 'action' } & Fields<typeof actionLeaf>;
+export type Leaf = CertificateLeaf | DefinitionLeaf | ActionLeaf;
 
 export function encodeLeaf(leaf: Leaf): Uint8Array {
   return encode(leaf as unknown as CborValue);
@@ -41,6 +65,10 @@ export function encodeLeaf(leaf: Leaf): Uint8Array {
 
 /** @throws OOTO_ENVELOPE_* (peer). */
 export function readLeaf(encoded: Uint8Array): Leaf {
-  const reader = variant('kind', { certificate: certificateLeaf, definition: definitionLeaf });
+  const reader = variant('kind', {
+    certificate: certificateLeaf,
+    definition: definitionLeaf,
+    action: actionLeaf,
+  });
   return reader(decode(encoded, { maxBytes: MOST_BYTES }), 'leaf');
 }

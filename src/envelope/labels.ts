@@ -46,6 +46,7 @@ export const LABELS = [
   'invite-claim',
   'genesis-draft',
   'genesis',
+  'action',
   'mesh-head',
   'trust-bundle',
   'committee',
