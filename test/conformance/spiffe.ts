@@ -95,3 +95,32 @@ function blocksOf(text: string): Uint8Array[] {
   const blocks = text.matchAll(/-----BEGIN CERTIFICATE-----([^-]*)-----END CERTIFICATE-----/g);
   return [...blocks].map(([, body]) => unbase64(body.replaceAll('\n', '')));
 }
+
+const BUNDLES = 'spiffe/bundle/spiffebundle/testdata';
+/** How many authorities for X.509 each holds; nothing where it is no bundle. */
+const AUTHORITIES: Readonly<Record<string, number | undefined>> = {
+  'spiffebundle_valid_1.json': 1,
+  'spiffebundle_valid_2.json': 1,
+  'spiffebundle_valid_with_wit.json': 1,
+  'spiffebundle_multiple_x509.json': undefined,
+  'spiffebundle_missing_kid.json': undefined,
+  'spiffebundle_no_keys.json': undefined,
+};
+
+export const spiffeBundles: Suite = {
+  title: 'SPIFFE bundles',
+  files: Object.fromEntries(Object.keys(AUTHORITIES).map((name) => [`${BUNDLES}/${name}`, 1])),
+  holds: () => 1,
+  read: ({ texts }) =>
+    texts.map(({ path, text }) => ({
+      name: path,
+      check: async (ask) => {
+        const answer = await ask('spiffe.bundle', { bundle: text });
+        const authorities = AUTHORITIES[path.slice(BUNDLES.length + 1)];
+        if (authorities === undefined) refuses(answer, 'OOTO_CERT_BUNDLE');
+        else if (!answer.ok) throw new Error(`refused with ${answer.code}`);
+        else if ((answer.out.authorities as unknown[]).length !== authorities)
+          throw new Error('holds another number of authorities');
+      },
+    })),
+};

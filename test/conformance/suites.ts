@@ -8,7 +8,7 @@ import { consistency, inclusion } from './merkle.ts';
 import { mlkem768 } from './mlkem768.ts';
 import { cacophony, hybrid } from './noise.ts';
 import { djb, ecdsaP256, ed25519, speccheck } from './signatures.ts';
-import { spiffe } from './spiffe.ts';
+import { spiffe, spiffeBundles } from './spiffe.ts';
 import type { Suite } from './vector.ts';
 import { x25519 } from './x25519.ts';
 
@@ -30,4 +30,5 @@ export const SUITES: readonly Suite[] = [
   consistency,
   eventLogs,
   spiffe,
+  spiffeBundles,
 ];

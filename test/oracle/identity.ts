@@ -6,6 +6,7 @@ import { utf8 } from '../../src/base/bytes.ts';
 import { OotoError } from '../../src/base/errors.ts';
 import { hex } from '../../src/base/hex.ts';
 import { readCertificate } from '../../src/cert/certificate.ts';
+import { readSpiffeBundle } from '../../src/cert/spiffe-bundle.ts';
 import { parseSpiffeId } from '../../src/cert/spiffe-id.ts';
 import { validateCertificate, validateRoot } from '../../src/cert/validate.ts';
 import type { Crypto } from '../../src/crypto/crypto.ts';
@@ -16,6 +17,7 @@ import {
   type Fields,
   flag,
   has,
+  hexList,
   isFields,
   type Json,
   moment,
@@ -36,6 +38,10 @@ export function identityOperations(crypto: Crypto): Operations {
     'spiffe.parse': (request) => ({
       ...parseSpiffeId(text(request, has(request, 'spiffeId') ? 'spiffeId' : 'id')),
     }),
+    'spiffe.bundle': (request) => {
+      const { authorities, ...more } = readSpiffeBundle(text(request, 'bundle'));
+      return { authorities: hexList(authorities), ...more };
+    },
     'dsse.verify': (request) => {
       const { payload } = verifyEnvelope(crypto, envelope(request), {
         keys: objects(request, 'keys').map((key) => ({
