@@ -46,10 +46,18 @@ export class NodeProcess {
     return [`${this.folder} ${end == null ? 'runs' : `ended with ${end}`}`, this.lastWords].join('\n').trim();
   }
 
-  start(): void {
+  /** Starts the node, or what other `words` of the program make of its folder, with these variables besides its own. */
+  start({
+    words = ['node', 'run'],
+    env = {},
+  }: {
+    words?: readonly string[];
+    env?: Record<string, string>;
+  } = {}): void {
     rmSync(join(this.folder, 'status.json'), { force: true });
-    const args = [this.program, 'node', 'run', '--folder', this.folder, '--attached'];
-    this.#child = spawn(process.execPath, args, { stdio: ['pipe', 'ignore', 'pipe'] });
+    const args = [this.program, ...words, '--folder', this.folder, '--attached'];
+    const options = { env: { ...process.env, ...env } };
+    this.#child = spawn(process.execPath, args, { stdio: ['pipe', 'ignore', 'pipe'], ...options });
     this.#ended = false;
     this.#child.once('close', () => {
       this.#ended = true;

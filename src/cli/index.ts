@@ -62,6 +62,41 @@ describeOutput(
     ),
   );
 
+describeOutput(
+  authority
+    .command('drill')
+    .description('a game day: see on a temporary mesh of processes that the authority holds'),
+)
+  .option('--row <names...>', 'these rows and no others')
+  .action(
+    action(async (options: { row?: string[] }, { terminal, signal }) => {
+      const { drill } = await import('./drill/index.ts');
+      const report = await drill({ terminal, signal, ...(options.row ? { only: options.row } : {}) });
+      terminal.result(report, () =>
+        report.rows
+          .map(({ name, ok, ms, detail }) => `${ok ? 'ok  ' : 'FAIL'} ${name} (${ms} ms): ${detail}`)
+          .join('\n'),
+      );
+      if (!report.ok) verdict = EXIT.failure;
+    }),
+  );
+authority
+  .command('drill-member', { hidden: true })
+  .description('a member with a fault, for the drill alone')
+  .requiredOption('--folder <folder>', "the member's folder")
+  .requiredOption('--fault <name>', 'what is wrong with it')
+  .option('--attached', 'stop when standard input ends')
+  .action(
+    action(async ({ folder, fault }: { folder: string; fault: string }, { signal }) => {
+      const { runDrillMember } = await import('./drill/member.ts');
+      try {
+        await runDrillMember(folder, fault, AbortSignal.any([signal, endOfInput()]));
+      } finally {
+        process.stdin.destroy();
+      }
+    }),
+  );
+
 command('originator', 'print the public key that signs workload definitions')
   .requiredOption('--folder <folder>', "the originator's folder")
   .action(

@@ -139,7 +139,11 @@ export async function runNode(folder: string, signal: AbortSignal, ports?: NodeP
     if (signal.aborted) return undefined;
     throw error;
   });
-  if (!running) return;
+  if (running) await keepRunning(running, signal);
+}
+
+/** Keeps a started node up, and says how it is, until the signal. */
+export async function keepRunning(running: RunningNode, signal: AbortSignal): Promise<void> {
   void running.upkeep.run();
   while (!signal.aborted) {
     await writeStatus(running);

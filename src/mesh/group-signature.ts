@@ -5,7 +5,12 @@
  */
 import type { Crypto } from '../crypto/crypto.ts';
 import type { Clock } from '../ports.ts';
-import { type Outgoing, type PublicPackage, SigningCoordinator } from '../threshold/index.ts';
+import {
+  type Outgoing,
+  type PassedOver,
+  type PublicPackage,
+  SigningCoordinator,
+} from '../threshold/index.ts';
 
 export interface GroupSignatureOptions {
   crypto: Crypto;
@@ -18,13 +23,15 @@ export interface GroupSignatureOptions {
   candidates: readonly string[];
   /** Carries one message to a member and its answer back. */
   ask(member: string, bytes: Uint8Array): Promise<Uint8Array>;
+  /** Told once, when it is over, of everybody who was passed over: the others may have been enough. */
+  passedOver?(members: ReadonlyMap<string, PassedOver>): void;
 }
 
 /** @throws OOTO_THRESHOLD_TOO_FEW, OOTO_THRESHOLD_BAD_SHARE (peer) with culprits. */
 export function signWithGroup(options: GroupSignatureOptions): Promise<Uint8Array> {
-  const { clock, ask } = options;
+  const { clock, ask, passedOver = () => {} } = options;
   const coordinator = new SigningCoordinator(options);
-  return new Promise((resolve, reject) => {
+  const signed = new Promise<Uint8Array>((resolve, reject) => {
     let cancelTimer = () => {};
     const advance = (step: (now: number) => Outgoing[]) => {
       cancelTimer();
@@ -48,4 +55,5 @@ export function signWithGroup(options: GroupSignatureOptions): Promise<Uint8Arra
     };
     advance((now) => coordinator.start(now));
   });
+  return signed.finally(() => passedOver(coordinator.passedOver));
 }

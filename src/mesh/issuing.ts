@@ -146,6 +146,10 @@ export class Issuing {
         const answer = await this.#ask(member, 'authority.sign', { message: bytes }, ANSWER_MS);
         return bytesBetween(1, 64 * 1024)(answer, 'authority.sign');
       },
+      passedOver: (members) => {
+        for (const [member, why] of members)
+          this.#logger.log('warn', 'a member was passed over', { member, why });
+      },
     });
     return { signature, answers: good.map(({ answer }) => answer) };
   }

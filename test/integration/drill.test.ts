@@ -1,0 +1,38 @@
+/** `ooto authority drill` on this machine: every row of the table by its name, each ok. */
+import { spawnSync } from 'node:child_process';
+import { EXERCISES } from '../../src/cli/drill/index.ts';
+import * as assert from '../support/assert.ts';
+import { builtProgram } from '../support/live-mesh.ts';
+import { suite } from '../support/suite.ts';
+
+const test = suite('integration/drill', { timeout: 300_000 });
+
+interface Report {
+  schema: string;
+  ok: boolean;
+  rows: { name: string; ok: boolean; ms: number; detail: string }[];
+}
+
+test('the drill ends with every row ok', () => {
+  const { status, stdout, stderr } = run(['--json']);
+  const { schema, ok, rows } = JSON.parse(stdout) as Report;
+  for (const row of rows) assert.ok(row.ok, `${row.name}: ${row.detail}\n${stderr}`);
+  assert.is(schema, 'ooto.drill/1');
+  assert.ok(ok);
+  assert.is(status, 0, stderr);
+  assert.equal(
+    rows.map(({ name }) => name),
+    EXERCISES.map(({ name }) => name),
+  );
+  for (const { ms, detail } of rows) assert.ok(ms > 0 && detail.length > 0);
+});
+
+test('a row that there is not is refused', () => {
+  const { status, stderr } = run(['--row', 'nothing']);
+  assert.is(status, 2, stderr);
+  assert.match(stderr, /split-view/);
+});
+
+function run(words: string[]) {
+  return spawnSync(process.execPath, [builtProgram(), 'authority', 'drill', ...words], { encoding: 'utf8' });
+}
