@@ -54,8 +54,8 @@ export const LENGTH_BYTES = 4;
 /** Type, epoch and counter. */
 export const RECORD_HEADER_BYTES = 13;
 export const TAG_BYTES = 16;
-/** Plain text of one record at most. */
-export const MAX_PLAINTEXT_BYTES = 256 * 1024;
+/** Plain text of one record at most: four messages of 64 KiB, or a quarter of a MiB, with what goes around them. */
+export const MAX_PLAINTEXT_BYTES = 260 * 1024;
 /** What the length of a record's frame may say. */
 export const MAX_RECORD_BYTES = RECORD_HEADER_BYTES + MAX_PLAINTEXT_BYTES + TAG_BYTES;
 /** What the length of a handshake frame may say. */
