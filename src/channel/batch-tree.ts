@@ -19,17 +19,38 @@ export function leafHash(crypto: Crypto, { bytes, fragment }: Item, salt: Uint8A
     : crypto.sha256(concat(Uint8Array.of(WHOLE_PREFIX), salt, bytes));
 }
 
-/** The digests beside the leaf's own, from the lowest level up, each level in order. */
-export function pathOf(crypto: Crypto, leaves: readonly Uint8Array[], index: number): Uint8Array[] {
-  const path: Uint8Array[] = [];
-  let [level, at] = [leaves, index];
-  while (level.length > 1) {
-    const { from, to } = siblings(at, level.length);
-    for (let i = from; i < to; i++) if (i !== at) path.push(level[i]);
-    level = nodesOver(crypto, level);
-    at = Math.floor(at / TREE_WIDTH);
+/** All digests of the tree over one batch. */
+export class BatchTree {
+  /** From the leaves to the root alone. */
+  readonly #levels: (readonly Uint8Array[])[];
+
+  constructor(crypto: Crypto, leaves: readonly Uint8Array[]) {
+    this.#levels = [leaves];
+    for (let level = leaves; level.length > 1; ) {
+      level = nodesOver(crypto, level);
+      this.#levels.push(level);
+    }
   }
-  return path;
+
+  get leaves(): readonly Uint8Array[] {
+    return this.#levels[0];
+  }
+
+  get root(): Uint8Array {
+    return this.#levels[this.#levels.length - 1][0];
+  }
+
+  /** The digests beside the leaf's own, from the lowest level up, each level in order. */
+  pathOf(index: number): Uint8Array[] {
+    const path: Uint8Array[] = [];
+    let at = index;
+    for (const level of this.#levels) {
+      const { from, to } = siblings(at, level.length);
+      for (let i = from; i < to; i++) if (i !== at) path.push(level[i]);
+      at = Math.floor(at / TREE_WIDTH);
+    }
+    return path;
+  }
 }
 
 /**

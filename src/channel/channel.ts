@@ -14,7 +14,7 @@ import type { SignatureJob } from './incoming.ts';
 import { type ChannelLimits, DEFAULT_LIMITS, type Moment } from './limits.ts';
 import { badOptions, type ChannelOptions, DEFAULT_EXPORTS, requireSoundOptions } from './options.ts';
 import type { Outgoing } from './outgoing.ts';
-import { exportMessageProof } from './proof.ts';
+import { ProofMaker } from './proof-maker.ts';
 import { Session, type SessionEvent } from './session.ts';
 import { eachSignedItem, type SignedBatch, type SignedItem } from './signed-batch.ts';
 import { type Frame, FrameReader, MAX_RECORD_BYTES } from './wire.ts';
@@ -79,6 +79,7 @@ export class Channel implements Disposable {
   #session: Session | undefined;
   #output: Uint8Array[] = [];
   #events: (ChannelEvent | { readonly type: 'batch'; readonly batch: SignedBatch })[] = [];
+  #proofs: ProofMaker | undefined;
   #handshakeDeadline = Number.POSITIVE_INFINITY;
   /** Monotonic milliseconds at which bytes last came or went. */
   #stirredAt = 0;
@@ -282,9 +283,10 @@ export class Channel implements Disposable {
     return epochs.exported(label, context, epoch ?? epochs.number);
   }
 
-  /** The proof of a message that this channel delivered; see {@link exportMessageProof}. */
+  /** The proof of a message that this channel delivered. @throws as {@link ProofMaker.prove}. */
   prove(items: readonly SignedItem[]): Uint8Array {
-    return exportMessageProof(this.#options.crypto, items);
+    this.#proofs ??= new ProofMaker(this.#options.crypto);
+    return this.#proofs.prove(items);
   }
 
   /** Begins a change of epoch now instead of when it is due. */

@@ -1,12 +1,12 @@
 /**
- * Proofs of single messages for third parties. What flows through here: a received message with the batches that
- * vouch for it becomes one file that shows who sent it to whom, in which session and at which place, and nothing
- * of its neighbours; a verifier that trusts neither side takes the file apart and comes to the same message.
+ * Proofs of single messages, as third parties take them. What flows through here: a file that a receiver made (see
+ * proof-maker.ts) is taken apart by a verifier that trusts neither side; out come the message, who sent it to whom, in
+ * which session and at which place, and nothing of its neighbours.
  */
 import { concat, equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import type { Crypto } from '../crypto/crypto.ts';
-import { decode, encode } from '../envelope/cbor.ts';
+import { decode } from '../envelope/cbor.ts';
 import {
   boolean,
   bytes,
@@ -22,18 +22,16 @@ import {
   uint,
 } from '../envelope/fields.ts';
 import { BatchMessages, type BatchPlace } from './batch.ts';
-import { leafHash, MAX_PATH_HASHES, pathOf, rootOfPath } from './batch-tree.ts';
+import { leafHash, MAX_PATH_HASHES, rootOfPath } from './batch-tree.ts';
 import {
   type CredentialVerifier,
   judgeCredential,
   MAX_CREDENTIAL_BYTES,
   MAX_ID_BYTES,
   type PeerIdentity,
-  type ShownCredential,
 } from './credential.ts';
 import { MAX_DELEGATION_BYTES, partyHash, readDelegation, verifyDelegation } from './delegation.ts';
 import type { Moment } from './limits.ts';
-import type { SignedItem } from './signed-batch.ts';
 import { ROLE_BYTE } from './transcript.ts';
 
 export interface ProvenMessage {
@@ -53,7 +51,7 @@ export interface ProofContext {
   readonly at: Moment;
 }
 
-const TYPE = 'ooto.message-proof/1';
+export const PROOF_TYPE = 'ooto.message-proof/1';
 /** A proof at most: the longest message, its parts' paths, two credentials. */
 export const MAX_PROOF_BYTES = 17 * 2 ** 20;
 const MAX_PARTS = 300;
@@ -78,7 +76,7 @@ const PART = {
   bytes: bytesBetween(0, MAX_PROOF_BYTES),
 };
 const PROOF = {
-  type: literal(TYPE),
+  type: literal(PROOF_TYPE),
   meshId: bytes(32),
   sessionId: bytes(32),
   epochHash: bytes(32),
@@ -90,36 +88,6 @@ const PROOF = {
 };
 type Proof = Fields<typeof PROOF>;
 type Part = Fields<typeof PART>;
-
-/**
- * The proof of a message that a channel delivered.
- * @param items the `items` of the message's event
- * @throws OOTO_CHANNEL_PROOF (local) for a message longer than a proof may be.
- */
-export function exportMessageProof(crypto: Crypto, items: readonly SignedItem[]): Uint8Array {
-  const { place, sender, receiver } = items[0].batch;
-  const sameKeys = ({ batch }: SignedItem) =>
-    batch.place.epoch === place.epoch && batch.sender === sender && batch.receiver === receiver;
-  if (!items.every(sameKeys))
-    throw new OotoError('OOTO_CHANNEL_PROOF', 'local', 'the parts of the message came under different keys');
-  const { meshId, sessionId, epochHash, epoch, direction } = place;
-  const proof = encode({
-    type: TYPE,
-    meshId,
-    sessionId,
-    epochHash,
-    epoch,
-    direction,
-    sender: partyOf(sender),
-    receiver: partyOf(receiver),
-    parts: items.map((item) => partOf(crypto, item)),
-  });
-  if (proof.length > MAX_PROOF_BYTES)
-    throw new OotoError('OOTO_CHANNEL_PROOF', 'local', 'the message is too long for a proof', {
-      hint: `a proof has at most ${MAX_PROOF_BYTES} bytes; sign a digest of what is longer`,
-    });
-  return proof;
-}
 
 /**
  * What a proof proves.
@@ -157,31 +125,6 @@ export function verifyMessageProof(
     epoch,
     counter: proof.parts[0].counter,
   };
-}
-
-function partyOf({ kind, id, credential, delegation }: ShownCredential) {
-  return { kind, id, credential, delegation };
-}
-
-function partOf(crypto: Crypto, { item, batch, index }: SignedItem) {
-  const { message = 0, index: part = 0, last = true } = item.fragment ?? {};
-  const { count, salts } = batch.items;
-  const leaves = rowsOf(crypto.saltedTree.leaves(batch.items));
-  return {
-    counter: batch.counter,
-    batch: batch.number,
-    leafCount: count,
-    leafIndex: index,
-    salt: salts.slice(16 * index, 16 * (index + 1)),
-    path: pathOf(crypto, leaves, index),
-    signature: batch.signature,
-    fragment: item.fragment ? { message, index: part, last } : null,
-    bytes: item.bytes,
-  };
-}
-
-function rowsOf(digests: Uint8Array): Uint8Array[] {
-  return Array.from({ length: digests.length / 32 }, (_, i) => digests.subarray(32 * i, 32 * (i + 1)));
 }
 
 /** One whole message in one part, or all parts of one message in their order. */

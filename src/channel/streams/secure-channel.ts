@@ -55,7 +55,8 @@ export class ChannelMessageEvent extends Event {
   /**
    * What shows to others that the peer sent this message to this side; see {@link verifyProof}. It keeps nothing of
    * other messages, and can be made as long as the event is held.
-   * @throws OOTO_CHANNEL_PROOF (caller) for a message that was spent; OOTO_CHANNEL_PROOF (local) for one too long.
+   * @throws OOTO_CHANNEL_PROOF (caller) for a message that was spent; OOTO_CHANNEL_PROOF (local) for one too long, one whose
+   *   bytes were changed, and one that is not signed by the peer after all (`authenticated` delivery does not wait for that).
    */
   exportProof(): Uint8Array {
     if (this.#isSpent || !this.#prove)

@@ -6,7 +6,7 @@ import type { SignedItem } from '../../../src/channel/signed-batch.ts';
 import { WireBuffers } from '../../../src/channel/wire-buffers.ts';
 import type { Crypto } from '../../../src/crypto/crypto.ts';
 import { Ed25519SigningKey } from '../../../src/envelope/keys.ts';
-import { bytes, equal, is, ok } from '../../support/assert.ts';
+import { bytes, equal, is, ok, throwsCode } from '../../support/assert.ts';
 import { makeParty, Pair, type PairOptions, seededRandom } from '../../support/network.ts';
 import { suite } from '../../support/suite.ts';
 
@@ -146,6 +146,19 @@ test('authenticated delivery: what was handed out is checked before this side en
     is(Math.sign(pair.responder.flush(pair.now).length), says);
     pair.collect('responder');
     is(pair.closedBy('responder'), code);
+  }
+});
+
+test('authenticated delivery: no proof is made of a message before its signature is found to be good', () => {
+  for (const forged of [[0], []]) {
+    const pair = withForged(forged, AUTHENTICATED);
+    sendApart(pair, [ONE]);
+    const prove = () =>
+      pair.events.responder.flatMap((event) =>
+        event.type === 'message' ? [pair.responder.prove(event.items)] : [],
+      );
+    if (forged.length > 0) throwsCode(prove, 'OOTO_CHANNEL_PROOF');
+    else is(prove().length, 1);
   }
 });
 

@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { concat, utf8 } from '../../../src/base/bytes.ts';
 import { isOotoError } from '../../../src/base/errors.ts';
 import { hex } from '../../../src/base/hex.ts';
-import { exportMessageProof, MAX_PROOF_BYTES, verifyMessageProof } from '../../../src/channel/proof.ts';
+import { MAX_PROOF_BYTES, verifyMessageProof } from '../../../src/channel/proof.ts';
+import { exportMessageProof, ProofMaker } from '../../../src/channel/proof-maker.ts';
 import type { SignedItem } from '../../../src/channel/signed-batch.ts';
 import { type CborValue, decode, encode } from '../../../src/envelope/cbor.ts';
 import { bytes, is, ok, throwsCode } from '../../support/assert.ts';
@@ -189,4 +190,37 @@ test('a proof is judged at the time asked for, by whom the verifier knows', () =
   throwsCode(() => verifyMessageProof(run.pair.crypto, proof, late), 'OOTO_CHANNEL_DELEGATION');
   const stranger = { ...contextOf(run), verifier: verifierOf(run.pair.bob) };
   throwsCode(() => verifyMessageProof(run.pair.crypto, proof, stranger), 'OOTO_TEST_UNKNOWN_PARTY');
+});
+
+test('a batch is read once, however many of its messages are proven', () => {
+  const run = sent(...Array.from({ length: 200 }, (_, i) => utf8(`${i}`)));
+  const { crypto } = run.pair;
+  let reads = 0;
+  const leaves: typeof crypto.saltedTree.leaves = (items) => {
+    reads++;
+    return crypto.saltedTree.leaves(items);
+  };
+  const maker = new ProofMaker({ ...crypto, saltedTree: { ...crypto.saltedTree, leaves } });
+  const proofs = run.items.map((items) => maker.prove(items));
+  is(reads, 1);
+  is(run.items[0][0].batch.items.count, 200);
+  proofs.forEach((proof, i) => {
+    if (i % 20 > 0) return;
+    bytes(verifyMessageProof(crypto, proof, contextOf(run)).message, utf8(`${i}`));
+  });
+});
+
+test('no proof is made of bytes that were changed since they came, nor of their neighbours', () => {
+  for (const proven of [0, 1]) {
+    const run = sent(utf8('one'), utf8('two'));
+    const { crypto } = run.pair;
+    run.items[0][0].item.bytes[0] ^= 1;
+    throwsCode(() => exportMessageProof(crypto, run.items[proven]), 'OOTO_CHANNEL_PROOF');
+  }
+  const run = sent(utf8('one'), utf8('two'));
+  const maker = new ProofMaker(run.pair.crypto);
+  maker.prove(run.items[0]);
+  run.items[1][0].item.bytes[0] ^= 1;
+  throwsCode(() => maker.prove(run.items[1]), 'OOTO_CHANNEL_PROOF');
+  maker.prove(run.items[0]);
 });

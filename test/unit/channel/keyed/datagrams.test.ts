@@ -4,7 +4,7 @@ import type { DatagramPeer } from '../../../../src/channel/datagram/endpoint.ts'
 import { Datagrams, type DatagramsOptions } from '../../../../src/channel/keyed/datagrams.ts';
 import { identityOf } from '../../../../src/channel/keyed/identity.ts';
 import { verifyProof } from '../../../../src/channel/keyed/message-proof.ts';
-import { exportMessageProof } from '../../../../src/channel/proof.ts';
+import { exportMessageProof } from '../../../../src/channel/proof-maker.ts';
 import { openDatagrams } from '../../../../src/node.ts';
 import type { DatagramSocket } from '../../../../src/ports.ts';
 import { is, rejectsCode, throwsCode } from '../../../support/assert.ts';
