@@ -30,8 +30,8 @@ test('a main thread that takes nothing stops the reading; when it takes, all arr
   });
   const take = (report: Report) => {
     if (report.type === 'sign')
-      void signDelegation(crypto, ours, '', report.message).then((answer) =>
-        command({ type: 'signature', request: report.request, answer }),
+      void signDelegation({ crypto, identity: ours, application: '', now: clock.now() }, report.message).then(
+        (answer) => command({ type: 'signature', request: report.request, answer }),
       );
     if (report.type !== 'messages') return;
     const { length } = report.bundle;

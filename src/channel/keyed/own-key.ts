@@ -10,7 +10,7 @@ import type { OwnCredential } from '../credential.ts';
 import { type Delegation, delegationMessage, encodeDelegation } from '../delegation.ts';
 import { keyPeerId, keySubject, publicKey } from './public-key.ts';
 
-const DELEGATION_MS = 600_000;
+export const DELEGATION_MS = 600_000;
 /** A delegation is replaced when half of it is over. */
 export const RENEWAL_MS = DELEGATION_MS / 2;
 

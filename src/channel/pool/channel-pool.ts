@@ -84,8 +84,7 @@ export class ChannelPool implements AsyncDisposable {
     readonly peer: PublicKey;
     readonly signal?: AbortSignal | undefined;
   }): Promise<PooledChannel> {
-    const { bytes } = publicKey(peer);
-    return this.#leastLoaded().connect(address, bytes, signal);
+    return this.#leastLoaded().connect(address, copyOfKey(peer), signal);
   }
 
   /**
@@ -100,7 +99,7 @@ export class ChannelPool implements AsyncDisposable {
     readonly peers: Iterable<PublicKey>;
   }): Promise<PoolListener> {
     this.#requireOpen();
-    const keys = [...peers].map((peer) => publicKey(peer).bytes);
+    const keys = [...peers].map(copyOfKey);
     const transported = await this.#surroundings.transport.listen(address);
     if (this.#closing) await transported.close();
     this.#requireOpen();
@@ -162,13 +161,16 @@ export class ChannelPool implements AsyncDisposable {
   }
 
   #start(): PoolThread {
-    const { crypto, start } = this.#surroundings;
+    const { crypto, clock, start } = this.#surroundings;
     const { identity, application = '', delivery, limits } = this.#options;
-    const { algorithm, publicKey } = identity;
+    const { algorithm } = identity;
+    const key = copyOfKey(identity.publicKey);
+    // What waits is bounded on this side, where a sender can be told.
+    const unbounded = { ...limits, queueBytes: Number.POSITIVE_INFINITY };
     const thread = new PoolThread({
-      thread: start({ algorithm, publicKey, application, delivery, limits }),
+      thread: start({ algorithm, publicKey: key, application, delivery, limits: unbounded }),
       limits,
-      sign: (message) => signDelegation(crypto, identity, application, message),
+      sign: (message) => signDelegation({ crypto, identity, application, now: clock.now() }, message),
       taken: (listener, channel) => {
         const live = this.#listeners.get(listener);
         if (live) live.listener.welcome(channel);
@@ -180,4 +182,9 @@ export class ChannelPool implements AsyncDisposable {
     for (const [number, { peers }] of this.#listeners) thread.listen(number, peers);
     return thread;
   }
+}
+
+/** Alone in its memory: what crosses to a thread takes all of its memory along, and what a caller has may change. */
+function copyOfKey(key: PublicKey): Uint8Array {
+  return publicKey(key).bytes.slice();
 }

@@ -1,7 +1,7 @@
 /**
  * The identity key stays where it is. What flows through here: a thread asks for a signature over a delegation to keys
- * that it made itself; it is taken apart, and only a delegation of this identity, for this application, is signed; the
- * signature goes back.
+ * that it made itself; it is taken apart, and only a delegation of this identity, for this application and some minutes, is
+ * signed; the signature goes back.
  */
 import { equal } from '../../base/bytes.ts';
 import { OotoError } from '../../base/errors.ts';
@@ -11,19 +11,28 @@ import { label } from '../../envelope/labels.ts';
 import { encodeStatement } from '../../envelope/statement.ts';
 import type { Signer } from '../../ports.ts';
 import { delegationMessage, MAX_DELEGATION_BYTES, readDelegation } from '../delegation.ts';
+import { DELEGATION_MS } from '../keyed/own-key.ts';
 import { applicationId, keySubject, publicKey } from '../keyed/public-key.ts';
+import { MAX_CLOCK_SKEW_MS } from '../limits.ts';
 import { type ErrorShape, errorOf } from './protocol.ts';
 
 const SIGNATURE_BYTES = 64;
 
+/** What a thread may ask for. */
+export interface DelegationRight {
+  readonly crypto: Crypto;
+  readonly identity: Signer;
+  readonly application: string;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
 /**
- * Signs `message` if it is a delegation of `identity` for `application`.
- * @throws OOTO_POOL_DELEGATION (local) for anything else; what the signer throws.
+ * Signs `message` if it is a delegation of `identity` for `application` that ends as soon as those of this thread.
+ * @throws OOTO_POOL_DELEGATION (local) for anything else; what the decoder and the signer throw.
  */
 export async function signDelegation(
-  crypto: Crypto,
-  identity: Signer,
-  application: string,
+  { crypto, identity, application, now }: DelegationRight,
   message: Uint8Array,
 ): Promise<Uint8Array> {
   const mark = label('delegation');
@@ -34,7 +43,8 @@ export async function signDelegation(
   const isOwn =
     equal(unverified.meshId, applicationId(crypto, application)) &&
     equal(unverified.subject, keySubject(crypto, key));
-  if (!isOwn) throw refused();
+  const isShort = unverified.notAfter <= now + DELEGATION_MS + MAX_CLOCK_SKEW_MS;
+  if (!isOwn || !isShort) throw refused();
   return identity.sign(delegationMessage(unverified));
 }
 

@@ -12,6 +12,7 @@ export class Outlet {
   readonly #waiting: Uint8Array[] = [];
   #isSending = false;
   #isClosing = false;
+  #hasFailed = false;
   #goOn = () => {};
 
   constructor(channel: SecureChannel, sent: (bytes: number) => void) {
@@ -20,6 +21,7 @@ export class Outlet {
   }
 
   take(bundle: Uint8Array): void {
+    if (this.#hasFailed) return;
     this.#waiting.push(bundle);
     void this.#send();
   }
@@ -41,11 +43,12 @@ export class Outlet {
         this.#sent(bundle.length);
       }
     } catch {
-      // The channel has ended, and has said so.
+      // The channel has ended, and has said so; or it does now, for no message is left out in silence.
       this.#waiting.length = 0;
+      this.#hasFailed = true;
     }
     this.#isSending = false;
-    if (this.#isClosing) void this.#channel.close();
+    if (this.#isClosing || this.#hasFailed) void this.#channel.close();
   }
 
   #drained(): Promise<void> {

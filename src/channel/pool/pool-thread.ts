@@ -177,8 +177,9 @@ export class PoolThread {
     this.#post({ type: 'delivered', bytes });
   }
 
+  /** The signature alone crosses, not the memory that the signer made it in. */
   async #sign(request: number, message: Uint8Array): Promise<void> {
-    const answer = await this.#options.sign(message).catch(shapeOf);
+    const answer = await this.#options.sign(message).then((signature) => signature.slice(), shapeOf);
     this.#post({ type: 'signature', request, answer });
   }
 

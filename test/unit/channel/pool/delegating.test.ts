@@ -19,14 +19,15 @@ const statement = {
   notBefore: 1_000,
   notAfter: 601_000,
 };
-const sign = (message: Uint8Array) => signDelegation(crypto, identity, 'chat', message);
+const right = { crypto, identity, application: 'chat', now: statement.notBefore };
+const sign = (message: Uint8Array) => signDelegation(right, message);
 
 test('a delegation of the identity is signed', async () => {
   const message = delegationMessage(statement);
   crypto.ed25519.verify(identity.publicKey, message, await sign(message));
 });
 
-test('nothing else is: another label, another application, another identity, bytes left over', async () => {
+test('nothing else is: another label, another application, another identity, a longer time, bytes left over', async () => {
   const subject = keySubject(crypto, { algorithm: 'ed25519', bytes: other.publicKey });
   const message = delegationMessage(statement);
   const body = message.subarray(label('delegation').length);
@@ -36,6 +37,8 @@ test('nothing else is: another label, another application, another identity, byt
   await rejectsCode(sign(delegationMessage(elsewhere)), 'OOTO_POOL_DELEGATION');
   await rejectsCode(sign(delegationMessage({ ...statement, subject })), 'OOTO_POOL_DELEGATION');
   await rejectsCode(sign(new Uint8Array([...message, 0])), 'OOTO_ENVELOPE_CBOR');
+  const lasting = { ...statement, notAfter: statement.notAfter + 121_000 };
+  await rejectsCode(sign(delegationMessage(lasting)), 'OOTO_POOL_DELEGATION');
 });
 
 test('a thread gets the signature that it asked for, or the error', async () => {
