@@ -9,7 +9,7 @@ import type { OwnCredential } from '../credential.ts';
 import { DatagramEndpoint, type DatagramPeer } from '../datagram/endpoint.ts';
 import type { DatagramLimits } from '../datagram/limits.ts';
 import { SignatureVerifier } from '../signature-verifier.ts';
-import { OwnKey, RENEWAL_MS } from './own-key.ts';
+import { OwnKey } from './own-key.ts';
 import {
   datagramApplicationId,
   keyPeerId,
@@ -129,7 +129,7 @@ export class Datagrams implements AsyncDisposable {
   }
 
   #renewLater(): void {
-    this.#cancelRenewal = this.#clock.after(RENEWAL_MS, () => void this.#renew());
+    this.#cancelRenewal = this.#clock.after(this.#ownKey.renewsInMs, () => void this.#renew());
   }
 
   /** A signer that fails is asked again later: what is shown now holds for a while. */

@@ -18,7 +18,7 @@ import type { StreamLimits } from '../streams/bounds.ts';
 import type { HandlerTable, RequestHandler } from '../streams/requests.ts';
 import { SecureChannel } from '../streams/secure-channel.ts';
 import { type Admission, ChannelListener } from './listener.ts';
-import { OwnKey, RENEWAL_MS } from './own-key.ts';
+import { OwnKey } from './own-key.ts';
 import {
   applicationId,
   keyPeerId,
@@ -92,9 +92,6 @@ export async function onlyOpening<T extends { readonly closed: Promise<unknown> 
   }
 }
 
-/** Where the renewal failed it is tried again after this time. */
-const RETRY_MS = 30_000;
-
 export class Endpoint implements AsyncDisposable {
   readonly #surroundings: Surroundings;
   readonly #options: EndpointOptions;
@@ -133,10 +130,10 @@ export class Endpoint implements AsyncDisposable {
   async connect({ address, peer, handlers, signal }: DialOptions): Promise<SecureChannel> {
     const expectedId = keyPeerId(peer);
     const verifier = pinnedKeyVerifier(this.#surroundings.crypto, [peer]);
-    const own = await this.#own();
+    // A signer that fails is heard of before anything is dialled; what is shown is what is newest then.
+    await this.#own();
     const connection = await this.#surroundings.transport.dial(address, signal && { signal });
-    if (this.#isClosed) connection.close();
-    this.#requireOpen();
+    const own = await this.#ownFor(connection);
     const { link, channel } = this.#open(connection, 'initiator', { own, verifier, expectedId }, handlers);
     const abort = () => link.close();
     signal?.addEventListener('abort', abort, { once: true });
@@ -193,6 +190,17 @@ export class Endpoint implements AsyncDisposable {
     return this.#ownKey.credential();
   }
 
+  async #ownFor(connection: Connection): Promise<OwnCredential> {
+    try {
+      const own = await this.#own();
+      this.#requireOpen();
+      return own;
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+  }
+
   #requireOpen(): void {
     if (this.#isClosed) throw new OotoError('OOTO_CHANNEL_CLOSED', 'caller', 'this endpoint was closed');
   }
@@ -242,7 +250,7 @@ export class Endpoint implements AsyncDisposable {
 
   #keep(link: Link): void {
     this.#links.add(link);
-    this.#renewAfter(RENEWAL_MS);
+    this.#renewLater();
     void link.closed.then(() => {
       this.#links.delete(link);
       if (this.#links.size > 0) return;
@@ -251,8 +259,9 @@ export class Endpoint implements AsyncDisposable {
     });
   }
 
-  #renewAfter(ms: number): void {
-    this.#cancelRenewal ??= this.#surroundings.clock.after(ms, () => void this.#renew());
+  #renewLater(): void {
+    const { clock } = this.#surroundings;
+    this.#cancelRenewal ??= clock.after(this.#ownKey.renewsInMs, () => void this.#renew());
   }
 
   /** A channel lives as long as the newest delegation that its peer was shown. */
@@ -261,7 +270,7 @@ export class Endpoint implements AsyncDisposable {
     const own = await this.#ownKey.credential().catch(() => undefined);
     if (this.#isClosed || this.#links.size === 0) return;
     if (own) for (const link of this.#links) link.renewCredential(own);
-    this.#renewAfter(own ? RENEWAL_MS : RETRY_MS);
+    this.#renewLater();
   }
 }
 

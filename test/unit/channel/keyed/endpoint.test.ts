@@ -18,7 +18,7 @@ import { creditFrame, messageFrame } from '../../../../src/channel/streams/frame
 import type { ChannelMessageEvent, SecureChannel } from '../../../../src/channel/streams/secure-channel.ts';
 import { Doorway } from '../../../../src/mesh/doorway.ts';
 import type { Role } from '../../../../src/noise/handshake-state.ts';
-import type { Signer } from '../../../../src/ports.ts';
+import type { Signer, Transport } from '../../../../src/ports.ts';
 import { answerParsed } from '../../../oracle/answer.ts';
 import { operationsOf } from '../../../oracle/operations.ts';
 import { equal, is, ok, rejectsCode, throwsCode } from '../../../support/assert.ts';
@@ -36,12 +36,16 @@ function world() {
   const clock = new ManualClock();
   const network = new MemoryNetwork();
   const identities = ['alice', 'bob', 'carol'].map((name) => identityOf(crypto, crypto.sha256(utf8(name))));
-  const endpoint = (identity = identities[0], options: Partial<EndpointOptions> = {}) =>
+  const endpoint = (
+    identity = identities[0],
+    options: Partial<EndpointOptions> = {},
+    transport = network.transport(identity.id.slice(0, 12)),
+  ) =>
     new Endpoint(
       {
         crypto,
         clock,
-        transport: network.transport(identity.id.slice(0, 12)),
+        transport,
         soon: queueMicrotask,
         admission: () => new Doorway(crypto, clock),
       },
@@ -49,6 +53,17 @@ function world() {
     );
   const [alice, bob, carol] = identities;
   return { crypto, clock, network, endpoint, alice, bob, carol };
+}
+
+/** Takes a while, as hardware does. */
+function slowSigner(identity: Signer, clock: ManualClock): Signer {
+  return {
+    ...identity,
+    async sign(message) {
+      await new Promise<void>((resolve) => clock.after(300, resolve));
+      return identity.sign(message);
+    },
+  };
 }
 
 test('whoever is pinned gets a channel, with the handlers of both sides from the first message on', async () => {
@@ -158,6 +173,52 @@ test('a channel stands for an hour: delegations are renewed on both sides', asyn
   await channel.close();
   await settled();
   is(await listener.close(), undefined);
+});
+
+test('a channel that began when its delegation was half over outlives it, though the signer is slow', async () => {
+  const { endpoint, alice, bob, clock } = world();
+  await endpoint(bob).listen({ address: ADDRESS, peers: [alice.publicKey] });
+  const near = endpoint(slowSigner(alice, clock) as typeof alice);
+  const connect = () => near.connect({ address: ADDRESS, peer: bob.publicKey });
+  const first = connect();
+  await clock.run(1_000);
+  await (await first).close();
+  await clock.run(RENEWAL_MS - 1_100, 1_000);
+  const late = await connect();
+  await clock.run(RENEWAL_MS - 1_000, 1_000);
+  await clock.run(3_000);
+  is(late.status.state, 'established');
+  await near.close();
+});
+
+test('a dial that took long shows what is shown when it succeeds', async () => {
+  const { endpoint, alice, bob, clock, network } = world();
+  await endpoint(bob).listen({ address: ADDRESS, peers: [alice.publicKey] });
+  const transport = network.transport('slow');
+  let delayMs = 0;
+  const dial: Transport['dial'] = async (address, options) => {
+    if (delayMs > 0) await new Promise<void>((resolve) => clock.after(delayMs, resolve));
+    return transport.dial(address, options);
+  };
+  const near = endpoint(slowSigner(alice, clock) as typeof alice, {}, { ...transport, dial });
+  const connect = () => near.connect({ address: ADDRESS, peer: bob.publicKey });
+  const dialling = connect();
+  await clock.run(1_000);
+  const first = await dialling;
+  await clock.run(RENEWAL_MS - 10_000, 1_000);
+  delayMs = 30_000;
+  const late = connect();
+  await clock.run(40_000, 1_000);
+  const { status, closed } = await late;
+  is(status.state, 'established');
+  let error: unknown;
+  void closed.then((reason) => {
+    error = reason;
+  });
+  await clock.run(RENEWAL_MS, 1_000);
+  is(error, undefined);
+  is(first.status.state, 'established');
+  await near.close();
 });
 
 test('a dial is given up by its signal, before and within the handshake', async () => {
