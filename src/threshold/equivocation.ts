@@ -6,7 +6,7 @@
 import { compare, equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import type { Crypto } from '../crypto/crypto.ts';
-import { type Ceremony, type PackageReceipt, packageStatement } from './generation-message.ts';
+import { type PackageReceipt, packageStatement, type Run } from './generation-message.ts';
 import { schnorrVerify } from './schnorr.ts';
 
 /** Two packages of one member in one run, each under its signature. */
@@ -21,14 +21,14 @@ export type Difference =
   | { kind: 'equivocation'; name: string; evidence: Equivocation }
   | { kind: 'invention' };
 
-/** Compares `theirs` with `mine`, both in the order of the committee. */
+/** Compares `theirs` with `mine`, both in the order of the dealers. */
 export function compareReceipts(
   crypto: Crypto,
-  ceremony: Ceremony,
+  ceremony: Run,
   mine: readonly PackageReceipt[],
   theirs: readonly PackageReceipt[],
 ): Difference {
-  for (const [i, { name, identifier }] of ceremony.committee.members.entries()) {
+  for (const [i, { name, identifier }] of ceremony.dealers.entries()) {
     if (equal(mine[i].digest, theirs[i].digest)) continue;
     const evidence: Equivocation = { identifier, receipts: [mine[i], theirs[i]] };
     return isSigned(crypto, ceremony, evidence)
@@ -42,14 +42,14 @@ export function compareReceipts(
  * Judges evidence on its own: both packages differ and both are signed by the member for this run.
  * @throws OOTO_THRESHOLD_EVIDENCE (peer) when it shows nothing.
  */
-export function verifyEquivocation(crypto: Crypto, ceremony: Ceremony, evidence: Equivocation): void {
+export function verifyEquivocation(crypto: Crypto, ceremony: Run, evidence: Equivocation): void {
   const [first, second] = evidence.receipts;
   if (compare(first.digest, second.digest) === 0 || !isSigned(crypto, ceremony, evidence))
     throw new OotoError('OOTO_THRESHOLD_EVIDENCE', 'peer', 'this shows no equivocation');
 }
 
-function isSigned(crypto: Crypto, ceremony: Ceremony, { identifier, receipts }: Equivocation): boolean {
-  const member = ceremony.committee.members.find((candidate) => candidate.identifier === identifier);
+function isSigned(crypto: Crypto, ceremony: Run, { identifier, receipts }: Equivocation): boolean {
+  const member = ceremony.dealers.find((candidate) => candidate.identifier === identifier);
   if (!member) return false;
   try {
     for (const { digest, signature } of receipts)

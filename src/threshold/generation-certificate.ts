@@ -7,14 +7,8 @@ import { concat, equal, u16be } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import { ByteReader } from '../base/reader.ts';
 import type { Crypto } from '../crypto/crypto.ts';
-import {
-  type CocktailContribution,
-  cocktailTranscript,
-  encodeContribution,
-  readContribution,
-  verifyContribution,
-} from './cocktail.ts';
 import { type Committee, MAX_MEMBERS, requireLabel } from './committee.ts';
+import { type Contribution, encodeContribution, readContribution, verifyContribution } from './dealing.ts';
 import { type Ceremony, createCeremony, SESSION_BYTES } from './generation-message.ts';
 import { LABELS } from './labels.ts';
 import { sumOfCommitments } from './polynomial.ts';
@@ -25,7 +19,7 @@ import { SCHNORR_SIGNATURE_BYTES, schnorrVerify } from './schnorr.ts';
 export interface GenerationCertificate {
   readonly session: Uint8Array;
   /** One by each member, in the order of the committee; so are the signatures. */
-  readonly contributions: readonly CocktailContribution[];
+  readonly contributions: readonly Contribution[];
   /** Digest of all packages of round 1, 32 bytes. */
   readonly packages: Uint8Array;
   /** Under the transcript. */
@@ -34,19 +28,11 @@ export interface GenerationCertificate {
 
 const DIGEST_BYTES = 32;
 
-/** What every member signs once its own share fits. */
-export function generationTranscript(
-  { setup }: Ceremony,
-  { contributions, packages }: Pick<GenerationCertificate, 'contributions' | 'packages'>,
-): Uint8Array {
-  return cocktailTranscript(setup, contributions, packages);
-}
-
-/** The key that these contributions add up to. */
+/** The key, or the new sharing of it, that these contributions add up to. */
 export function generatedPackage(
   crypto: Crypto,
   committee: Committee,
-  contributions: readonly CocktailContribution[],
+  contributions: readonly Contribution[],
 ): PublicPackage {
   const commitments = contributions.map(({ commitment }) => commitment);
   return { committee, commitment: sumOfCommitments(crypto, commitments) };
@@ -66,22 +52,52 @@ export function verifyGenerationCertificate(
   if (contributions.length !== committee.members.length || signatures.length !== committee.members.length)
     throw new OotoError('OOTO_THRESHOLD_CERTIFICATE', 'peer', `${signatures.length} signatures`);
   const ceremony = createCeremony(crypto, committee, session);
-  const transcript = generationTranscript(ceremony, certificate);
-  const wrong = committee.members.filter(({ publicKey }, i) =>
-    isRefused(() => {
-      verifyContribution(crypto, ceremony.setup, contributions[i]);
-      schnorrVerify(crypto, publicKey, transcript, signatures[i]);
-    }),
-  );
+  requireCertified(crypto, ceremony, publicPackage, certificate);
+}
+
+/**
+ * Checks that every dealer dealt what it had to, that every receiver certified it, and that it adds up to
+ * `publicPackage`; there are as many contributions as dealers, and as many signatures as receivers.
+ * @throws OOTO_THRESHOLD_CERTIFICATE (peer) with the members whose part is missing or wrong.
+ */
+export function requireCertified(
+  crypto: Crypto,
+  ceremony: Ceremony,
+  publicPackage: PublicPackage,
+  { contributions, packages, signatures }: Omit<GenerationCertificate, 'session'>,
+): void {
+  const { committee, dealers } = ceremony;
+  const transcript = ceremony.transcript(contributions, packages);
+  const wrong = [
+    ...dealers.filter((_, i) => isRefused(() => verifyDealt(crypto, ceremony, i, contributions[i]))),
+    ...committee.members.filter(({ publicKey }, i) =>
+      isRefused(() => schnorrVerify(crypto, publicKey, transcript, signatures[i])),
+    ),
+  ];
   if (wrong.length > 0)
     throw blame(
       'OOTO_THRESHOLD_CERTIFICATE',
-      wrong.map(({ name }) => name),
+      [...new Set(wrong.map(({ name }) => name))],
       'did not certify this key',
     );
   const generated = generatedPackage(crypto, committee, contributions);
   if (!equal(encodePublicPackage(generated), encodePublicPackage(publicPackage)))
     throw new OotoError('OOTO_THRESHOLD_CERTIFICATE', 'peer', 'another key was certified');
+}
+
+/**
+ * Checks what the dealer at `index` shows to all.
+ * @throws OOTO_THRESHOLD_ENCODING, OOTO_THRESHOLD_CONSTANT, OOTO_CRYPTO_KEY, OOTO_CRYPTO_SIGNATURE (peer).
+ */
+export function verifyDealt(
+  crypto: Crypto,
+  { dealing, constants }: Ceremony,
+  index: number,
+  contribution: Contribution,
+): void {
+  verifyContribution(crypto, dealing, contribution);
+  if (constants && !equal(contribution.commitment[0], constants[index]))
+    throw new OotoError('OOTO_THRESHOLD_CONSTANT', 'peer', 'shares out another secret than its share');
 }
 
 /** Canonical bytes. */

@@ -1,4 +1,5 @@
 /** The threshold room: a group key made without a dealer, and signatures that t of n members make together. */
+export type { DealingStage, GeneratedKey, PendingKey } from './certified-dealing.ts';
 export {
   admitCommittee,
   type Committee,
@@ -15,12 +16,7 @@ export {
   verifyGenerationCertificate,
 } from './generation-certificate.ts';
 export { type Ceremony, createCeremony } from './generation-message.ts';
-export {
-  type GeneratedKey,
-  KeyGeneration,
-  type KeyGenerationOptions,
-  type PendingKey,
-} from './key-generation.ts';
+export { KeyGeneration, type KeyGenerationOptions } from './key-generation.ts';
 export { KeyGenerationKey } from './key-generation-key.ts';
 export type { Outgoing } from './outgoing.ts';
 export {
@@ -31,6 +27,16 @@ export {
   publicPackageDigest,
 } from './public-package.ts';
 export { recoverShare } from './recovery.ts';
+export { type RepairOptions, ShareRepair } from './repair.ts';
+export type { RepairPlan } from './repair-plan.ts';
+export { type ResharedKey, Resharing, type ResharingOptions } from './resharing.ts';
+export {
+  decodeResharingCertificate,
+  encodeResharingCertificate,
+  type ResharingCertificate,
+  verifyResharingCertificate,
+} from './resharing-certificate.ts';
+export { type ResharingPlan, refreshedCommittee } from './resharing-plan.ts';
 export { decodeSecretShare, SecretShare } from './secret-share.ts';
 export {
   type PassedOver,

@@ -13,5 +13,13 @@ export const LABELS = {
   generationPackageStatement: label('key-generation-package-statement'),
   generationPackages: label('key-generation-packages'),
   generationCertificate: label('key-generation-certificate'),
+  resharingPlan: label('resharing-plan'),
+  resharingContext: label('resharing-context'),
+  resharingTranscript: label('resharing-transcript'),
+  resharingCertificate: label('resharing-certificate'),
+  repairPlan: label('repair-plan'),
+  repairContext: label('repair-context'),
+  repairPackage: label('repair-package'),
+  repairSum: label('repair-sum'),
   signingMessage: label('threshold-signing-message'),
 } as const;

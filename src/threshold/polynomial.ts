@@ -102,7 +102,8 @@ export function checkShare(
   share: Uint8Array,
 ): void {
   const { multiplyBase, scalarMultiply } = crypto.edwards25519;
-  const isScalar = share.length === 32 && equal(scalarMultiply(share, scalarOf(1)), share);
+  const reduced = scalarMultiply(share, scalarOf(1));
+  const isScalar = withSecrets([reduced], () => share.length === 32 && equal(reduced, share));
   if (!isScalar || !equal(multiplyBase(share), evaluateCommitment(crypto, commitment, identifier)))
     throw new OotoError('OOTO_CRYPTO_KEY', 'peer', 'the share is not what was committed to');
 }

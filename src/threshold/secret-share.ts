@@ -50,11 +50,17 @@ export class SecretShare implements Disposable {
   }
 }
 
-/** The sum of what was dealt to one member; the parts are wiped. */
+/** The sum of what was dealt to one member; the parts are wiped, and what they add up to on the way. */
 export function sumOfShares({ edwards25519 }: Crypto, shares: readonly Uint8Array[]): Uint8Array {
-  return withSecrets(shares, () =>
-    shares.reduce((sum, share) => edwards25519.scalarAdd(sum, share), new Uint8Array(SCALAR_BYTES)),
-  );
+  return withSecrets(shares, () => {
+    let sum: Uint8Array = new Uint8Array(SCALAR_BYTES);
+    for (const share of shares) {
+      const next = edwards25519.scalarAdd(sum, share);
+      wipe(sum);
+      sum = next;
+    }
+    return sum;
+  });
 }
 
 /**

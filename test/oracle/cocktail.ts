@@ -9,14 +9,13 @@ import { hex, unhex } from '../../src/base/hex.ts';
 import type { Crypto } from '../../src/crypto/crypto.ts';
 import {
   CIPHERSUITE_ID,
-  type CocktailMessage,
   type CocktailSetup,
   cocktailSetup,
   cocktailTranscript,
   contribute,
   openShare,
-  verifyContribution,
 } from '../../src/threshold/cocktail.ts';
+import { type DealtMessage, verifyContribution } from '../../src/threshold/dealing.ts';
 import { KeyGenerationKey } from '../../src/threshold/key-generation-key.ts';
 import { evaluateCommitment, sumOfCommitments } from '../../src/threshold/polynomial.ts';
 import { schnorrVerify } from '../../src/threshold/schnorr.ts';
@@ -41,7 +40,7 @@ const NOTHING = new Uint8Array();
 interface Run {
   readonly setup: CocktailSetup;
   readonly keys: readonly KeyGenerationKey[];
-  readonly messages: readonly CocktailMessage[];
+  readonly messages: readonly DealtMessage[];
   /** Of each: the constant coefficient, in a copy. */
   readonly constants: readonly Uint8Array[];
   readonly payloads: readonly Uint8Array[];
@@ -106,7 +105,7 @@ function roundOne(crypto: Crypto, fields: Fields): Run {
   const messages = keys.map((key, i) => {
     let drawn = 0;
     const random = { bytes: () => streams[i](drawn++) };
-    return contribute({ ...crypto, random }, setup, i + 1, key, payloads[i]);
+    return contribute({ ...crypto, random }, setup, key, payloads[i]);
   });
   const constants = streams.map((stream) => crypto.edwards25519.scalarReduce(stream(0)));
   return { setup, keys, messages, constants, payloads };
@@ -126,7 +125,7 @@ function combined(crypto: Crypto, { setup, keys, messages, payloads }: Run, rece
   );
 }
 
-function publicPart(crypto: Crypto, { setup, constants }: Run, message: CocktailMessage, i: number): Fields {
+function publicPart(crypto: Crypto, { setup, constants }: Run, message: DealtMessage, i: number): Fields {
   return {
     participant_id: i + 1,
     ephemeral_public_key: hex(message.ephemeralKey),
@@ -141,7 +140,7 @@ function publicPart(crypto: Crypto, { setup, constants }: Run, message: Cocktail
 function possession(
   crypto: Crypto,
   { context }: CocktailSetup,
-  { commitment, ephemeralKey, proof }: CocktailMessage,
+  { commitment, ephemeralKey, proof }: DealtMessage,
   constant: Uint8Array,
 ): Fields {
   const toScalar = (input: Uint8Array) => crypto.edwards25519.scalarReduce(crypto.sha512(input));

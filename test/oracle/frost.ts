@@ -2,16 +2,21 @@
  * `frost.sign`: one vector of RFC 9591 appendix E in the JSON form of its draft. What flows through here: secret and
  * coefficients make the group key and the shares; each signer's published randomness makes its nonces and their
  * commitments; the shares are computed from these, and the signature from the shares. Nothing that the vector lists
- * as an output is read.
+ * as an output is read. `frost.repair`: one `repair-share.json` of the frost crates, parts and sums of which are added
+ * up. `frost.refresh`: `config` and `inputs` of such a vector of signing, and `refresh: {dealers: [{identifier,
+ * coefficients}]}`, the higher coefficients with which each dealer shares out its share, weighted, anew.
  */
 import { hex } from '../../src/base/hex.ts';
 import type { Crypto } from '../../src/crypto/crypto.ts';
 import { generateNonce, type Nonces, SigningPackage, verifyCofactorless } from '../../src/threshold/frost.ts';
-import { SecretPolynomial } from '../../src/threshold/polynomial.ts';
+import { SecretPolynomial, sumOfCommitments } from '../../src/threshold/polynomial.ts';
+import { dealerWeight } from '../../src/threshold/resharing-plan.ts';
+import { sumOfShares } from '../../src/threshold/secret-share.ts';
 import {
   byteList,
   bytes,
   type Fields,
+  has,
   malformed,
   number,
   type Operations,
@@ -22,6 +27,7 @@ import {
 } from './request.ts';
 
 const NAME = 'FROST(Ed25519, SHA-512)';
+const MOST_PARTICIPANTS = 1024;
 
 interface Signer {
   readonly identifier: number;
@@ -30,7 +36,11 @@ interface Signer {
 }
 
 export function frostOperations(crypto: Crypto): Operations {
-  return { 'frost.sign': (request) => sign(crypto, vector(request)) };
+  return {
+    'frost.sign': (request) => sign(crypto, vector(request)),
+    'frost.repair': (request) => repair(crypto, vector(request)),
+    'frost.refresh': (request) => refresh(crypto, vector(request)),
+  };
 }
 
 function sign(crypto: Crypto, fields: Fields): Fields {
@@ -93,7 +103,7 @@ function deal(
 
 function count(config: Fields, name: string): number {
   const value = Number(text(config, name));
-  if (!Number.isInteger(value) || value < 2 || value > 64)
+  if (!Number.isInteger(value) || value < 2 || value > MOST_PARTICIPANTS)
     throw malformed(`${name} is no number of participants`);
   return value;
 }
@@ -125,5 +135,48 @@ function roundOne(crypto: Crypto, signer: Signer, signing: SigningPackage): Fiel
     binding_nonce_commitment: hex(binding),
     binding_factor_input: hex(signing.bindingFactorInputs.get(identifier)!),
     binding_factor: hex(signing.bindingFactors.get(identifier)!),
+  };
+}
+
+/** The parts that one helper gets become what it sends; what all helpers send becomes the share. */
+function repair(crypto: Crypto, fields: Fields): Fields {
+  const sum = (of: string, prefix: string) => {
+    const given = object(fields, of);
+    const scalars: Uint8Array[] = [];
+    for (let i = 1; has(given, `${prefix}_${i}`); i++) scalars.push(bytes(given, `${prefix}_${i}`));
+    if (scalars.length < 2) throw malformed(`${of} holds too few`);
+    for (const scalar of scalars) crypto.edwards25519.admitScalar(scalar);
+    return hex(sumOfShares(crypto, scalars));
+  };
+  return {
+    scalar_generation: { random_scalar_sum: sum('scalar_generation', 'random_scalar') },
+    sigma_generation: { sigma_sum: sum('sigma_generation', 'sigma') },
+  };
+}
+
+function refresh(crypto: Crypto, fields: Fields): Fields {
+  requireSuite(fields);
+  const { shares } = deal(crypto, object(fields, 'config'), object(fields, 'inputs'));
+  const entries = objects(object(fields, 'refresh'), 'dealers');
+  const dealers = entries.map((entry) => number(entry, 'identifier'));
+  const polynomials = entries.map((entry, i) => {
+    const share = shares.get(dealers[i]);
+    if (!share) throw malformed(`there is no participant ${dealers[i]}`);
+    const weight = dealerWeight(crypto, dealers, dealers[i]);
+    const constant = crypto.edwards25519.scalarMultiply(share, weight);
+    return new SecretPolynomial(crypto, [constant, ...byteList(entry, 'coefficients')]);
+  });
+  const commitments = polynomials.map(({ commitment }) => commitment);
+  return {
+    group_public_key: hex(sumOfCommitments(crypto, commitments)[0]),
+    participant_shares: [...shares.keys()].map((identifier) => ({
+      identifier,
+      participant_share: hex(
+        sumOfShares(
+          crypto,
+          polynomials.map((polynomial) => polynomial.evaluate(identifier)),
+        ),
+      ),
+    })),
   };
 }

@@ -175,6 +175,60 @@ test('noise.run refuses protocols that are not there', async () => {
   await refuses('noise.run', { vector: [] }, 'OOTO_ORACLE_REQUEST');
 });
 
+test('frost.repair adds up what helpers say, by the published vector of the frost crates', async () => {
+  const vector = {
+    scalar_generation: {
+      random_scalar_1: '1847f6c4a85096e5dbc9e200c9691c5164f8e276d32d4a54ebaf4275474a1403',
+      random_scalar_2: 'eac5595269d108812eaa865bf62c703a2c128a61fa3bd4dc837b9314bc515204',
+      random_scalar_3: '5b3b6084e41c273a39a8d9bbbd87fbcd626c07030142bf78c6c91247bf175700',
+    },
+    sigma_generation: {
+      sigma_1: 'ec3aa83140065181d75b746bfd6bbbbaf212bdfbb3a91670f924d1ca899cbc0c',
+      sigma_2: '5dd288d659e0a2dd3ef7523a9cc4f80f4a7f919e9980005c7fbec0961d3fb500',
+      sigma_3: '3e62e7461db9ca1ed2f1549a8114bbc87fa9242ce0012ed3f9ac9dcf23f4c30a',
+      sigma_4: '684c44e7aba416a1982a8db8ec2a3095f5cc6a3f958a4716b69ae76524dd7200',
+    },
+  };
+  await gives(
+    'frost.repair',
+    { vector },
+    {
+      scalar_generation: {
+        random_scalar_sum: '5d48b09bf63ec6a0431c43187d1e8859f37674dbceabdda935f5e8d0c2b3bd07',
+      },
+      sigma_generation: { sigma_sum: '02e866d948e1c2c6aad2b1552976c013b208de05c3b68cb5282b1797efaca808' },
+    },
+  );
+  const tooLarge = { ...vector, sigma_generation: { sigma_1: 'ff'.repeat(32), sigma_2: '00'.repeat(32) } };
+  await refuses('frost.repair', { vector: tooLarge }, 'OOTO_CRYPTO_KEY');
+  await refuses('frost.repair', { vector: { ...vector, sigma_generation: {} } }, 'OOTO_ORACLE_REQUEST');
+});
+
+test('frost.refresh keeps the group key, and gives other shares of it', async () => {
+  const config = { name: 'FROST(Ed25519, SHA-512)', MAX_PARTICIPANTS: '3', MIN_PARTICIPANTS: '2' };
+  const inputs = {
+    group_secret_key: '7b1c33d3f5291d85de664833beb1ad469f7fb6025a0ec78b3a790c6e13a98304',
+    share_polynomial_coefficients: ['178199860edd8c62f5212ee91eff1295d0d670ab4ed4506866bae57e7030b204'],
+  };
+  const dealers = [1, 3].map((identifier) => ({
+    identifier,
+    coefficients: [`0${identifier}`.padEnd(64, '0')],
+  }));
+  const answer = await ask('frost.refresh', { vector: { config, inputs, refresh: { dealers } } });
+  assert.ok(answer.ok);
+  const { group_public_key, participant_shares } = answer.out as unknown as {
+    group_public_key: string;
+    participant_shares: { identifier: number; participant_share: string }[];
+  };
+  assert.is(group_public_key, '15d21ccd7ee42959562fc8aa63224c8851fb3ec85a3faf66040d380fb9738673');
+  // The key and 1 + 3 times the identifier.
+  const base = BigInt(`0x${hex(unhex(inputs.group_secret_key).reverse())}`);
+  for (const { identifier, participant_share } of participant_shares)
+    assert.is(BigInt(`0x${hex(unhex(participant_share).reverse())}`), base + 4n * BigInt(identifier));
+  const few = { config, inputs, refresh: { dealers: [{ identifier: 9, coefficients: [] }] } };
+  await refuses('frost.refresh', { vector: few }, 'OOTO_ORACLE_REQUEST');
+});
+
 test('frost.sign is for one ciphersuite', async () => {
   await refuses(
     'frost.sign',

@@ -6,6 +6,11 @@ import {
   KeyGeneration,
   KeyGenerationKey,
   type Outgoing,
+  type PendingKey,
+  type ResharedKey,
+  Resharing,
+  type ResharingPlan,
+  type SecretShare,
   SigningCoordinator,
   SigningMember,
 } from '../../../src/threshold/index.ts';
@@ -42,9 +47,15 @@ export function machinesOf(committee: Committee, deadline?: number): Map<string,
   );
 }
 
-/** Runs key generation to its end; errors of members are returned by name. */
+/** What all ceremonies of this room have in common. */
+export interface Machine {
+  start(): Outgoing[];
+  receive(from: string, bytes: Uint8Array): Outgoing[];
+}
+
+/** Runs a ceremony to its end; errors of members are returned by name. */
 export function generate(
-  machines: Map<string, KeyGeneration>,
+  machines: ReadonlyMap<string, Machine>,
   tamper: Tamper = (_, m) => m,
 ): Map<string, Error> {
   const errors = new Map<string, Error>();
@@ -79,9 +90,50 @@ export function keysOf(threshold: number, count: number): Map<string, GeneratedK
   return made;
 }
 
+export function sharesOf(made: ReadonlyMap<string, PendingKey>): Map<string, SecretShare> {
+  return new Map([...made].map(([name, { secretShare }]) => [name, secretShare]));
+}
+
+/** A member called `member-<identifier>` for each. */
+export function committeeAt(epoch: number, threshold: number, identifiers: readonly number[]): Committee {
+  const members = identifiers.map((identifier) => ({
+    identifier,
+    name: `member-${identifier}`,
+    publicKey: generationKeyOf(identifier).publicKey,
+  }));
+  return { epoch, threshold, members };
+}
+
+/** One machine for each old and new member of the plan that has a part in it. */
+export function resharingOf(
+  plan: ResharingPlan,
+  shares: ReadonlyMap<string, SecretShare>,
+  options: { crypto?: Crypto; deadline?: number } = {},
+): Map<string, Resharing> {
+  const identifiers = new Set([...plan.dealers, ...plan.next.members.map((member) => member.identifier)]);
+  return new Map(
+    [...identifiers].map((identifier) => {
+      const name = `member-${identifier}`;
+      const secretShare = plan.dealers.includes(identifier) ? shares.get(name) : undefined;
+      const key = generationKeyOf(identifier);
+      return [name, new Resharing({ crypto, ...options, plan, name, key, secretShare })];
+    }),
+  );
+}
+
+/** The shares of an honest resharing. */
+export function reshared(
+  plan: ResharingPlan,
+  shares: ReadonlyMap<string, SecretShare>,
+): Map<string, ResharedKey> {
+  const machines = resharingOf(plan, shares);
+  for (const error of generate(machines).values()) throw error;
+  return new Map(plan.next.members.map(({ name }) => [name, machines.get(name)!.reshared!]));
+}
+
 /** Members that have approved `message`; they share the secret shares of {@link keysOf}, so are not disposed of. */
 export function approving(
-  made: Map<string, GeneratedKey>,
+  made: ReadonlyMap<string, PendingKey>,
   message: Uint8Array,
   session = SESSION,
 ): Map<string, SigningMember> {
@@ -118,7 +170,7 @@ export function runSigning(
 }
 
 export function coordinatorOf(
-  made: Map<string, GeneratedKey>,
+  made: ReadonlyMap<string, PendingKey>,
   message: Uint8Array,
   candidates?: string[],
 ): SigningCoordinator {

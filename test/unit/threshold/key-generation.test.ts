@@ -169,7 +169,7 @@ test('a raised threshold (a longer commitment) is refused', () => {
   throwsCode(() => victim.receive(own, message.bytes), 'OOTO_THRESHOLD_SESSION');
   const ceremony = createCeremony(crypto, committeeOf(2, 3), SESSION);
   const relabelled = message.bytes.slice();
-  relabelled.set(ceremony.committeeDigest, 33);
+  relabelled.set(ceremony.digest, 33);
   resign(ceremony, relabelled, 1);
   victim.receive(own, relabelled);
   const last = [...honest.get('member-3')!.start()].find((m) => m.to === 'member-2')!;
@@ -387,7 +387,7 @@ function resign(ceremony: ReturnType<typeof createCeremony>, message: Uint8Array
   const statement = Uint8Array.from([
     ...utf8('ooto/1 key-generation-package-statement\0'),
     ...ceremony.session,
-    ...ceremony.committeeDigest,
+    ...ceremony.digest,
     0,
     identifier,
     ...digest,
