@@ -1,6 +1,13 @@
 /** The door for browsers: the platform-neutral door, and what is wired to the browser's own parts. */
-import { type DialOptions, Endpoint, type EndpointOptions, onlyOpening } from './channel/keyed/endpoint.ts';
+import {
+  type DialOptions,
+  Endpoint,
+  type EndpointOptions,
+  type KeepOptions,
+  onlyOpening,
+} from './channel/keyed/endpoint.ts';
 import { type Identity, identityOf } from './channel/keyed/identity.ts';
+import type { Redial } from './channel/lasting/redial.ts';
 import type { SecureChannel } from './channel/streams/secure-channel.ts';
 import { instantiateCore } from './core/index.ts';
 import { type Crypto, createCrypto } from './crypto/index.ts';
@@ -65,4 +72,14 @@ export async function createEndpoint(options: EndpointOptions & BrowserParts): P
 /** Opens one channel; see {@link Endpoint.connect}. */
 export async function connect(options: EndpointOptions & DialOptions & BrowserParts): Promise<SecureChannel> {
   return onlyOpening(await createEndpoint(options), (endpoint) => endpoint.connect(options));
+}
+
+/** Keeps one channel standing, dialling again whenever it ends; see {@link Endpoint.keepConnected}. */
+export async function keepConnected(
+  options: EndpointOptions & KeepOptions & BrowserParts,
+): Promise<Redial<SecureChannel>> {
+  const endpoint = await createEndpoint(options);
+  const redial = endpoint.keepConnected(options);
+  void redial.closed.then(() => endpoint.close());
+  return redial;
 }

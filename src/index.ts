@@ -16,6 +16,7 @@ export {
   Endpoint,
   type EndpointOptions,
   type HandlerRecord,
+  type KeepOptions,
   type ListenOptions,
   type Surroundings,
 } from './channel/keyed/endpoint.ts';
@@ -28,6 +29,9 @@ export {
   type PublicKey,
   pinnedKeyVerifier,
 } from './channel/keyed/public-key.ts';
+export type { BackOffLimits } from './channel/lasting/back-off.ts';
+export type { LastingLimits } from './channel/lasting/lasting-connection.ts';
+export { Redial, type Standing, type Waiting } from './channel/lasting/redial.ts';
 export type { ChannelLimits, Moment } from './channel/limits.ts';
 export type { Body } from './channel/streams/body.ts';
 export type { StreamLimits } from './channel/streams/bounds.ts';

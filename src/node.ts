@@ -4,11 +4,13 @@ import {
   type DialOptions,
   Endpoint,
   type EndpointOptions,
+  type KeepOptions,
   type ListenOptions,
   onlyOpening,
 } from './channel/keyed/endpoint.ts';
 import { type Identity, identityOf } from './channel/keyed/identity.ts';
 import type { ChannelListener } from './channel/keyed/listener.ts';
+import type { Redial } from './channel/lasting/redial.ts';
 import { ChannelPool, type PoolOptions } from './channel/pool/channel-pool.ts';
 import type { SecureChannel } from './channel/streams/secure-channel.ts';
 import { instantiateCore } from './core/index.ts';
@@ -102,6 +104,14 @@ export function createChannelPool(options: PoolOptions & Pick<NodeParts, 'crypto
 /** Opens one channel; see {@link Endpoint.connect}. */
 export async function connect(options: EndpointOptions & DialOptions & NodeParts): Promise<SecureChannel> {
   return onlyOpening(createEndpoint(options), (endpoint) => endpoint.connect(options));
+}
+
+/** Keeps one channel standing, dialling again whenever it ends; see {@link Endpoint.keepConnected}. */
+export function keepConnected(options: EndpointOptions & KeepOptions & NodeParts): Redial<SecureChannel> {
+  const endpoint = createEndpoint(options);
+  const redial = endpoint.keepConnected(options);
+  void redial.closed.then(() => endpoint.close());
+  return redial;
 }
 
 /** Takes channels at one address; see {@link Endpoint.listen}. */

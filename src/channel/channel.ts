@@ -152,6 +152,11 @@ export class Channel implements Disposable {
     return this.#session?.lifeSigns.isLasting ?? false;
   }
 
+  /** Whether the peer keeps what it sends; undefined until its first record has come. */
+  get peerLasts(): boolean | undefined {
+    return this.#session?.lifeSigns.peerLasts;
+  }
+
   /** Another connection carries the session on, from the beginning of a record that came or is the next. */
   reconnected(): void {
     this.#frames = new FrameReader();

@@ -59,11 +59,12 @@ export class MemoryConnection implements Connection {
     this.#stalled = true;
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
+  async write(bytes: Uint8Array, onTaken?: () => void): Promise<void> {
     if (this.closed) throw new OotoError('OOTO_TRANSPORT_CLOSED', 'environment', 'the connection is closed');
     this.written.push(bytes.slice());
     if (this.#stalled) await new Promise<void>((resolve) => this.#release.push(resolve));
     else this.other.incoming.push(bytes.slice());
+    onTaken?.();
   }
 
   close(): void {

@@ -29,6 +29,8 @@ test('the examples of the library page run, as one program', async () => {
     'OOTO_STREAM_METHOD',
     'true',
     'I owe you one',
+    'over another connection',
+    'asked once, answered once',
     'once, or not at all',
     'sealed and checked elsewhere',
     'hello',

@@ -3,16 +3,22 @@
  * to peers that were dialled, and listeners for those that dial; while channels stand, what this side shows of itself is
  * renewed on them.
  */
-import { OotoError } from '../../base/errors.ts';
+import { isOotoError, OotoError } from '../../base/errors.ts';
 import type { Crypto } from '../../crypto/crypto.ts';
 import type { Role } from '../../noise/handshake-state.ts';
 import type { Clock, Connection, Signer, Transport } from '../../ports.ts';
-import { Channel } from '../channel.ts';
+import { Channel, type ChannelOptions } from '../channel.ts';
 import type { CookieGuard } from '../cookie.ts';
 import type { CredentialVerifier, OwnCredential } from '../credential.ts';
 import type { Delivery } from '../incoming.ts';
+import { type BackOffLimits, isMendable } from '../lasting/back-off.ts';
+import { KeptMemory } from '../lasting/kept-memory.ts';
+import type { LastingLimits } from '../lasting/lasting-connection.ts';
+import { type LastingLinkOptions, openLastingLink } from '../lasting/lasting-link.ts';
+import { Redial } from '../lasting/redial.ts';
+import { Resumptions } from '../lasting/resumptions.ts';
 import type { ChannelLimits } from '../limits.ts';
-import { Link, type LinkOptions } from '../link.ts';
+import { Link } from '../link.ts';
 import { SignatureVerifier } from '../signature-verifier.ts';
 import type { StreamLimits } from '../streams/bounds.ts';
 import type { HandlerTable, RequestHandler } from '../streams/requests.ts';
@@ -47,6 +53,8 @@ export interface EndpointOptions {
   readonly delivery?: Delivery | undefined;
   readonly limits?: Partial<ChannelLimits> | undefined;
   readonly streamLimits?: Partial<StreamLimits> | undefined;
+  /** Whether channels outlive their connections, where the other side says so too; with limits of one's own, or not. */
+  readonly lasting?: boolean | Partial<LastingLimits> | undefined;
 }
 
 /** Handlers by method, of every channel of a listener or of the one that is dialled. */
@@ -59,6 +67,11 @@ export interface DialOptions {
   readonly peer: PublicKey;
   readonly handlers?: HandlerRecord | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+export interface KeepOptions extends DialOptions {
+  /** How long to wait between attempts. */
+  readonly backOff?: Partial<BackOffLimits> | undefined;
 }
 
 export interface ListenOptions {
@@ -75,6 +88,8 @@ interface Side {
   readonly verifier: CredentialVerifier;
   readonly expectedId?: string;
   readonly cookies?: CookieGuard;
+  /** Where the peer can be dialled again. */
+  readonly dial?: LastingLinkOptions['dial'];
 }
 
 /** Opens one thing on an endpoint that serves for nothing else: it ends with it, or at once when that fails. */
@@ -100,6 +115,10 @@ export class Endpoint implements AsyncDisposable {
   readonly #verifier: SignatureVerifier;
   readonly #links = new Set<Link>();
   readonly #listeners = new Set<ChannelListener>();
+  readonly #redials = new Set<Redial<SecureChannel>>();
+  /** Where sessions of this side go on, whichever listener their next connection comes to. */
+  readonly #resumptions: Resumptions;
+  readonly #kept = new KeptMemory();
   #cancelRenewal: (() => void) | undefined;
   #isClosed = false;
 
@@ -110,6 +129,7 @@ export class Endpoint implements AsyncDisposable {
     this.#meshId = applicationId(crypto, options.application ?? '');
     this.#ownKey = new OwnKey({ crypto, clock, identity: options.identity, meshId: this.#meshId });
     this.#verifier = new SignatureVerifier(crypto, soon);
+    this.#resumptions = new Resumptions(clock, this.#meshId);
   }
 
   /** This side's public key, which peers pin. */
@@ -130,11 +150,18 @@ export class Endpoint implements AsyncDisposable {
   async connect({ address, peer, handlers, signal }: DialOptions): Promise<SecureChannel> {
     const expectedId = keyPeerId(peer);
     const verifier = pinnedKeyVerifier(this.#surroundings.crypto, [peer]);
+    const { transport } = this.#surroundings;
     // A signer that fails is heard of before anything is dialled; what is shown is what is newest then.
     await this.#own();
-    const connection = await this.#surroundings.transport.dial(address, signal && { signal });
+    const connection = await transport.dial(address, signal && { signal });
     const own = await this.#ownFor(connection);
-    const { link, channel } = this.#open(connection, 'initiator', { own, verifier, expectedId }, handlers);
+    const dial = (again: AbortSignal) => transport.dial(address, { signal: again });
+    const { link, channel } = this.#open(
+      connection,
+      'initiator',
+      { own, verifier, expectedId, dial },
+      handlers,
+    );
     const abort = () => link.close();
     signal?.addEventListener('abort', abort, { once: true });
     if (signal?.aborted) abort();
@@ -149,6 +176,25 @@ export class Endpoint implements AsyncDisposable {
     }
   }
 
+  /**
+   * Keeps a channel to `peer` standing: whenever it ends or could not be opened, another one is, with growing waits. That
+   * somebody else answers is no reason to give up, for whoever stands on the way can; mistakes of this side are.
+   */
+  keepConnected({ backOff, signal, ...options }: KeepOptions): Redial<SecureChannel> {
+    this.#requireOpen();
+    const { clock, crypto } = this.#surroundings;
+    const redial = new Redial<SecureChannel>({
+      open: (limited) => this.connect({ ...options, signal: limited }),
+      ...{ clock, random: crypto.random },
+      isMendable: (error) => isMendable(error) || (isOotoError(error) && error.fault === 'peer'),
+      ...(backOff && { limits: backOff }),
+      ...(signal && { signal }),
+    });
+    this.#redials.add(redial);
+    void redial.closed.then(() => this.#redials.delete(redial));
+    return redial;
+  }
+
   /** Takes channels of pinned peers at `address`. @throws OOTO_TRANSPORT_LISTEN, OOTO_TRANSPORT_ADDRESS. */
   async listen({ address, peers, handlers }: ListenOptions): Promise<ChannelListener> {
     const verifier = pinnedKeyVerifier(this.#surroundings.crypto, peers);
@@ -159,6 +205,7 @@ export class Endpoint implements AsyncDisposable {
     const listener = new ChannelListener({
       listener: bound,
       admission: this.#surroundings.admission(),
+      sift: async (connection) => (this.#options.lasting ? this.#resumptions.sift(connection) : connection),
       open: async (connection, shared, cookies) => {
         const own = await this.#own();
         this.#requireOpen();
@@ -174,9 +221,11 @@ export class Endpoint implements AsyncDisposable {
   /** Ends all channels and listeners; the keys in memory are wiped. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    for (const redial of this.#redials) redial.close();
     await Promise.all([...this.#listeners].map((listener) => listener.close()));
     for (const link of this.#links) link.close();
     await Promise.all([...this.#links].map((link) => link.closed));
+    await Promise.all([...this.#redials].map((redial) => redial.closed));
     this.#cancelRenewal?.();
     this.#ownKey[Symbol.dispose]();
   }
@@ -212,10 +261,10 @@ export class Endpoint implements AsyncDisposable {
     handlers: HandlerRecord | undefined,
   ): { link: Link; channel: SecureChannel } {
     try {
-      const link = new Link(this.#linkOptions(connection, role, who));
-      const channel = this.#channelOver(link, role, handlers);
-      this.#keep(link);
-      return { link, channel };
+      const opened = this.#link(connection, role, who, (change) => channel.dispatchEvent(new Event(change)));
+      const channel = this.#channelOver(opened, role, handlers);
+      this.#keep(opened.link);
+      return { link: opened.link, channel };
     } catch (error) {
       // Limits may be refused, or handlers be none: nobody else has the connection, and its link ends with it.
       connection.close();
@@ -223,29 +272,44 @@ export class Endpoint implements AsyncDisposable {
     }
   }
 
-  #linkOptions(connection: Connection, role: Role, who: Side): LinkOptions {
-    const { crypto, clock } = this.#surroundings;
-    const { delivery, limits } = this.#options;
-    const { own, verifier, expectedId, cookies } = who;
-    const machine = new Channel({
-      crypto,
-      role,
-      meshId: this.#meshId,
-      own,
-      verifier,
-      expectedId,
-      cookies,
-      defersSignatures: true,
-      ...(delivery && { delivery }),
-      ...(limits && { limits }),
+  #link(
+    connection: Connection,
+    role: Role,
+    who: Side,
+    onChange: NonNullable<LastingLinkOptions['onChange']>,
+  ): { link: Link; move?: () => void } {
+    const channel = this.#channelOptions(role, who);
+    const options = { connection, clock: this.#surroundings.clock, verifier: this.#verifier };
+    const { lasting } = this.#options;
+    if (!lasting) return { link: new Link({ ...options, channel: new Channel(channel) }) };
+    const opened = openLastingLink({
+      ...options,
+      ...{ channel, onChange, dial: who.dial, memory: this.#kept },
+      ...(role === 'responder' && { resumptions: this.#resumptions }),
+      ...(lasting !== true && { limits: lasting }),
     });
-    return { channel: machine, connection, clock, verifier: this.#verifier };
+    return { link: opened.link, move: () => opened.connection.move() };
   }
 
-  #channelOver(link: Link, role: Role, handlers: HandlerRecord | undefined): SecureChannel {
+  #channelOptions(role: Role, { own, verifier, expectedId, cookies }: Side): ChannelOptions {
+    const { delivery, limits } = this.#options;
+    return {
+      ...{ crypto: this.#surroundings.crypto, role, meshId: this.#meshId },
+      ...{ own, verifier, expectedId, cookies, defersSignatures: true },
+      ...(delivery && { delivery }),
+      ...(limits && { limits }),
+    };
+  }
+
+  #channelOver(
+    { link, move }: { link: Link; move?: () => void },
+    role: Role,
+    handlers: HandlerRecord | undefined,
+  ): SecureChannel {
     const table = handlers instanceof Map ? handlers : new Map(entriesOf(handlers));
     const { clock } = this.#surroundings;
-    return new SecureChannel({ link, role, clock, handlers: table, limits: this.#options.streamLimits });
+    const limits = this.#options.streamLimits;
+    return new SecureChannel({ link, role, clock, handlers: table, limits, move });
   }
 
   #keep(link: Link): void {

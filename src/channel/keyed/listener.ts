@@ -27,6 +27,8 @@ export interface Admission {
 export interface ChannelListenerOptions {
   readonly listener: Listener;
   readonly admission: Admission;
+  /** The connection, unless it carries a session on that stands already. */
+  readonly sift: (connection: Connection) => Promise<Connection | undefined>;
   readonly open: (
     connection: Connection,
     handlers: Map<string, RequestHandler>,
@@ -112,8 +114,10 @@ export class ChannelListener implements AsyncIterable<SecureChannel>, AsyncDispo
   }
 
   /** Resolves when the channel has ended. */
-  async #take(connection: Connection): Promise<void> {
-    const { admission, open } = this.#options;
+  async #take(arrived: Connection): Promise<void> {
+    const { admission, sift, open } = this.#options;
+    const connection = await sift(arrived);
+    if (!connection) return;
     let opened: { link: Link; channel: SecureChannel } | undefined;
     const stranger: HalfOpen = {
       close(reason) {

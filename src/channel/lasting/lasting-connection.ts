@@ -8,6 +8,8 @@
 import { isOotoError, OotoError } from '../../base/errors.ts';
 import type { Clock, Connection } from '../../ports.ts';
 import { BackOff, type BackOffLimits, isMendable } from './back-off.ts';
+import { Bell, Carrier } from './carrier.ts';
+import type { KeptMemory } from './kept-memory.ts';
 import { Migration, type MigrationOptions } from './migration.ts';
 import { Opening } from './opening.ts';
 import {
@@ -18,14 +20,19 @@ import {
   type ResumptionAttempt,
 } from './resumption.ts';
 import type { Resumptions } from './resumptions.ts';
+import { Retained } from './retained.ts';
 
 const KIB = 1024;
 
 export interface LastingLimits {
   /** Beyond so many bytes that the peer does not have yet, a writer waits; more than 1 MiB, or it waits for no reason. */
   waitBytes: number;
-  /** Beyond so many they are let go: the channel ends with its connection. */
+  /** Beyond so many they are let go: the channel ends with its connection, until the peer has what was let go. */
   mostBytes: number;
+  /** The same as `waitBytes` while the peer has not said whether it lasts ... */
+  undecidedBytes: number;
+  /** ... for which a writer waits so long; then nothing is kept any more. */
+  undecidedMs: number;
   /** Between looks at whether anything authentic came; three in vain, and the connection is given up. */
   lookMs: number;
   /** A peer that ends so many connections in a row without an answer does not know the session any more. */
@@ -35,7 +42,10 @@ export interface LastingLimits {
 
 export const DEFAULT_LASTING: Readonly<LastingLimits> = {
   waitBytes: 4 * KIB * KIB,
-  mostBytes: 32 * KIB * KIB,
+  // One message of the longest, and what a writer does not wait for.
+  mostBytes: 20 * KIB * KIB,
+  undecidedBytes: KIB * KIB,
+  undecidedMs: 5_000,
   lookMs: 10_000,
   refusals: 8,
   backOff: { firstMs: 250, ceilingMs: 5_000 },
@@ -43,15 +53,17 @@ export const DEFAULT_LASTING: Readonly<LastingLimits> = {
 
 const LOOKS_IN_VAIN = 3;
 
-export interface LastingOptions extends Omit<MigrationOptions, 'mostBytes'> {
+export interface LastingOptions extends Omit<MigrationOptions, 'retained'> {
   /** The first one, on which the handshake goes. */
   readonly connection: Connection;
   readonly clock: Clock;
   /** Where the peer can be dialled; without, its next connection is waited for. */
-  readonly dial?: (signal: AbortSignal) => Promise<Connection>;
+  readonly dial?: ((signal: AbortSignal) => Promise<Connection>) | undefined;
   /** Where the peer's next connection comes in, if it can. */
-  readonly resumptions?: Resumptions;
-  readonly limits?: Partial<LastingLimits>;
+  readonly resumptions?: Resumptions | undefined;
+  readonly limits?: Partial<LastingLimits> | undefined;
+  /** Bounds what all sessions that share it keep together. */
+  readonly memory?: KeptMemory | undefined;
   /** Told when a connection is lost, and when another carries the channel on. */
   readonly onChange?: (change: 'parted' | 'resumed') => void;
 }
@@ -71,6 +83,7 @@ export class LastingConnection implements Connection {
   readonly #options: LastingOptions;
   readonly #limits: LastingLimits;
   readonly #migration: Migration;
+  readonly #retained: Retained;
   readonly #backOff: BackOff;
   readonly #bell = new Bell();
   readonly #room = new Bell();
@@ -80,12 +93,19 @@ export class LastingConnection implements Connection {
   #attempting: Opening | undefined;
   #redialling = false;
   #cancelLook = () => {};
+  #cancelPatience: (() => void) | undefined;
   #registeredEpoch = -1;
+  /** Nothing is kept any more, whatever the peer says: the session ends with its connection. */
+  #isGivenUp = false;
 
   constructor(options: LastingOptions) {
     this.#options = options;
     this.#limits = { ...DEFAULT_LASTING, ...options.limits };
-    this.#migration = new Migration({ ...options, mostBytes: this.#limits.mostBytes });
+    const { crypto, memory } = options;
+    const { mostBytes } = this.#limits;
+    const spent = (bytes: Uint8Array) => crypto.giveBack(bytes);
+    this.#retained = new Retained({ mostBytes, memory, spent });
+    this.#migration = new Migration({ ...options, retained: this.#retained });
     this.#backOff = new BackOff(options.crypto.random, this.#limits.backOff);
     this.#carrier = new Carrier(options.connection);
     this.incoming = this.#read();
@@ -102,15 +122,16 @@ export class LastingConnection implements Connection {
 
   /** Memory that is held for the peer. */
   get keptBytes(): number {
-    return this.#migration.retained.bytes;
+    return this.#retained.bytes;
   }
 
   /** Resolves when more may be written: while the peer lacks little of what was. Rejects when nothing carries it on. */
-  async write(bytes: Uint8Array): Promise<void> {
+  async write(bytes: Uint8Array, onTaken?: () => void): Promise<void> {
     if (this.#ended.signal.aborted) throw closed();
-    this.#migration.retained.push(bytes);
+    const taken = this.#keeps ? this.#retained.push(bytes) : onTaken;
     const carrier = this.#carrier;
-    await carrier?.connection.write(bytes).catch(() => this.#lose(carrier));
+    await carrier?.connection.write(bytes, taken).catch(() => this.#lose(carrier));
+    if (!this.#hasRoom) this.#expectDecision();
     while (!this.#hasRoom) await this.#room.rung();
   }
 
@@ -120,7 +141,7 @@ export class LastingConnection implements Connection {
 
   /** Lets go of the connection and resumes over another, for example because this machine's network has changed. */
   move(): void {
-    if (this.#carrier) this.#lose(this.#carrier);
+    if (this.#carrier && this.#isPossible) this.#lose(this.#carrier);
   }
 
   /**
@@ -152,23 +173,50 @@ export class LastingConnection implements Connection {
 
   /** A session may end while somebody resumes it: nobody would read, or close, what is handed over then. */
   #requirePossible(): void {
-    if (this.#ended.signal.aborted || !this.#migration.isPossible)
+    if (this.#ended.signal.aborted || !this.#isPossible)
       throw new OotoError('OOTO_CHANNEL_RESUMPTION', 'peer', 'nothing to resume');
+  }
+
+  /** Whether the peer may ask for what is written; until its first record nobody knows. */
+  get #keeps(): boolean {
+    return !this.#isGivenUp && this.#options.channel.peerLasts !== false;
+  }
+
+  get #isPossible(): boolean {
+    return !this.#isGivenUp && this.#migration.isPossible;
   }
 
   get #hasRoom(): boolean {
     const { channel } = this.#options;
     if (this.#ended.signal.aborted || channel.state === 'closed') return true;
     if (this.#carrier === undefined) return false;
-    return !channel.isLasting || this.#migration.retained.bytes <= this.#limits.waitBytes;
+    const { waitBytes, undecidedBytes } = this.#limits;
+    return !this.#keeps || this.#retained.bytes <= (channel.isLasting ? waitBytes : undecidedBytes);
+  }
+
+  /** A writer waits for the peer's first record, but not for ever. */
+  #expectDecision(): void {
+    const { clock, channel } = this.#options;
+    if (channel.peerLasts !== undefined) return;
+    this.#cancelPatience ??= clock.after(this.#limits.undecidedMs, () => {
+      if (channel.peerLasts === undefined) this.#giveUp();
+    });
+  }
+
+  #giveUp(): void {
+    this.#isGivenUp = true;
+    this.#retained.letGo();
+    this.#options.resumptions?.remove(this);
+    this.#room.ring();
   }
 
   /** What came was taken: what the peer has is let go, and whoever waits to write is told. */
   #settle(): void {
     this.#migration.settle();
+    if (!this.#keeps && !this.#isGivenUp) this.#giveUp();
     if (this.#hasRoom) this.#room.ring();
     const { resumptions, channel } = this.#options;
-    if (!resumptions || !this.#migration.isPossible) return;
+    if (!resumptions || !this.#isPossible) return;
     const { epoch } = channel.status;
     if (epoch === this.#registeredEpoch) return;
     this.#registeredEpoch = epoch;
@@ -180,7 +228,7 @@ export class LastingConnection implements Connection {
     if (this.#carrier !== carrier) return;
     carrier.connection.close();
     this.#carrier = undefined;
-    if (!this.#migration.isPossible) {
+    if (!this.#isPossible) {
       this.#end();
       return;
     }
@@ -225,7 +273,7 @@ export class LastingConnection implements Connection {
     this.#redialling = true;
     for (let refusals = 0; !this.#carrier && !this.#next && !this.#ended.signal.aborted; ) {
       await this.#pause(this.#backOff.next());
-      if (this.#carrier || this.#next || !this.#migration.isPossible) break;
+      if (this.#carrier || this.#next || !this.#isPossible) break;
       try {
         await this.#attempt(dial);
       } catch (error) {
@@ -240,7 +288,7 @@ export class LastingConnection implements Connection {
     const { clock } = this.#options;
     const connection = await dial(this.#ended.signal);
     const opening = new Opening(connection, clock, RESUMPTION_MS);
-    if (this.#carrier || this.#next || !this.#migration.isPossible) return opening.close();
+    if (this.#carrier || this.#next || !this.#isPossible) return opening.close();
     using attempt = this.#migration.begin();
     this.#attempting = opening;
     try {
@@ -273,7 +321,7 @@ export class LastingConnection implements Connection {
     this.#cancelLook = this.#options.clock.after(this.#limits.lookMs, () => {
       const { recordsReceived } = this.#options.channel.status;
       const isInVain = this.#carrier !== undefined && recordsReceived === received;
-      const looks = isInVain && this.#migration.isPossible ? inVain + 1 : 0;
+      const looks = isInVain && this.#isPossible ? inVain + 1 : 0;
       if (looks >= LOOKS_IN_VAIN && this.#carrier) this.#lose(this.#carrier);
       this.#look(recordsReceived, looks >= LOOKS_IN_VAIN ? 0 : looks);
     });
@@ -284,69 +332,13 @@ export class LastingConnection implements Connection {
     this.#ended.abort();
     if (error) this.#options.channel.fail(error);
     this.#cancelLook();
+    this.#cancelPatience?.();
     this.#options.resumptions?.remove(this);
     for (const connection of [this.#carrier?.connection, this.#next?.connection, this.#attempting])
       connection?.close();
-    this.#migration.retained.clear();
+    this.#retained.letGo();
     this.#room.ring();
     this.#bell.ring();
-  }
-}
-
-/** A connection in use: one read at a time, whose result waits until it is taken. */
-class Carrier {
-  readonly connection: Connection;
-  readonly #incoming: AsyncIterator<Uint8Array>;
-  #chunk: Uint8Array | undefined;
-  #isAsked = false;
-  #isOver = false;
-
-  constructor(connection: Connection) {
-    this.connection = connection;
-    this.#incoming = connection.incoming[Symbol.asyncIterator]();
-  }
-
-  /** Whether nothing more will come. */
-  get isOver(): boolean {
-    return this.#isOver;
-  }
-
-  take(): Uint8Array | undefined {
-    const chunk = this.#chunk;
-    this.#chunk = undefined;
-    return chunk;
-  }
-
-  ask(ready: () => void): void {
-    if (this.#isAsked) return;
-    this.#isAsked = true;
-    const settle = (chunk: Uint8Array | undefined) => {
-      this.#isAsked = false;
-      this.#isOver = chunk === undefined;
-      this.#chunk = chunk;
-      ready();
-    };
-    this.#incoming.next().then(
-      ({ done, value }) => settle(done ? undefined : value),
-      () => settle(undefined),
-    );
-  }
-}
-
-/** Wakes whoever waits; a ring that nobody heard is heard by the next. */
-class Bell {
-  #rang = false;
-  #wake: (() => void)[] = [];
-
-  ring(): void {
-    const waiting = this.#wake.splice(0);
-    this.#rang = waiting.length === 0;
-    for (const wake of waiting) wake();
-  }
-
-  async rung(): Promise<void> {
-    if (!this.#rang) await new Promise<void>((resolve) => this.#wake.push(resolve));
-    this.#rang = false;
   }
 }
 

@@ -37,7 +37,7 @@ export class LifeSigns {
   #silentMs = 0;
   #lookedAt: number;
   #acknowledged = 0;
-  #peerLasts = false;
+  #peerLasts: boolean | undefined;
   #unacknowledgedBytes = 0;
   #unacknowledgedRecords = 0;
   #acknowledgeAt = NEVER;
@@ -54,9 +54,14 @@ export class LifeSigns {
     return this.#acknowledged;
   }
 
+  /** Whether the peer keeps what it sends, which its first record says; undefined before. */
+  get peerLasts(): boolean | undefined {
+    return this.#peerLasts;
+  }
+
   /** Whether both sides keep what they send, so that the session can go on over another connection. */
   get isLasting(): boolean {
-    return this.#peerLasts && this.#options.lasting;
+    return this.#peerLasts === true && this.#options.lasting;
   }
 
   /** When {@link maintain} has something to do. */
@@ -73,6 +78,7 @@ export class LifeSigns {
   heard({ type, whole }: Frame, now: number): void {
     this.#silentMs = 0;
     this.#lookedAt = now;
+    if (type !== FRAME.confirmation) this.#peerLasts ??= false;
     if (!this.isLasting) return;
     this.#unacknowledgedBytes += whole.length;
     this.#unacknowledgedRecords++;
@@ -108,9 +114,13 @@ export class LifeSigns {
     this.#acknowledged = Number(count);
   }
 
-  /** The peer keeps what it sends. @throws OOTO_CHANNEL_FRAME (peer). */
+  /**
+   * The peer keeps what it sends: its first record says so or none, for this side has kept nothing since.
+   * @throws OOTO_CHANNEL_FRAME (peer).
+   */
   receiveLasting(plaintext: Uint8Array): void {
-    if (plaintext.length > 0 || this.#peerLasts) throw badFrame('a second or longer offer to last');
+    if (plaintext.length > 0 || this.#peerLasts !== undefined)
+      throw badFrame('a late, second or longer offer to last');
     this.#peerLasts = true;
   }
 

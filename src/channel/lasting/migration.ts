@@ -16,7 +16,7 @@ import {
   ResumptionAttempt,
   refused,
 } from './resumption.ts';
-import { Retained } from './retained.ts';
+import type { Retained } from './retained.ts';
 
 /** Which connection of a session: the higher generation is later, of two that are equal the initiator's. */
 export interface Place {
@@ -29,12 +29,11 @@ export interface MigrationOptions {
   readonly crypto: Crypto;
   readonly meshId: Uint8Array;
   readonly role: Role;
-  /** Bytes that are kept at most. */
-  readonly mostBytes: number;
+  /** What was sent. */
+  readonly retained: Retained;
 }
 
 export class Migration {
-  readonly retained: Retained;
   readonly #options: MigrationOptions;
   #place: Place = { generation: 0, dialler: 'initiator' };
   /** Generations are not used twice, even by attempts that came to nothing. */
@@ -42,7 +41,6 @@ export class Migration {
 
   constructor(options: MigrationOptions) {
     this.#options = options;
-    this.retained = new Retained(options.mostBytes);
   }
 
   /** Whether the session can go on over another connection. */
@@ -58,7 +56,8 @@ export class Migration {
 
   /** Lets go of what the peer has. */
   settle(): void {
-    this.retained.acknowledge(this.#options.channel.acknowledged);
+    const { retained, channel } = this.#options;
+    retained.acknowledge(channel.acknowledged);
   }
 
   /** Begins to resume over a new connection. */
@@ -94,13 +93,13 @@ export class Migration {
    * @throws OOTO_CHANNEL_RESUMPTION: (peer) when another connection was faster, (environment) when records are gone.
    */
   switchTo(by: ResumptionAttempt | ResumptionAnswer, received: number): readonly Uint8Array[] {
-    const { channel, role } = this.#options;
+    const { channel, role, retained } = this.#options;
     const place =
       by instanceof ResumptionAttempt
         ? { generation: by.generation, dialler: role }
         : this.#peersPlace(by.resume);
     if (!isLater(place, this.#place)) throw refused('another connection came first');
-    const missing = this.retained.from(received, channel.acknowledged);
+    const missing = retained.from(received, channel.acknowledged);
     this.#place = place;
     channel.reconnected();
     return missing;

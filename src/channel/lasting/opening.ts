@@ -14,6 +14,7 @@ export class Opening {
   readonly #incoming: AsyncIterator<Uint8Array>;
   readonly #cancel: () => void;
   #held: Uint8Array = new Uint8Array();
+  #isHandedOn = false;
 
   /** @param timeMs after which the connection is closed, unless it was handed on */
   constructor(connection: Connection, clock: Clock, timeMs: number) {
@@ -46,6 +47,7 @@ export class Opening {
   /** The connection, with what was read and not taken. */
   handOn(): Connection {
     this.#cancel();
+    this.#isHandedOn = true;
     const { connection } = this;
     const [held, rest] = [this.#held, this.#incoming];
     async function* incoming(): AsyncGenerator<Uint8Array> {
@@ -56,14 +58,21 @@ export class Opening {
       remoteAddress: connection.remoteAddress,
       localAddress: connection.localAddress,
       incoming: incoming(),
+      ...(connection.receive && {
+        receive: (receiver) => {
+          if (held.length > 0) receiver.take(held);
+          connection.receive!(receiver);
+        },
+      }),
       write: (bytes, onTaken) => connection.write(bytes, onTaken),
       close: () => connection.close(),
     };
   }
 
+  /** Ends the connection, unless it was handed on. */
   close(): void {
     this.#cancel();
-    this.connection.close();
+    if (!this.#isHandedOn) this.connection.close();
   }
 
   async #hold(bytes: number): Promise<void> {

@@ -31,6 +31,8 @@ export interface SecureChannelOptions {
   /** Handlers that other channels have as well; those of {@link SecureChannel.handle} come first. */
   readonly handlers?: HandlerTable | undefined;
   readonly limits?: Partial<StreamLimits> | undefined;
+  /** Has the channel go on over another connection, where it can. */
+  readonly move?: (() => void) | undefined;
 }
 
 /** A message that belongs to no stream: event `message` of a {@link SecureChannel}. */
@@ -86,23 +88,32 @@ export class ChannelCloseEvent extends Event {
 
 export interface SecureChannelEvents {
   message: ChannelMessageEvent;
+  /** The connection is lost, and another one is awaited. */
+  parted: Event;
+  /** Another connection carries the channel on. */
+  resumed: Event;
   close: ChannelCloseEvent;
 }
 
-/** Events: `message` ({@link ChannelMessageEvent}), `close` ({@link ChannelCloseEvent}). */
+/**
+ * Events: `message` ({@link ChannelMessageEvent}), `close` ({@link ChannelCloseEvent}), and of a lasting channel `parted`
+ * and `resumed` ({@link SecureChannelEvents}).
+ */
 export class SecureChannel extends EventTarget implements AsyncDisposable {
   readonly #link: Link;
   readonly #streams: StreamLink;
   readonly #handlers: Handlers;
+  readonly #move: () => void;
   /** Opened by the peer, and not taken from the iteration yet. */
   readonly #arrived = new Set<StreamEnd>();
   #wakeAcceptor: (() => void) | undefined;
   #hasEnded = false;
   #peer: Peer | undefined;
 
-  constructor({ link, role, clock, handlers, limits }: SecureChannelOptions) {
+  constructor({ link, role, clock, handlers, limits, move = () => {} }: SecureChannelOptions) {
     super();
     this.#link = link;
+    this.#move = move;
     this.#handlers = new Handlers(clock, handlers);
     this.#streams = new StreamLink({
       link,
@@ -144,6 +155,19 @@ export class SecureChannel extends EventTarget implements AsyncDisposable {
 
   get status(): ChannelStatus {
     return this.#link.channel.status;
+  }
+
+  /** Whether the channel outlives its connection: both sides have said so. */
+  get isLasting(): boolean {
+    return this.#link.channel.isLasting;
+  }
+
+  /**
+   * Leaves the connection for another one, for example because this machine's network has changed: the side that
+   * dialled dials again. Does nothing on a channel that does not last.
+   */
+  move(): void {
+    if (this.isLasting) this.#move();
   }
 
   /** Resolves when the channel has ended, with the error that ended it if there was one. */
