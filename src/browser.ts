@@ -78,8 +78,5 @@ export async function connect(options: EndpointOptions & DialOptions & BrowserPa
 export async function keepConnected(
   options: EndpointOptions & KeepOptions & BrowserParts,
 ): Promise<Redial<SecureChannel>> {
-  const endpoint = await createEndpoint(options);
-  const redial = endpoint.keepConnected(options);
-  void redial.closed.then(() => endpoint.close());
-  return redial;
+  return onlyOpening(await createEndpoint(options), async (endpoint) => endpoint.keepConnected(options));
 }
