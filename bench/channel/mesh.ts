@@ -17,6 +17,7 @@ import {
 import { encodeHead, headMessage } from '../../src/authority/head.ts';
 import { encodeLeaf } from '../../src/authority/leaf.ts';
 import { createRequest } from '../../src/authority/request.ts';
+import { firstBundle } from '../../src/authority/trust-bundle.ts';
 import { hex } from '../../src/base/hex.ts';
 import { assembleCertificate } from '../../src/cert/write.ts';
 import type { Crypto } from '../../src/crypto/crypto.ts';
@@ -69,7 +70,7 @@ interface Authority {
 export async function makeBenchMesh(crypto: Crypto): Promise<BenchMesh> {
   const authority = await found(crypto);
   const { genesis } = authority;
-  const tbs = await rootTbs(crypto, genesis);
+  const tbs = await rootTbs(crypto, firstBundle(crypto, genesis));
   const root = assembleCertificate(tbs, await groupSignature(authority, tbs));
   const head = await issueHead(authority);
   const [left, right] = [await issueNode(authority, 'left', head), await issueNode(authority, 'right', head)];

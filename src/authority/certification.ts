@@ -11,8 +11,8 @@ import { keyIdentifier } from '../cert/key-identifier.ts';
 import { formatSpiffeId, parseSpiffeId } from '../cert/spiffe-id.ts';
 import { randomSerial, writeTbs } from '../cert/write.ts';
 import type { Crypto } from '../crypto/crypto.ts';
-import type { GenesisRecord } from './genesis.ts';
 import type { EnrolmentRequest } from './request.ts';
+import type { TrustBundle } from './trust-bundle.ts';
 
 /** A certificate begins this long before it is issued, so that clocks two minutes apart agree that it is valid. */
 export const BACKDATE_MS = 120_000;
@@ -37,25 +37,32 @@ export function readNodeId(id: string): { meshId: string; role: string; name: st
   return { meshId: trustDomain, role: segments[0], name: segments[1] };
 }
 
-/** The body of the group key's own certificate: the same on every member. */
-export function rootTbs(crypto: Crypto, genesis: GenesisRecord): Promise<Uint8Array> {
-  const serial = genesis.meshId.slice(0, 16);
+/**
+ * The body of the group key's own certificate: the same on every member.
+ * @param bundle a trust bundle, or as much of the one to come as is known before it has its certificate
+ */
+export function rootTbs(
+  crypto: Crypto,
+  bundle: Pick<TrustBundle, 'mesh' | 'version' | 'groupKey' | 'created'>,
+): Promise<Uint8Array> {
+  const { mesh, version, groupKey, created } = bundle;
+  const serial = (version === 0 ? mesh : groupKey).slice(0, 16);
   serial[0] = (serial[0] & 0x3f) | 0x40;
-  const notBefore = genesis.draft.created - BACKDATE_MS;
+  const notBefore = created - BACKDATE_MS;
   return writeTbs(crypto, {
     kind: 'root',
     serial,
     notBefore,
     notAfter: notBefore + ROOT_LIFE_MS,
-    trustDomain: hex(genesis.meshId),
-    publicKey: genesis.groupKey,
+    trustDomain: hex(mesh),
+    publicKey: groupKey,
   });
 }
 
 /** A new body for an accepted request. */
 export function leafTbs(
   crypto: Crypto,
-  genesis: GenesisRecord,
+  { groupKey }: { groupKey: Uint8Array },
   request: EnrolmentRequest,
   now: number,
 ): Promise<Uint8Array> {
@@ -67,7 +74,7 @@ export function leafTbs(
     id: request.id,
     publicKey: request.key,
     tier: request.tier,
-    issuerKey: genesis.groupKey,
+    issuerKey: groupKey,
   });
 }
 
@@ -78,14 +85,14 @@ export function leafTbs(
  */
 export function requireFaithful(
   crypto: Crypto,
-  genesis: GenesisRecord,
+  { meshId, groupKey }: { meshId: Uint8Array; groupKey: Uint8Array },
   tbs: Uint8Array,
   expected: { request: EnrolmentRequest; now: number; longestLifeMs: number },
 ): LeafTbs {
   const claims = readTbs(tbs);
   const { request, now, longestLifeMs } = expected;
   if (claims.kind !== 'leaf') throw unfaithful('is no leaf');
-  if (claims.issuer !== hex(genesis.meshId)) throw unfaithful('names another issuer');
+  if (claims.issuer !== hex(meshId)) throw unfaithful('names another issuer');
   if (claims.id !== request.id) throw unfaithful('is for another name');
   if (
     claims.publicKey.algorithm !== request.key.algorithm ||
@@ -94,7 +101,7 @@ export function requireFaithful(
     throw unfaithful('is for another key');
   if (
     !equal(claims.subjectKeyIdentifier, keyIdentifier(crypto, request.key.bytes)) ||
-    !equal(claims.authorityKeyIdentifier, keyIdentifier(crypto, genesis.groupKey))
+    !equal(claims.authorityKeyIdentifier, keyIdentifier(crypto, groupKey))
   )
     throw unfaithful('gives a key another identifier');
   if (claims.tier !== request.tier) throw unfaithful('claims another tier');

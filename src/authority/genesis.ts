@@ -64,6 +64,8 @@ export const founderShape = {
 } as const;
 
 export type Founder = Fields<typeof founderShape>;
+/** A member of the authority, in the genesis draft and in every record of a committee. */
+export const readFounder = object(founderShape);
 
 const draftShape = {
   /** For people. */
@@ -72,7 +74,7 @@ const draftShape = {
   created: uint(),
   /** Members that must sign. */
   threshold: uint(MOST_FOUNDERS),
-  founders: list(object(founderShape), { min: 1, max: MOST_FOUNDERS }),
+  founders: list(readFounder, { min: 1, max: MOST_FOUNDERS }),
   operators: list(object({ keyid: text(63, NAME), publicKey: bytes(32), role: operatorRole }), {
     min: 1,
     max: 16,
@@ -116,7 +118,8 @@ export function encodeDraft(draft: GenesisDraft): Uint8Array {
   return encode({ ...draft, founders: draft.founders.map(plainFounder) } as CborValue);
 }
 
-function plainFounder({ tpm, ...founder }: Founder): CborValue {
+/** A founder as it is encoded. */
+export function plainFounder({ tpm, ...founder }: Founder): CborValue {
   return { ...founder, ...(tpm ? { tpm: { ...tpm } } : {}) };
 }
 
@@ -226,9 +229,7 @@ function requireSound(draft: GenesisDraft): void {
     throw unsound(`a threshold of ${draft.threshold} of ${count} is no majority`);
   if (draft.operatorQuorum < 1 || draft.operatorQuorum > draft.operators.length)
     throw unsound(`${draft.operators.length} operators cannot make a quorum of ${draft.operatorQuorum}`);
-  for (const { identityKey, tpm } of draft.founders)
-    if (identityKey.length !== (tpm ? P256_BYTES : ED25519_BYTES))
-      throw unsound('a key on P-256 and a TPM go together');
+  for (const founder of draft.founders) requireFittingKeys(founder);
   const keys = [
     ...draft.founders.flatMap(({ tpm }) => (tpm ? [tpm.endorsementKey] : [])),
     ...draft.founders.flatMap((f) => [f.identityKey, f.logKey, f.witnessKey, f.keyGenerationKey]),
@@ -240,6 +241,12 @@ function requireSound(draft: GenesisDraft): void {
   if (new Set(draft.operators.map((operator) => operator.keyid)).size !== draft.operators.length)
     throw unsound('two operators share a name');
   requireApprovable(draft.operators, draft.operatorQuorum);
+}
+
+/** @throws OOTO_AUTHORITY_GENESIS (caller) unless the identity key is of the kind that goes with a TPM, or without. */
+export function requireFittingKeys({ identityKey, tpm }: Founder): void {
+  if (identityKey.length !== (tpm ? P256_BYTES : ED25519_BYTES))
+    throw unsound('a key on P-256 and a TPM go together');
 }
 
 function unsound(what: string): OotoError {

@@ -10,10 +10,10 @@ import type { Credential } from '../attest/tpm/credential.ts';
 import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import { hex } from '../base/hex.ts';
-import type { Root } from '../cert/validate.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import { bytes, bytesBetween, type Fields, list, object, text, variant } from '../envelope/fields.ts';
 import type { StoreChange } from '../ports.ts';
+import type { AuthorityView } from './authority-view.ts';
 import { readNodeId, requireFaithful } from './certification.ts';
 import { validateCredential } from './credential.ts';
 import {
@@ -27,7 +27,6 @@ import {
   sealChallenge,
   type TpmKeys,
 } from './device.ts';
-import type { GenesisRecord } from './genesis.ts';
 import { inviteStoreKey, readGrant, requireUnspent, verifyClaim } from './invite.ts';
 import { type CertificateLeaf, encodeLeaf } from './leaf.ts';
 import { type EnrolmentRequest, readRequest, requireMesh } from './request.ts';
@@ -41,7 +40,7 @@ const MOST_CHALLENGES = 4_096;
 const claim = variant('kind', {
   /** An operator's grant, and the invite key's signature over this request. */
   invite: { grant: bytesBetween(1, 16 * 1024), signature: bytes(64) },
-  /** The genesis record names the key. */
+  /** The committee's record names the key. */
   founder: {},
   /** A certificate that is still valid names the key. */
   renewal: { credential: bytesBetween(1, 60 * 1024) },
@@ -54,7 +53,7 @@ export const readClaim = claim;
 export const applicationShape = {
   request: bytesBetween(1, 8 * 1024),
   claim,
-  /** In the order of the genesis draft. */
+  /** In the order of the committee. */
   nonces: list(object({ member: text(63), nonce: bytes(NONCE_BYTES) }), { min: 1, max: 64 }),
   evidence: bytesBetween(1, 256 * 1024),
 } as const;
@@ -78,8 +77,8 @@ export interface JudgedEvidence {
 
 export interface MemberOptions {
   crypto: Crypto;
-  genesis: GenesisRecord;
-  /** This member's name in the genesis draft. */
+  authority: AuthorityView;
+  /** This member's name in the committee. */
   name: string;
   judge: EvidenceJudge;
   longestLifeMs: number;
@@ -90,7 +89,6 @@ export interface MemberOptions {
 /** What a member knows when it judges. */
 export interface AppraisalContext {
   now: number;
-  root: Root | undefined;
   /** What this member's store holds under the key of an invite or a TPM. */
   bound(storeKey: string): Uint8Array | undefined;
 }
@@ -148,11 +146,13 @@ export class AuthorityMember {
 
   /**
    * Whether whoever shows this right may ask for this request at all: an invite of the operators that is not spent,
-   * a place among the founders, a certificate of the same name and key. Returns what to store once it is used.
+   * a place in the committee, a certificate of the same name and key. Returns what to store once it is used.
    * @throws OOTO_AUTHORITY_*, OOTO_CERT_*, OOTO_ENVELOPE_*, OOTO_CRYPTO_* (peer), one for each check.
    */
   requireRight(request: EnrolmentRequest, right: Claim, context: AppraisalContext): StoreChange[] {
-    requireMesh(request, this.#options.genesis.meshId);
+    const { authority } = this.#options;
+    requireMesh(request, authority.meshId);
+    authority.requireNotRevoked({ id: request.id, key: request.key.bytes });
     if (right.kind === 'invite') return this.#requireInvited(request, right, context);
     if (right.kind === 'founder') this.#requireFounder(request);
     else this.#requireHolder(request, right.credential, context);
@@ -164,14 +164,14 @@ export class AuthorityMember {
     right: Extract<Claim, { kind: 'invite' }>,
     context: AppraisalContext,
   ): StoreChange[] {
-    const { crypto, genesis } = this.#options;
+    const { crypto, authority } = this.#options;
     const { digest: requestDigest, id } = request;
     if (readNodeId(id).role === 'authority')
       throw refuse(
         'OOTO_AUTHORITY_NOT_A_FOUNDER',
         'nobody is invited into the authority; its committee changes otherwise',
       );
-    const grant = verifyClaim(crypto, genesis, { ...right, id, requestDigest, now: context.now });
+    const grant = verifyClaim(crypto, authority.genesis, { ...right, id, requestDigest, now: context.now });
     this.#requireEndorsed(request, grant.endorsementKey, context.now);
     const storeKey = inviteStoreKey(grant);
     requireUnspent(context.bound(storeKey), requestDigest);
@@ -198,18 +198,18 @@ export class AuthorityMember {
    * @throws OOTO_AUTHORITY_*, OOTO_ATTEST_*, OOTO_CERT_*, OOTO_ENVELOPE_* (peer), one for each check.
    */
   appraise(application: Application, tbs: Uint8Array, context: AppraisalContext): Appraisal {
-    const { crypto, genesis, longestLifeMs } = this.#options;
+    const { crypto, authority, longestLifeMs } = this.#options;
     const request = readRequest(crypto, application.request);
     const changes = this.requireRight(request, application.claim, context);
     const { seed } = this.#requireOwnNonce(request, application, context.now);
     const { evidence, device, bindings } = this.#judgeEvidence(request, application, seed, context);
     requireTier(request, evidence.verdict);
-    requireFaithful(crypto, genesis, tbs, { request, now: context.now, longestLifeMs });
+    requireFaithful(crypto, authority, tbs, { request, now: context.now, longestLifeMs });
     this.#challenges.delete(hex(request.digest));
     const leaf: CertificateLeaf = {
       kind: 'certificate',
       tbs: crypto.sha256(tbs),
-      issuer: crypto.sha256(genesis.groupKey),
+      issuer: crypto.sha256(authority.groupKey),
       id: request.id,
       key: crypto.sha256(request.key.bytes),
       evidence: evidence.digest,
@@ -240,7 +240,7 @@ export class AuthorityMember {
   }
 
   #requireRoom(coordinator: string): void {
-    const share = Math.floor(MOST_CHALLENGES / this.#options.genesis.draft.founders.length);
+    const share = Math.floor(MOST_CHALLENGES / this.#options.authority.members.length);
     const open = [...this.#challenges.values()].filter((challenge) => challenge.coordinator === coordinator);
     if (open.length >= share)
       throw new OotoError('OOTO_AUTHORITY_BUSY', 'environment', 'too many enrolments are under way');
@@ -248,21 +248,18 @@ export class AuthorityMember {
 
   #requireFounder({ id, key, tpm }: EnrolmentRequest): void {
     const { role, name } = readNodeId(id);
-    const founder = this.#options.genesis.draft.founders.find((candidate) => candidate.name === name);
+    const founder = this.#options.authority.memberNamed(name);
     if (role !== 'authority' || !founder || !equal(founder.identityKey, key.bytes))
-      throw refuse('OOTO_AUTHORITY_NOT_A_FOUNDER', 'the genesis record names no such founder');
+      throw refuse('OOTO_AUTHORITY_NOT_A_FOUNDER', 'the committee has no such member');
     if (!isSameTpm(founder.tpm, tpm))
-      throw refuse('OOTO_AUTHORITY_DEVICE', 'the genesis record gives this founder another TPM');
+      throw refuse('OOTO_AUTHORITY_DEVICE', 'the committee gives this member another TPM');
   }
 
-  #requireHolder(
-    request: EnrolmentRequest,
-    credential: Uint8Array,
-    context: { now: number; root: Root | undefined },
-  ): void {
-    const { crypto, genesis } = this.#options;
-    if (!context.root) throw refuse('OOTO_AUTHORITY_RENEWAL', 'there is no root to judge the certificate by');
-    const holder = validateCredential(crypto, { genesis, root: context.root }, credential, {
+  #requireHolder(request: EnrolmentRequest, credential: Uint8Array, context: { now: number }): void {
+    const { crypto, authority } = this.#options;
+    if (!authority.hasRoot)
+      throw refuse('OOTO_AUTHORITY_RENEWAL', 'there is no root to judge the certificate by');
+    const holder = validateCredential(crypto, { authority }, credential, {
       time: context.now,
       expectedId: request.id,
     });
@@ -276,7 +273,7 @@ export class AuthorityMember {
 
   #requireOwnNonce(request: EnrolmentRequest, { nonces }: Application, now: number): OpenChallenge {
     const open = this.#challenges.get(hex(request.digest));
-    const names = this.#options.genesis.draft.founders.map(({ name }) => name);
+    const names = this.#options.authority.members.map(({ name }) => name);
     const order = nonces.map(({ member }) => names.indexOf(member));
     const isOrdered = order.every((position, i) => position >= 0 && (i === 0 || position > order[i - 1]));
     const own = nonces.find(({ member }) => member === this.#options.name);

@@ -128,8 +128,8 @@ async function headTime(folder: string): Promise<number | undefined> {
     const [genesis, root, head] = [GENESIS_KEY, ROOT_KEY, HeadView.storeKey].map((key) => store.get(key));
     if (!genesis || !root || !head) return undefined;
     const crypto = createNodeCrypto();
-    const trust = readTrust(crypto, genesis, root);
-    return verifyHead(crypto, trust.genesis, head).time;
+    const trust = readTrust(crypto, genesis, root, store);
+    return verifyHead(crypto, trust.authority, head).time;
   } finally {
     await store.close();
   }

@@ -166,7 +166,7 @@ async function startAuthority(open: OpenNode, signal: AbortSignal): Promise<Auth
   const authority = new AuthorityNode(node, await authorityKeys(crypto, folder), signed, signal);
   await authority.start(configuration.certificate_ms);
   await writeFileAtomically(join(folder, 'genesis.record'), node.trust.genesis.encoded);
-  await writeFileAtomically(join(folder, 'root.der'), node.trust.root.der);
+  await writeFileAtomically(join(folder, 'root.der'), node.trust.authority.firstRoot.der);
   return authority;
 }
 

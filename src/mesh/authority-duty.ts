@@ -5,10 +5,10 @@
  * entry. It also cosigns, as witness, checkpoints of logs that only grow.
  */
 
+import type { AuthorityView } from '../authority/authority-view.ts';
 import { rootTbs } from '../authority/certification.ts';
 import { type LogProof, logOrigin, witnessName } from '../authority/credential.ts';
 import { readTpmKeys } from '../authority/device.ts';
-import type { GenesisRecord } from '../authority/genesis.ts';
 import { HEAD_LIFE_MS, headBody, headMessage, type MeshHeadBody } from '../authority/head.ts';
 import { encodeLeaf } from '../authority/leaf.ts';
 import {
@@ -21,7 +21,6 @@ import type { EnrolmentRequest } from '../authority/request.ts';
 import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import { hex } from '../base/hex.ts';
-import type { Root } from '../cert/validate.ts';
 import { Rates } from '../channel/rates.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import { type CborValue, decode, encode } from '../envelope/cbor.ts';
@@ -62,15 +61,14 @@ export interface AuthorityDutyOptions {
   crypto: Crypto;
   clock: Clock;
   store: Store;
-  genesis: GenesisRecord;
-  /** This member's name in the genesis draft. */
+  authority: AuthorityView;
+  /** This member's name in the committee. */
   name: string;
   member: AuthorityMember;
+  /** Of the committee in force. */
   secretShare: Uint8Array;
   logKey: SigningKey;
   witnessKey: SigningKey;
-  /** The root, once there is one. */
-  root(): Root | undefined;
   /** The parts of a head that this member believes. */
   headParts(): Pick<MeshHeadBody, 'bundle' | 'policy' | 'committee' | 'revocations'>;
   /** The number of the newest head that this member has seen; 0 before the first. */
@@ -79,7 +77,7 @@ export interface AuthorityDutyOptions {
 
 export class AuthorityDuty {
   readonly #options: AuthorityDutyOptions;
-  readonly #signing: SigningMember;
+  #signing: { epoch: number; machine: SigningMember };
   readonly log: Log;
   readonly #writer: LogWriter;
   /** Each job has a log of receipts. */
@@ -87,18 +85,14 @@ export class AuthorityDuty {
   #writing: Promise<unknown> = Promise.resolve();
 
   constructor(options: AuthorityDutyOptions) {
-    const { crypto, store, genesis, name, secretShare, logKey } = options;
+    const { crypto, store, authority, name, secretShare, logKey } = options;
     this.#options = options;
-    this.#signing = new SigningMember({
-      crypto,
-      publicPackage: genesis.publicPackage,
-      secretShare: decodeSecretShare(crypto, genesis.publicPackage, secretShare),
-    });
+    this.#signing = this.#signingWith(secretShare);
     this.log = new Log({
       crypto,
       store,
       prefix: 'log/',
-      origin: logOrigin(genesis.meshId, name),
+      origin: logOrigin(authority.meshId, name),
       signer: logKey,
     });
     this.#writer = new LogWriter({ log: this.log, store });
@@ -131,10 +125,41 @@ export class AuthorityDuty {
     return null;
   }
 
+  /** Signs with this share from now on: that of the committee in force. What was open under another is forgotten. */
+  takeShare(secretShare: Uint8Array): void {
+    const { machine } = this.#signing;
+    this.#signing = this.#signingWith(secretShare);
+    machine[Symbol.dispose]();
+  }
+
+  #signingWith(encoded: Uint8Array): { epoch: number; machine: SigningMember } {
+    const { crypto, authority } = this.#options;
+    const { publicPackage, committee } = authority;
+    const secretShare = decodeSecretShare(crypto, publicPackage, encoded);
+    return {
+      epoch: committee.epoch,
+      machine: new SigningMember({ crypto, publicPackage, secretShare }),
+    };
+  }
+
+  /** Members sign in the newest committee that they know, and in no other. */
+  get #machine(): SigningMember {
+    const { epoch, machine } = this.#signing;
+    if (epoch === this.#options.authority.committee.epoch) return machine;
+    throw new OotoError(
+      'OOTO_AUTHORITY_EPOCH',
+      'local',
+      `the share of this member is that of epoch ${epoch}`,
+      {
+        hint: 'it takes part again with its share of the committee in force',
+      },
+    );
+  }
+
   /** Answers one message of the signing protocol. */
   sign(coordinator: string, body: CborValue): Uint8Array {
     const { message } = fields(body, { message: bytesBetween(1, 64 * 1024) }, 'authority.sign');
-    return this.#signing.receive(coordinator, message, this.#options.clock.monotonic());
+    return this.#machine.receive(coordinator, message, this.#options.clock.monotonic());
   }
 
   /** Logs a workload definition that the caller has verified; one that is logged already is proven again. */
@@ -155,15 +180,15 @@ export class AuthorityDuty {
   async cosign(body: CborValue, peer: { prefix: string; publicKey: Uint8Array }): Promise<string> {
     const request = parseWitnessRequest(text(MOST_WITNESSED_BYTES)(body, 'witness.cosign'));
     const { origin } = parseCheckpoint(parseNote(request.note).text);
-    if (!origin.startsWith(`${hex(this.#options.genesis.meshId)}/${peer.prefix}`))
+    if (!origin.startsWith(`${hex(this.#options.authority.meshId)}/${peer.prefix}`))
       throw new OotoError('OOTO_MESH_WITNESS', 'peer', 'a node may have its own logs cosigned and no others');
-    const { crypto, store, genesis, name, witnessKey, clock } = this.#options;
+    const { crypto, store, authority, name, witnessKey, clock } = this.#options;
     return this.#inTurn(async () => {
       const counted = this.#countOrigin(origin, peer.prefix);
       const witness = new Witness({
         crypto,
         store,
-        name: witnessName(genesis.meshId, name),
+        name: witnessName(authority.meshId, name),
         signer: witnessKey,
         logs: [{ origin, keys: [{ name: origin, publicKey: peer.publicKey }] }],
       });
@@ -184,8 +209,7 @@ export class AuthorityDuty {
   }
 
   #contextOver(state: Pick<Store, 'get'>): AppraisalContext {
-    const { clock, root } = this.#options;
-    return { now: clock.now(), root: root(), bound: (key) => state.get(key) };
+    return { now: this.#options.clock.now(), bound: (key) => state.get(key) };
   }
 
   /** What is remembered of a log for ever is bounded: how many logs one node has, and how fast they come. */
@@ -220,15 +244,15 @@ export class AuthorityDuty {
   }
 
   #rootMessage(): Promise<Uint8Array> {
-    return rootTbs(this.#options.crypto, this.#options.genesis);
+    return rootTbs(this.#options.crypto, this.#options.authority.bundle);
   }
 
   /** A head may be signed when its parts are ours, its time is now, and its number is new; each number once. */
   #headMessage(body: MeshHeadBody): Promise<Uint8Array> {
-    const { genesis, clock, store, headParts } = this.#options;
+    const { authority, clock, store, headParts } = this.#options;
     const { bundle, policy, committee, revocations } = body;
     const parts = headParts();
-    if (!equal(body.mesh, genesis.meshId)) throw refuse('the head is for another mesh');
+    if (!equal(body.mesh, authority.meshId)) throw refuse('the head is for another mesh');
     if (!equal(encode(plain({ bundle, policy, committee, revocations })), encode(plain(parts))))
       throw refuse('the head names versions that this member does not have');
     if (Math.abs(body.time - clock.now()) > HEAD_TOLERANCE_MS)
@@ -267,7 +291,7 @@ export class AuthorityDuty {
   }
 
   #approve(coordinator: string, session: Uint8Array, message: Uint8Array): void {
-    this.#signing.approve({ session, message, coordinator }, this.#options.clock.monotonic());
+    this.#machine.approve({ session, message, coordinator }, this.#options.clock.monotonic());
   }
 
   #inTurn<T>(step: () => Promise<T>): Promise<T> {

@@ -5,6 +5,7 @@
  * in the mesh.
  */
 
+import { AuthorityView } from '../authority/authority-view.ts';
 import { draftDigest, type GenesisRecord, readDraft } from '../authority/genesis.ts';
 import {
   type Application,
@@ -29,7 +30,7 @@ import { enrolmentJudge } from './enrolment-judge.ts';
 import { FellowMembers } from './fellow-members.ts';
 import { Founding, founderVerifier, ROOT_KEY, SHARE_KEY, type SignedDraft } from './founding.ts';
 import { HeadKeeping, headParts } from './head-keeping.ts';
-import { type KnownPeer, policyOf, readTrust } from './identity.ts';
+import { type KnownPeer, policyOf, trustIn } from './identity.ts';
 import { type AskMember, Issuing, plainChallenges } from './issuing.ts';
 import { newRequest, obtain, present, storedCredential } from './joining.ts';
 import type { MeshNode } from './node.ts';
@@ -79,8 +80,10 @@ export class AuthorityNode {
     const founding = await this.#standAsFounder();
     const genesis = await founding.run();
     this.#fellows.founded(genesis.meshId);
-    this.#takeUpDuty(genesis);
-    await this.#establishRoot(genesis);
+    const { crypto, store } = this.node.options;
+    const authority = AuthorityView.open(crypto, genesis, store, store.get(ROOT_KEY));
+    this.#takeUpDuty(authority);
+    await this.#establishRoot(authority);
     await this.#becomeMember(lifeMs);
     await required(this.#heads).establish();
     this.#serve();
@@ -133,33 +136,33 @@ export class AuthorityNode {
     }
   }
 
-  #takeUpDuty(genesis: GenesisRecord): void {
+  #takeUpDuty(authority: AuthorityView): void {
     const { crypto, clock, logger, store, name } = this.node.options;
+    const { genesis } = authority;
     const policy = () => this.node.rulesOver(policyOf(genesis));
     const member = new AuthorityMember({
       crypto,
-      genesis,
+      authority,
       name,
       longestLifeMs: policyOf(genesis).certificateLifeMs,
       endorsement: endorsementJudge(crypto, policy),
       judge: enrolmentJudge({ crypto, clock, meshId: genesis.meshId, policy }),
     });
     const duty = new AuthorityDuty({
-      ...{ crypto, clock, store, genesis, name, member },
+      ...{ crypto, clock, store, authority, name, member },
       secretShare: required(store.get(SHARE_KEY)),
       logKey: this.#keys.log,
       witnessKey: this.#keys.witness,
-      root: () => (store.get(ROOT_KEY) ? this.node.trust.root : undefined),
-      headParts: () => headParts(crypto, genesis),
+      headParts: () => headParts(crypto, authority),
       newestHead: () => (store.get(ROOT_KEY) ? (this.node.head.current?.number ?? 0) : 0),
     });
     this.#duty = duty;
-    const issuing = new Issuing({ crypto, clock, logger, genesis, ask: this.#askMember });
+    const issuing = new Issuing({ crypto, clock, logger, authority, ask: this.#askMember });
     this.#issuing = issuing;
     const { node } = this;
     const heads = new HeadKeeping({
       node,
-      genesis,
+      authority,
       duty,
       issuing,
       fellows: this.#fellows,
@@ -177,9 +180,9 @@ export class AuthorityNode {
   }
 
   /** The first founder of the draft has the root signed; the others ask for it. */
-  async #establishRoot(genesis: GenesisRecord): Promise<void> {
-    const { crypto, store } = this.node.options;
-    const leads = this.#isFirst(genesis);
+  async #establishRoot(authority: AuthorityView): Promise<void> {
+    const { store } = this.node.options;
+    const leads = this.#isFirst(authority.genesis);
     let root = store.get(ROOT_KEY);
     while (!root) {
       root = leads
@@ -187,7 +190,8 @@ export class AuthorityNode {
         : await this.#fellows.find('root');
       if (!root) await pause(this.node.options.clock, POLL_MS, this.#signal);
     }
-    this.node.trustMesh(readTrust(crypto, genesis.encoded, root));
+    if (!authority.hasRoot) authority.admitRoot(root);
+    this.node.trustMesh(trustIn(authority));
     await store.commit([{ put: ROOT_KEY, value: root }]);
   }
 

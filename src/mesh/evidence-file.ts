@@ -5,7 +5,9 @@
  * never comes from the file: the genesis record in it must have the mesh id for its digest.
  */
 
+import { AuthorityView } from '../authority/authority-view.ts';
 import { readNodeId } from '../authority/certification.ts';
+import { firstCommittee } from '../authority/committee-record.ts';
 import {
   encodeCredential,
   logKeyOf,
@@ -20,7 +22,6 @@ import { equal, utf8, utf8Decode } from '../base/bytes.ts';
 import { isOotoError, OotoError } from '../base/errors.ts';
 import { hex } from '../base/hex.ts';
 import { type PemBlock, pemDecode, pemEncode } from '../base/pem.ts';
-import { type Root, validateRoot } from '../cert/validate.ts';
 import { readDelegation } from '../channel/delegation.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import { type CborValue, decode, encode } from '../envelope/cbor.ts';
@@ -125,11 +126,11 @@ function verifyCertificateFile(
   [certificate, rootDer, proofBytes]: readonly Uint8Array[],
   now: number,
 ): EvidenceSummary['facts'] {
-  const root = check('root', () => rootOf(crypto, genesis, rootDer));
+  const authority = check('root', () => new AuthorityView(crypto, genesis, rootDer));
   const proofs = check('proofs', () => readProofs(proofBytes));
   const credential = encodeCredential({ certificate, proofs, head: null });
   const valid = check('certificate', () =>
-    validateCredential(crypto, { genesis, root }, credential, { time: now }),
+    validateCredential(crypto, { authority }, credential, { time: now }),
   );
   return {
     id: valid.id,
@@ -149,7 +150,7 @@ function verifyLogFile(
       member: text(63),
       exported: bytesBetween(1, MOST_BYTES),
     });
-    const key = logKeyOf(genesis, member);
+    const key = logKeyOf(firstCommittee(crypto, genesis), member);
     const { checkpoint } = verifyExportedLog(crypto, exported, { origin: key.name, keys: [key] });
     return { member, size: checkpoint.size, root: hex(checkpoint.root) };
   });
@@ -164,14 +165,14 @@ function verifyReceiptsFile(
   genesis: GenesisRecord,
   [recordBytes, envelope, proofBytes, partyBytes, checkpointBytes, rootDer]: readonly Uint8Array[],
 ): EvidenceSummary['facts'] {
-  const root = check('root', () => rootOf(crypto, genesis, rootDer));
+  const authority = check('root', () => new AuthorityView(crypto, genesis, rootDer));
   const definition = check('definition', () =>
     verifyDefinition(crypto, envelope, (name) => originatorKey(policyOf(genesis), name)),
   );
   check('definition log', () =>
     requireLogged(
       crypto,
-      genesis,
+      authority,
       readProofs(proofBytes),
       (leaf) =>
         leaf.kind === 'definition' &&
@@ -183,12 +184,12 @@ function verifyReceiptsFile(
   const parties = check('parties', () => readParties(partyBytes));
   const note = check('checkpoint', () => utf8Decode(checkpointBytes));
   const { first, last } = check('cosignatures', () =>
-    cosignedAt(crypto, genesis, { definition, records, parties, note }),
+    cosignedAt(crypto, authority, { definition, records, parties, note }),
   );
   const judged = check('parties', () =>
     parties.map((party) => {
-      judgeParty(crypto, { genesis, root }, party, first);
-      return judgeParty(crypto, { genesis, root }, party, last);
+      judgeParty(crypto, { authority }, party, first, true);
+      return judgeParty(crypto, { authority }, party, last, true);
     }),
   );
   check('receipts', () => {
@@ -219,20 +220,20 @@ interface JudgedRecords {
  */
 function cosignedAt(
   crypto: Crypto,
-  genesis: GenesisRecord,
+  { committee, meshId }: AuthorityView,
   { definition, records, parties, note }: JudgedRecords,
 ): { first: number; last: number } {
-  const witnesses = witnessKeysOf(genesis);
+  const witnesses = witnessKeysOf(committee);
   const [holder] = parties;
   const { role, name } = readNodeId(holder.id);
-  const origin = receiptsOrigin(genesis.meshId, `${role}/${name}`, definition.digest);
+  const origin = receiptsOrigin(meshId, `${role}/${name}`, definition.digest);
   const { messageKey } = readDelegation(holder.delegation).unverified;
   const keys = [{ name: origin, publicKey: messageKey }];
   const verified = verifyCheckpoint(crypto, note, {
     origin,
     keys,
     witnesses,
-    quorum: genesis.draft.threshold,
+    quorum: committee.threshold,
   });
   if (parseNote(note).signatures.length !== 1 + verified.cosignatures.length)
     throw new OotoError(
@@ -245,13 +246,6 @@ function cosignedAt(
     throw new OotoError('OOTO_LOG_ROOT', 'peer', 'the checkpoint is over other receipts');
   const times = verified.cosignatures.map(({ time }) => 1000 * time);
   return { first: Math.min(...times), last: Math.max(...times) };
-}
-
-function rootOf(crypto: Crypto, { meshId, groupKey }: GenesisRecord, certificate: Uint8Array): Root {
-  const root = validateRoot(crypto, { certificate, trustDomain: hex(meshId) });
-  if (!equal(root.publicKey, groupKey))
-    throw new OotoError('OOTO_MESH_ROOT', 'peer', 'the root certificate is not that of the group key');
-  return root;
 }
 
 function readRecords(encoded: Uint8Array) {

@@ -1,13 +1,12 @@
 /**
  * How the mesh comes to its heads. What flows through here: the first head is made among founders, since no
- * session between members begins without one; then members take turns, the first of the draft first; each new head
+ * session between members begins without one; then members take turns, the first of the committee first; each new head
  * is signed by the group, adopted here, and shown to the other members and, with the credential, to every peer.
  */
-import type { GenesisRecord } from '../authority/genesis.ts';
+import type { AuthorityView } from '../authority/authority-view.ts';
 import { type MeshHeadBody, verifyHead } from '../authority/head.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import { statementMessage } from '../envelope/statement.ts';
-import { committeeDigest } from '../threshold/index.ts';
 import type { AuthorityDuty } from './authority-duty.ts';
 import type { FellowMembers } from './fellow-members.ts';
 import { policyOf } from './identity.ts';
@@ -20,28 +19,21 @@ import { pause } from './patience.ts';
 const HEAD_INTERVAL_MS = 300_000;
 /** How long a head says something. */
 const HEAD_LIFE_MS = 3_600_000;
-/** Members take turns: the next one in the draft waits this much longer. */
+/** Members take turns: the next one in the committee waits this much longer. */
 const TURN_MS = 10_000;
 const POLL_MS = 100;
 
 export type HeadParts = Pick<MeshHeadBody, 'bundle' | 'policy' | 'committee' | 'revocations'>;
 
 /** The versions and digests that a member believes, and so the only ones it signs. */
-export function headParts(crypto: Crypto, genesis: GenesisRecord): HeadParts {
-  const { draft, groupKey, publicPackage } = genesis;
-  const { committee } = publicPackage;
-  const digest = (message: Uint8Array) => crypto.sha256(message);
-  return {
-    bundle: { version: 0, digest: digest(statementMessage('trust-bundle', groupKey)) },
-    policy: { version: policyOf(genesis).version, digest: digest(statementMessage('policy', draft.policy)) },
-    committee: { version: committee.epoch, digest: committeeDigest(crypto, committee) },
-    revocations: { version: 0, digest: digest(statementMessage('revocation-set', [])) },
-  };
+export function headParts(crypto: Crypto, { genesis, versions }: AuthorityView): HeadParts {
+  const digest = crypto.sha256(statementMessage('policy', genesis.draft.policy));
+  return { ...versions, policy: { version: policyOf(genesis).version, digest } };
 }
 
 export interface HeadKeepingOptions {
   node: MeshNode;
-  genesis: GenesisRecord;
+  authority: AuthorityView;
   duty: AuthorityDuty;
   issuing: Issuing;
   fellows: FellowMembers;
@@ -50,13 +42,15 @@ export interface HeadKeepingOptions {
 
 export class HeadKeeping {
   readonly #options: HeadKeepingOptions;
-  /** This member's place in the draft. */
-  readonly #position: number;
 
   constructor(options: HeadKeepingOptions) {
-    const { genesis, node } = options;
     this.#options = options;
-    this.#position = genesis.draft.founders.findIndex(({ name }) => name === node.options.name);
+  }
+
+  /** This member's place in the committee. */
+  get #position(): number {
+    const { authority, node } = this.#options;
+    return authority.members.findIndex(({ name }) => name === node.options.name);
   }
 
   /** Makes the first head or finds it; from then on heads keep coming until the signal. */
@@ -74,8 +68,8 @@ export class HeadKeeping {
 
   /** Takes a head that another member made, and shows it from now on. @throws OOTO_AUTHORITY_*, OOTO_ENVELOPE_* (peer). */
   async adopt(encoded: Uint8Array): Promise<null> {
-    const { node, genesis } = this.#options;
-    await node.adoptHead(verifyHead(node.options.crypto, genesis, encoded));
+    const { node, authority } = this.#options;
+    await node.adoptHead(verifyHead(node.options.crypto, authority, encoded));
     const stored = node.isMember ? storedCredential(node) : undefined;
     if (stored) await present(node, stored);
     return null;
@@ -93,15 +87,15 @@ export class HeadKeeping {
   }
 
   async #make(): Promise<Uint8Array> {
-    const { node, genesis, duty, issuing, fellows } = this.#options;
+    const { node, authority, duty, issuing, fellows } = this.#options;
     const { clock, crypto } = node.options;
     const time = clock.now();
     const encoded = await issuing.issueHead({
-      mesh: genesis.meshId,
+      mesh: authority.meshId,
       number: duty.nextHeadNumber,
       time,
       expires: time + HEAD_LIFE_MS,
-      ...headParts(crypto, genesis),
+      ...headParts(crypto, authority),
     });
     await this.adopt(encoded);
     for (const name of fellows.names)

@@ -5,6 +5,7 @@
  * it has.
  */
 
+import { AuthorityView } from '../authority/authority-view.ts';
 import { readNodeId } from '../authority/certification.ts';
 import { validateCredential } from '../authority/credential.ts';
 import type { Device } from '../authority/device.ts';
@@ -13,11 +14,11 @@ import type { HeadView, MeshHead } from '../authority/head.ts';
 import { KnownCheckpoints } from '../authority/known-checkpoints.ts';
 import { readRequest, requireMesh } from '../authority/request.ts';
 import { OotoError } from '../base/errors.ts';
-import { hex } from '../base/hex.ts';
 import type { Tier } from '../cert/tier.ts';
-import { type Root, validateRoot } from '../cert/validate.ts';
+import type { Root } from '../cert/validate.ts';
 import type { CredentialVerifier, Peer } from '../channel/credential.ts';
 import type { Crypto } from '../crypto/crypto.ts';
+import type { Store } from '../ports.ts';
 import { type ChannelKind, ROLES, type Role } from './operations.ts';
 import { type Policy, readPolicy } from './policy.ts';
 
@@ -25,18 +26,39 @@ import { type Policy, readPolicy } from './policy.ts';
 const ENROLMENT_MS = 120_000;
 
 export interface MeshTrust {
-  genesis: GenesisRecord;
-  root: Root;
-  policy: Policy;
+  readonly genesis: GenesisRecord;
+  /** Group key, members and revocations as they are now. */
+  readonly authority: AuthorityView;
+  /** The certificate of the group key in force. */
+  readonly root: Root;
+  readonly policy: Policy;
 }
 
-/** @throws OOTO_AUTHORITY_*, OOTO_CERT_*, OOTO_ENVELOPE_* (peer) unless record and root belong together. */
-export function readTrust(crypto: Crypto, genesisRecord: Uint8Array, root: Uint8Array): MeshTrust {
+/**
+ * The trust of a mesh; with a store, as far as this node has followed it.
+ * @param root the certificate of the first group key
+ * @throws OOTO_AUTHORITY_*, OOTO_CERT_*, OOTO_ENVELOPE_* (peer) unless record and root belong together.
+ */
+export function readTrust(
+  crypto: Crypto,
+  genesisRecord: Uint8Array,
+  root: Uint8Array,
+  store?: Store,
+): MeshTrust {
   const genesis = verifyGenesisRecord(crypto, genesisRecord);
-  const validRoot = validateRoot(crypto, { certificate: root, trustDomain: hex(genesis.meshId) });
-  if (hex(validRoot.publicKey) !== hex(genesis.groupKey))
-    throw new OotoError('OOTO_MESH_ROOT', 'peer', 'the root certificate is not that of the group key');
-  return { genesis, root: validRoot, policy: policyOf(genesis) };
+  return trustIn(
+    store ? AuthorityView.open(crypto, genesis, store, root) : new AuthorityView(crypto, genesis, root),
+  );
+}
+
+export function trustIn(authority: AuthorityView): MeshTrust {
+  const { genesis } = authority;
+  return {
+    ...{ genesis, authority, policy: policyOf(genesis) },
+    get root() {
+      return authority.root;
+    },
+  };
 }
 
 export function policyOf(genesis: GenesisRecord): Policy {

@@ -4,9 +4,9 @@
  * and logs it; those that did sign together. The coordinator carries and collects; it cannot make anybody sign.
  */
 
+import type { AuthorityView } from '../authority/authority-view.ts';
 import { leafTbs, rootTbs } from '../authority/certification.ts';
 import { type LogProof, readMemberProof } from '../authority/credential.ts';
-import type { GenesisRecord } from '../authority/genesis.ts';
 import { encodeHead, headMessage, type MeshHeadBody } from '../authority/head.ts';
 import type { Application } from '../authority/member.ts';
 import { type EnrolmentRequest, readRequest } from '../authority/request.ts';
@@ -67,20 +67,20 @@ export class Issuing {
   readonly #crypto: Crypto;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #genesis: GenesisRecord;
+  readonly #authority: AuthorityView;
   readonly #ask: AskMember;
 
   constructor(options: {
     crypto: Crypto;
     clock: Clock;
     logger: Logger;
-    genesis: GenesisRecord;
+    authority: AuthorityView;
     ask: AskMember;
   }) {
     this.#crypto = options.crypto;
     this.#clock = options.clock;
     this.#logger = options.logger;
-    this.#genesis = options.genesis;
+    this.#authority = options.authority;
     this.#ask = options.ask;
   }
 
@@ -98,19 +98,19 @@ export class Issuing {
   /** A certificate for an application, signed by the group, with the proofs of the members that logged it. */
   async issue(application: Application): Promise<IssuedCertificate> {
     const request = readRequest(this.#crypto, application.request);
-    const tbs = await leafTbs(this.#crypto, this.#genesis, request, this.#clock.now());
+    const tbs = await leafTbs(this.#crypto, this.#authority, request, this.#clock.now());
     const members = application.nonces.map(({ member }) => member);
     const proposal = { kind: 'certificate', application: plainApplication(application), tbs };
     const certificate = { ...request, tbsSha256: this.#crypto.sha256(tbs), publicKey: request.key };
     const { signature, answers } = await this.#signTogether(members, proposal, tbs, (member, answer) =>
-      readMemberProof(this.#crypto, this.#genesis, { member, answer, certificate }),
+      readMemberProof(this.#crypto, this.#authority, { member, answer, certificate }),
     );
     return { certificate: await assembleCertificate(tbs, signature), proofs: answers };
   }
 
   /** The group key's own certificate. */
   async issueRoot(): Promise<Uint8Array> {
-    const tbs = await rootTbs(this.#crypto, this.#genesis);
+    const tbs = await rootTbs(this.#crypto, this.#authority.bundle);
     const { signature } = await this.#signTogether(this.#members, { kind: 'root' }, tbs, approved);
     return assembleCertificate(tbs, signature);
   }
@@ -122,7 +122,7 @@ export class Issuing {
   }
 
   get #members(): string[] {
-    return this.#genesis.draft.founders.map(({ name }) => name);
+    return this.#authority.activeMembers.map(({ name }) => name);
   }
 
   /** Those whose answer `read` accepts sign. */
@@ -138,7 +138,7 @@ export class Issuing {
     const signature = await signWithGroup({
       crypto: this.#crypto,
       clock: this.#clock,
-      publicPackage: this.#genesis.publicPackage,
+      publicPackage: this.#authority.publicPackage,
       session,
       message,
       candidates: good.map(({ member }) => member),
@@ -180,7 +180,7 @@ export class Issuing {
 
   /** With too few members: the refusal, when one of them refused on the merits; else who was not there. */
   #requireEnough<T>({ good, bad }: Answers<T>): Answers<T>['good'] {
-    const { threshold } = this.#genesis.draft;
+    const { threshold } = this.#authority;
     if (good.length >= threshold) return good;
     const refusal = bad.find(({ error }) => !isAbsence(error));
     if (refusal) throw refusal.error;

@@ -112,7 +112,7 @@ async function logDefinition(
     upkeep.authorities.map((member) => node.ask(member, 'definition.log', envelope)),
   );
   const proofs = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
-  const { threshold } = node.trust.genesis.draft;
+  const { threshold } = node.trust.authority;
   if (proofs.length < threshold) {
     const refused = answers.find((answer) => answer.status === 'rejected');
     throw new OotoError(

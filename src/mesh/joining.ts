@@ -65,8 +65,7 @@ export async function join(
   signal: AbortSignal,
 ): Promise<ValidCredential> {
   const { crypto } = node.options;
-  const trust = readTrust(crypto, invite.genesis, invite.root);
-  node.trustMesh(trust);
+  const trust = node.trustMesh(readTrust(crypto, invite.genesis, invite.root, node.options.store));
   const request = await requestForInvite(node, trust, lifeMs);
   const signature = claimInvite(crypto, invite, request.digest);
   const claim = { kind: 'invite' as const, grant: invite.grant, signature };
@@ -156,7 +155,7 @@ export async function obtain(
   if (issued.head) await node.adoptHead(node.head.stage(issued.head, clock.now()).head);
   await store.commit([
     { put: CREDENTIAL_KEY, value: encoded },
-    { put: ROOT_KEY, value: trust.root.der },
+    { put: ROOT_KEY, value: trust.authority.firstRoot.der },
     { put: GENESIS_KEY, value: trust.genesis.encoded },
     {
       put: ENROLMENT_KEY,
@@ -189,8 +188,7 @@ export function storedCredential(node: MeshNode): ValidCredential | undefined {
   const root = store.get(ROOT_KEY);
   const credential = store.get(CREDENTIAL_KEY);
   if (!genesis || !root || !credential) return undefined;
-  const trust = readTrust(crypto, genesis, root);
-  node.trustMesh(trust);
+  const trust = node.knownTrust ?? node.trustMesh(readTrust(crypto, genesis, root, store));
   try {
     return validateCredential(crypto, trust, credential, { time: clock.now() });
   } catch (error) {
@@ -288,9 +286,8 @@ function clockError(cause: unknown): OotoError {
  */
 function applicantVerifier(node: MeshNode, trust: MeshTrust): ReturnType<typeof memberVerifier> {
   const { crypto } = node.options;
-  const { meshId, groupKey } = trust.genesis;
   return (presented, now) => {
-    const shown = new HeadView(crypto, { meshId, groupKey }, undefined);
+    const shown = new HeadView(crypto, trust.authority, undefined);
     const anyAge = {
       stage: (encoded: Uint8Array, time: number) => shown.stage(encoded, time),
       requireFresh: (time: number) => shown.requireFresh(time, Number.POSITIVE_INFINITY),

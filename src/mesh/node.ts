@@ -6,6 +6,7 @@
 
 import type { SoftwareClaims } from '../attest/evidence.ts';
 import { HeadView, type MeshHead } from '../authority/head.ts';
+import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import type { Tier } from '../cert/tier.ts';
 import type { CborValue } from '../envelope/cbor.ts';
@@ -79,6 +80,11 @@ export class MeshNode {
     return present(this.#trust);
   }
 
+  /** The same, or undefined while this node is in none. */
+  get knownTrust(): MeshTrust | undefined {
+    return this.#trust;
+  }
+
   get head(): HeadView {
     return present(this.#head);
   }
@@ -124,15 +130,16 @@ export class MeshNode {
       session.adoptPolicy(appraisalPolicy(this.policy, 2 * attestationIntervalMs));
   }
 
-  /** Knows the mesh from now on; not yet as a member. */
-  trustMesh(trust: MeshTrust): void {
+  /** Knows the mesh from now on; not yet as a member. What is known of it already stays. Returns what it goes by. */
+  trustMesh(trust: MeshTrust): MeshTrust {
     const { crypto, store } = this.options;
-    const { meshId, groupKey } = trust.genesis;
+    if (this.#trust && equal(this.#trust.genesis.meshId, trust.genesis.meshId)) return this.#trust;
     this.#trust = trust;
     this.#attestation.trustMesh(trust);
-    this.#head ??= new HeadView(crypto, { meshId, groupKey }, store.get(HeadView.storeKey), (known, shown) =>
+    this.#head = new HeadView(crypto, trust.authority, store.get(HeadView.storeKey), (known, shown) =>
       this.headForks.keep(known, shown),
     );
+    return trust;
   }
 
   /** Stands in the genesis draft as a founder. */

@@ -24,17 +24,24 @@ export interface JudgedParty {
   delegation: Delegation;
 }
 
-/** Who this was at `time` (milliseconds since 1970). @throws as judging a credential and a delegation throws (peer). */
+/**
+ * Who this was at `time` (milliseconds since 1970).
+ * @param isPast it is judged as it was then, whatever was revoked since
+ * @throws as judging a credential and a delegation throws (peer).
+ */
 export function judgeParty(
   crypto: Crypto,
-  trust: Pick<MeshTrust, 'genesis' | 'root'>,
+  trust: Pick<MeshTrust, 'authority'>,
   party: Party,
   time: number,
+  isPast = false,
 ): JudgedParty {
-  const credential = validateCredential(crypto, trust, party.credential, { time, expectedId: party.id });
+  const credential = validateCredential(crypto, trust, party.credential, {
+    ...{ time, expectedId: party.id, isPast },
+  });
   const statement = readDelegation(party.delegation);
   const delegation = verifyDelegation(crypto, statement, {
-    meshId: trust.genesis.meshId,
+    meshId: trust.authority.meshId,
     noiseStatic: statement.unverified.noiseStatic,
     identityKey: credential.publicKey,
     subject: credential.tbsSha256,

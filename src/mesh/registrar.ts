@@ -48,11 +48,11 @@ export class Registrar {
     );
   }
 
-  /** This member's own, with the addresses that the genesis record gives it. */
+  /** This member's own, with the addresses that the committee's record gives it. */
   #ownRecord(): Uint8Array {
     const { own, trust, options } = this.#node;
-    const founder = trust.genesis.draft.founders.find(({ name }) => name === options.name);
-    return createRecord(own, founder?.addresses ?? [], options.clock.now());
+    const member = trust.authority.memberNamed(options.name);
+    return createRecord(own, member?.addresses ?? [], options.clock.now());
   }
 
   /** A record that has lapsed meanwhile is forgotten; its node publishes a new one. */
@@ -69,8 +69,7 @@ export class Registrar {
 export function judgeRecord(node: MeshNode, encoded: Uint8Array): MembershipRecord {
   const { crypto, clock } = node.options;
   const { trust } = node;
-  const { meshId, groupKey } = trust.genesis;
-  const shown = new HeadView(crypto, { meshId, groupKey }, node.head.current?.encoded);
+  const shown = new HeadView(crypto, trust.authority, node.head.current?.encoded);
   const verifier = memberVerifier(crypto, trust, shown, (head) => shown.accept(head));
-  return verifyRecord(crypto, verifier, meshId, encoded, clock.now());
+  return verifyRecord(crypto, verifier, trust.authority.meshId, encoded, clock.now());
 }

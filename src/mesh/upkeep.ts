@@ -44,10 +44,10 @@ export class Upkeep {
     return this.#credential;
   }
 
-  /** The members of the authority, as the genesis record has them. */
+  /** The members of the authority, as the committee's record has them. */
   get authorities(): { id: string; addresses: readonly string[] }[] {
-    const { draft, meshId } = this.#options.node.trust.genesis;
-    return draft.founders.map(({ name, addresses }) => ({
+    const { activeMembers, meshId } = this.#options.node.trust.authority;
+    return activeMembers.map(({ name, addresses }) => ({
       id: nodeIdOf(meshId, 'authority', name),
       addresses,
     }));

@@ -45,14 +45,14 @@ export function liveSession(node: MeshNode, id: string, role: string): Session {
 /** @throws OOTO_AUTHORITY_PROOFS, OOTO_LOG_* (peer) unless the logs of t members hold the definition. */
 export function requireDefinitionLogged(
   crypto: Crypto,
-  { genesis }: Pick<MeshTrust, 'genesis'>,
+  { authority }: Pick<MeshTrust, 'authority'>,
   { digest, originator }: Pick<VerifiedDefinition, 'digest' | 'originator'>,
   proofs: Uint8Array,
 ): void {
   const read = logProofs(decode(proofs, { maxBytes: MOST_PROOF_BYTES }), 'definition proofs');
   requireLogged(
     crypto,
-    genesis,
+    authority,
     read,
     (leaf) => leaf.kind === 'definition' && equal(leaf.digest, digest) && leaf.originator === originator,
   );

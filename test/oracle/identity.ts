@@ -1,5 +1,6 @@
 /** SPIFFE names, DSSE envelopes, and certificates: by signature and profile, or by the mesh's rule as well. */
 
+import { AuthorityView } from '../../src/authority/authority-view.ts';
 import { encodeCredential, validateCredential } from '../../src/authority/credential.ts';
 import { verifyGenesisRecord } from '../../src/authority/genesis.ts';
 import { utf8 } from '../../src/base/bytes.ts';
@@ -84,8 +85,9 @@ function validate(crypto: Crypto, request: Fields): Fields {
   const { id, tier } = validateCertificate(crypto, { certificate, root, time, ...expected });
   if (!has(request, 'requireProofs') || flag(request, 'requireProofs')) {
     if (!has(request, 'genesis')) throw unproven();
-    const mesh = { genesis: verifyGenesisRecord(crypto, bytes(request, 'genesis')), root };
-    validateCredential(crypto, mesh, credential(request, certificate), { time, ...expected });
+    const genesis = verifyGenesisRecord(crypto, bytes(request, 'genesis'));
+    const authority = new AuthorityView(crypto, genesis, rootDer);
+    validateCredential(crypto, { authority }, credential(request, certificate), { time, ...expected });
   }
   return { id, tier };
 }

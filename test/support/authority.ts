@@ -6,6 +6,7 @@
 import type { AppraisalRules } from '../../src/attest/appraisal-policy.ts';
 import { encodeEnrolmentEvidence, enrolmentMessage } from '../../src/attest/evidence.ts';
 import { enrolmentQualifyingData } from '../../src/attest/qualifying.ts';
+import { AuthorityView } from '../../src/authority/authority-view.ts';
 import { nodeIdOf } from '../../src/authority/certification.ts';
 import {
   encodeCredential,
@@ -26,7 +27,7 @@ import type { CborValue } from '../../src/envelope/cbor.ts';
 import { Ed25519SigningKey } from '../../src/envelope/keys.ts';
 import { AuthorityDuty } from '../../src/mesh/authority-duty.ts';
 import { enrolmentJudge } from '../../src/mesh/enrolment-judge.ts';
-import { type MeshTrust, readTrust } from '../../src/mesh/identity.ts';
+import { type MeshTrust, trustIn } from '../../src/mesh/identity.ts';
 import { type AskMember, Issuing } from '../../src/mesh/issuing.ts';
 import { initialPolicy, type Policy } from '../../src/mesh/policy.ts';
 import type { Signer } from '../../src/ports.ts';
@@ -48,6 +49,8 @@ export class AuthorityWorld {
   readonly clock = new ManualClock();
   readonly logger = new RecordingLogger();
   readonly mesh: FoundedMesh;
+  /** What all members know. */
+  readonly authority: AuthorityView;
   readonly names: string[];
   readonly stores = new Map<string, MemoryStore>();
   readonly members = new Map<string, AuthorityMember>();
@@ -83,26 +86,26 @@ export class AuthorityWorld {
     this.policy = initialPolicy({ manifests: [hex(MANIFEST)], originators, ...rules });
     const policy = this.policy as unknown as CborValue;
     this.mesh = foundMesh(crypto, { count, threshold, created: this.clock.now() - 1_000, policy });
+    this.authority = new AuthorityView(crypto, this.mesh.record);
     this.names = this.mesh.founders.map(({ name }) => name);
     for (const name of this.names) this.restart(name, new MemoryStore());
   }
 
   /** A member's process, begun anew on this store. */
   restart(name: string, store: MemoryStore): AuthorityDuty {
-    const { crypto, clock } = this;
+    const { crypto, clock, authority } = this;
     const genesis = this.mesh.record;
     const position = this.names.indexOf(name);
     const founder = this.mesh.founders[position];
     const member = new AuthorityMember({
-      ...{ crypto, genesis, name, longestLifeMs: LIFE_MS },
+      ...{ crypto, authority, name, longestLifeMs: LIFE_MS },
       judge: enrolmentJudge({ crypto, clock, meshId: genesis.meshId, policy: () => this.policy }),
     });
     const duty = new AuthorityDuty({
-      ...{ crypto, clock, store, genesis, name, member },
+      ...{ crypto, clock, store, authority, name, member },
       secretShare: this.mesh.keys[position].secretShare.encode(),
       logKey: founder.log,
       witnessKey: founder.witness,
-      root: () => this.trust?.root,
       headParts: () => this.headParts,
       newestHead: () => this.newestHead,
     });
@@ -126,8 +129,8 @@ export class AuthorityWorld {
   }
 
   issuing(coordinator = this.names[0]): Issuing {
-    const { crypto, clock, logger } = this;
-    return new Issuing({ crypto, clock, logger, genesis: this.mesh.record, ask: this.asker(coordinator) });
+    const { crypto, clock, logger, authority } = this;
+    return new Issuing({ crypto, clock, logger, authority, ask: this.asker(coordinator) });
   }
 
   asker(coordinator: string): AskMember {
@@ -143,7 +146,8 @@ export class AuthorityWorld {
   /** The root, signed by the members. */
   async establish(): Promise<MeshTrust> {
     const root = await this.issuing().issueRoot();
-    this.trust = readTrust(this.crypto, this.mesh.record.encoded, root);
+    this.authority.admitRoot(root);
+    this.trust = trustIn(this.authority);
     return this.trust;
   }
 

@@ -75,6 +75,6 @@ function inventedRight({ open, trust }: Attacker, request: EnrolmentRequest): Cb
       { keyid, key: Ed25519SigningKey.generate(crypto) },
     ),
   );
-  const invite = { grant, genesis, root: trust.root.der, addresses: [], seed };
+  const invite = { grant, genesis, root: trust.authority.firstRoot.der, addresses: [], seed };
   return { kind: 'invite', grant, signature: claimInvite(crypto, invite, request.digest) };
 }

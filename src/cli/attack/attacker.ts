@@ -83,8 +83,8 @@ export class Attacker {
    */
   approach(target: Target, own?: OwnCredential): Promise<Session> {
     const { node, crypto } = this.open;
-    const { meshId, groupKey } = this.trust.genesis;
-    const shown = new HeadView(crypto, { meshId, groupKey }, undefined);
+    const { meshId } = this.trust.genesis;
+    const shown = new HeadView(crypto, this.trust.authority, undefined);
     const verifier = memberVerifier(crypto, this.trust, shown, (head) => shown.accept(head));
     node.peers.join({ meshId, own: () => own ?? node.own.forChannel(), verifier, accept: [] });
     return node.peers.dial(meshId, target.address, target.id, { signal: this.signal });

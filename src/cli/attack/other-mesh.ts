@@ -4,6 +4,7 @@
  * authority does; its holder delegates to keys of this process, in the name of the mesh that is attacked.
  */
 import { join } from 'node:path';
+import { AuthorityView } from '../../authority/authority-view.ts';
 import { nodeIdOf } from '../../authority/certification.ts';
 import { encodeCredential } from '../../authority/credential.ts';
 import {
@@ -150,14 +151,14 @@ function dutyOf(
 ): AuthorityDuty {
   const digest = crypto.sha256(genesis.meshId);
   const version = { version: 1, digest };
+  const authority = new AuthorityView(crypto, genesis);
   return new AuthorityDuty({
-    ...{ crypto, clock, store, genesis, name, logKey: log, witnessKey: witness },
+    ...{ crypto, clock, store, authority, name, logKey: log, witnessKey: witness },
     secretShare: secretShare.encode(),
     member: new AuthorityMember({
-      ...{ crypto, genesis, name, longestLifeMs: LIFE_MS },
+      ...{ crypto, authority, name, longestLifeMs: LIFE_MS },
       judge: () => ({ digest, verdict: 'software' }),
     }),
-    root: () => undefined,
     newestHead: () => 0,
     headParts: () => ({ bundle: version, policy: version, committee: version, revocations: version }),
   });
@@ -189,7 +190,8 @@ async function certify(
     },
     signer,
   );
-  const issuing = new Issuing({ crypto, clock, logger, genesis, ask: askDuties(duties) });
+  const authority = new AuthorityView(crypto, genesis);
+  const issuing = new Issuing({ crypto, clock, logger, authority, ask: askDuties(duties) });
   const nonces = await issuing.challenge(request);
   const { certificate, proofs } = await issuing.issue({
     request: request.encoded,

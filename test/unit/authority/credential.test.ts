@@ -157,7 +157,7 @@ test('another name than the expected, another time, another mesh: refused', asyn
 test('a member answers with its own proof about this certificate', () => {
   const [first, second] = proofs();
   const read = (member: string, answer: unknown, certificate = node.valid) =>
-    readMemberProof(crypto, genesis, { member, answer: answer as CborValue, certificate });
+    readMemberProof(crypto, world.authority, { member, answer: answer as CborValue, certificate });
   assert.is(read('a1', { ...first }).index, first.index);
   assert.throwsCode(() => read('a2', { ...first }), 'OOTO_AUTHORITY_PROOFS');
   assert.throwsCode(() => read('a2', { ...second }, other.valid), 'OOTO_AUTHORITY_PROOFS');
@@ -167,17 +167,17 @@ test('a member answers with its own proof about this certificate', () => {
 test('members that wrote the same entry must each show it in their log', () => {
   const [first, second] = proofs();
   assert.bytes(first.leaf, second.leaf);
-  assert.is(requireLogged(crypto, genesis, [first, second], () => true)[0].kind, 'certificate');
+  assert.is(requireLogged(crypto, world.authority, [first, second], () => true)[0].kind, 'certificate');
   refused([first, { ...second, index: second.index + 1 }], 'OOTO_LOG_INCLUSION');
   refused([first, { ...second, path: [...second.path, crypto.sha256(second.leaf)] }], 'OOTO_LOG_INCLUSION');
 });
 
 test('what is logged is judged by the caller, proof by proof', () => {
   let asked = 0;
-  requireLogged(crypto, genesis, proofs(), () => ++asked > 0);
+  requireLogged(crypto, world.authority, proofs(), () => ++asked > 0);
   assert.is(asked, 3);
   assert.throwsCode(
-    () => requireLogged(crypto, genesis, proofs(), () => ++asked !== 6),
+    () => requireLogged(crypto, world.authority, proofs(), () => ++asked !== 6),
     'OOTO_AUTHORITY_PROOFS',
   );
 });

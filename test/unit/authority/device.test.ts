@@ -115,7 +115,7 @@ async function appraise(
   bound = new Map<string, Uint8Array>(),
 ) {
   const tbs = await leafTbs(crypto, world.mesh.record, request, world.clock.now());
-  const context = { now: world.clock.now(), root: world.trust?.root, bound: (key: string) => bound.get(key) };
+  const context = { now: world.clock.now(), bound: (key: string) => bound.get(key) };
   const appraisal = world.members.get(judge)!.appraise(application, tbs, context);
   for (const change of appraisal.changes) if ('put' in change) bound.set(change.put, change.value);
   return appraisal;

@@ -1,10 +1,11 @@
+import { AuthorityView } from '../../../src/authority/authority-view.ts';
 import { leafTbs } from '../../../src/authority/certification.ts';
 import { readLeaf } from '../../../src/authority/leaf.ts';
-import type { Application, Claim } from '../../../src/authority/member.ts';
+import { type Application, AuthorityMember, type Claim } from '../../../src/authority/member.ts';
 import type { EnrolmentRequest, EnrolmentRequestBody } from '../../../src/authority/request.ts';
 import { Ed25519SigningKey } from '../../../src/envelope/keys.ts';
 import * as assert from '../../support/assert.ts';
-import { AuthorityWorld, type Candidate, signerOf } from '../../support/authority.ts';
+import { AuthorityWorld, type Candidate, LIFE_MS, signerOf } from '../../support/authority.ts';
 import { testCrypto } from '../../support/crypto.ts';
 import { seededRandom } from '../../support/network.ts';
 import { suite } from '../../support/suite.ts';
@@ -36,14 +37,10 @@ async function invited(name = 'w', changes: Partial<EnrolmentRequestBody> = {}):
 
 async function appraise(
   { request, application }: Pick<Case, 'request' | 'application'>,
-  {
-    name = judge,
-    bound = nothingBound as (key: string) => Uint8Array | undefined,
-    root = world.trust?.root,
-  } = {},
+  { name = judge, bound = nothingBound as (key: string) => Uint8Array | undefined } = {},
 ) {
   const tbs = await leafTbs(crypto, world.mesh.record, request, world.clock.now());
-  return world.members.get(name)!.appraise(application, tbs, { now: world.clock.now(), root, bound });
+  return world.members.get(name)!.appraise(application, tbs, { now: world.clock.now(), bound });
 }
 
 test('an invited node: the invite is bound, and the entry says what was judged', async () => {
@@ -127,11 +124,17 @@ test('without a root there is nothing to judge a renewal by', async () => {
   const claim: Claim = { kind: 'renewal', credential: node.credential };
   const application = world.application(node, request, claim);
   const tbs = await leafTbs(crypto, world.mesh.record, request, world.clock.now());
-  const context = { now: world.clock.now(), root: undefined, bound: nothingBound };
-  assert.throwsCode(
-    () => world.members.get(judge)!.appraise(application, tbs, context),
-    'OOTO_AUTHORITY_RENEWAL',
-  );
+  const context = { now: world.clock.now(), bound: nothingBound };
+  const early = new AuthorityMember({
+    ...{
+      crypto,
+      name: judge,
+      longestLifeMs: LIFE_MS,
+      authority: new AuthorityView(crypto, world.mesh.record),
+    },
+    judge: () => assert.unreachable('nothing is judged') as never,
+  });
+  assert.throwsCode(() => early.appraise(application, tbs, context), 'OOTO_AUTHORITY_RENEWAL');
 });
 
 test('the evidence must answer this member: each wrong list of nonces is refused', async () => {

@@ -1,9 +1,11 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { validateCredential } from '../../../src/authority/credential.ts';
+import { AuthorityView } from '../../../src/authority/authority-view.ts';
+import { readCredential, requireLogged } from '../../../src/authority/credential.ts';
 import { utf8 } from '../../../src/base/bytes.ts';
 import { hex } from '../../../src/base/hex.ts';
 import { keyIdentifier } from '../../../src/cert/key-identifier.ts';
+import { validateCertificate } from '../../../src/cert/validate.ts';
 import { readDelegation, verifyDelegation } from '../../../src/channel/delegation.ts';
 import { ATTACKERS } from '../../../src/cli/attack/attack.ts';
 import { BentLine } from '../../../src/cli/attack/bent-line.ts';
@@ -116,8 +118,9 @@ test('the certificate of the other mesh is genuine there: only the mesh is wrong
     notAfter: Number.MAX_SAFE_INTEGER,
     der: new Uint8Array(),
   };
-  const expectation = { time: now, expectedId: own.id };
-  const valid = validateCredential(crypto, { genesis, root }, own.credential, expectation);
+  const { certificate, proofs } = readCredential(own.credential);
+  const valid = validateCertificate(crypto, { certificate, root, time: now, expectedId: own.id });
+  requireLogged(crypto, new AuthorityView(crypto, genesis), proofs, () => true);
   const statement = readDelegation(own.delegation);
   verifyDelegation(crypto, statement, {
     meshId: claimed,

@@ -58,7 +58,7 @@ const head = (changes: Partial<MeshHeadBody> = {}, session = crypto.random.bytes
 test('an appraised body is logged, proven and then may be signed, for its coordinator alone', async () => {
   const { body, session, tbs } = await certificateProposal();
   const proof = (await duty().appraise('a2', body)) as LogProof;
-  verifyLogProof(crypto, world.mesh.record, proof);
+  verifyLogProof(crypto, world.authority.committee, proof);
   assert.throwsCode(() => askToSign(session, tbs, 'a3'), 'OOTO_THRESHOLD_NOT_APPROVED');
   assert.throwsCode(() => askToSign(session, crypto.random.bytes(40)), 'OOTO_THRESHOLD_MESSAGE');
   assert.ok(askToSign(session, tbs).length > 0);
@@ -130,7 +130,7 @@ test('appraisals at the same time each get their own place in the log', async ()
     proofs.map((proof) => proof!.index),
     [0, 1, 2, 3, 4, 5, 6, 7],
   );
-  for (const proof of proofs) verifyLogProof(crypto, world.mesh.record, proof!);
+  for (const proof of proofs) verifyLogProof(crypto, world.authority.committee, proof!);
 });
 
 test('a head is signed once for each number, also after a crash', async () => {
@@ -246,7 +246,7 @@ test('the checkpoint of a peer is cosigned when it grows, and no other', async (
   const { cosignatures } = verifyCheckpoint(crypto, cosigned, {
     origin,
     keys: [{ name: origin, publicKey: key.publicKey }],
-    witnesses: witnessKeysOf(world.mesh.record),
+    witnesses: witnessKeysOf(world.authority.committee),
     quorum: 1,
   });
   assert.is(cosignatures.length, 1);
@@ -278,7 +278,7 @@ test('a definition is logged once: asked again, the member proves the entry that
   assert.is(duty().log.size, 2);
   assert.is(again.index, first.index);
   assert.bytes(again.leaf, first.leaf);
-  verifyLogProof(crypto, world.mesh.record, again);
+  verifyLogProof(crypto, world.authority.committee, again);
 });
 
 test('one node has so many new logs witnessed at once; those that are known go on, others are not touched', async () => {
