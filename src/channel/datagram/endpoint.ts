@@ -33,6 +33,7 @@ export class DatagramPeer implements Disposable {
   readonly #endpoint: Pick<DatagramEndpoint, 'send' | 'close'>;
   readonly #end: () => void;
   #peerId: string | undefined;
+  #hasEnded = false;
   #onMessage: DatagramMessageListener = () => {};
   #onEvent: (event: DatagramEvent) => void = () => {};
   #resolve!: (peer: Peer) => void;
@@ -87,8 +88,10 @@ export class DatagramPeer implements Disposable {
     this.close();
   }
 
-  /** Hands out what happened. */
+  /** Hands out what happened; after the end nothing more, though it came before. */
   take(event: DatagramEvent): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = event.type === 'closed';
     if (event.type === 'established') {
       this.#peerId = event.peer.identity.id;
       this.#resolve(event.peer);

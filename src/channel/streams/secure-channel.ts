@@ -12,6 +12,7 @@ import type { Link } from '../link.ts';
 import type { Body } from './body.ts';
 import type { StreamLimits } from './bounds.ts';
 import { ChannelStream } from './channel-stream.ts';
+import { EarlyMessages } from './early-messages.ts';
 import {
   ask,
   askForParts,
@@ -97,13 +98,14 @@ export interface SecureChannelEvents {
 
 /**
  * Events: `message` ({@link ChannelMessageEvent}), `close` ({@link ChannelCloseEvent}), and of a lasting channel `parted`
- * and `resumed` ({@link SecureChannelEvents}).
+ * and `resumed` ({@link SecureChannelEvents}). Messages wait for the first listener, as long as they hold no more than 1 MiB.
  */
 export class SecureChannel extends EventTarget implements AsyncDisposable {
   readonly #link: Link;
   readonly #streams: StreamLink;
   readonly #handlers: Handlers;
   readonly #move: () => void;
+  readonly #early = new EarlyMessages<ChannelMessageEvent>();
   /** Opened by the peer, and not taken from the iteration yet. */
   readonly #arrived = new Set<StreamEnd>();
   #wakeAcceptor: (() => void) | undefined;
@@ -123,7 +125,7 @@ export class SecureChannel extends EventTarget implements AsyncDisposable {
       opened: (end, deadlineMs) => this.#opened(end, deadlineMs),
       message: (message, vouch) => {
         const event = new ChannelMessageEvent(message, () => link.channel.prove(vouch()));
-        this.dispatchEvent(event);
+        if (!this.#early.keep(event)) this.dispatchEvent(event);
         return event.isSpent ? SPENT : undefined;
       },
     });
@@ -139,6 +141,11 @@ export class SecureChannel extends EventTarget implements AsyncDisposable {
       this.#wakeAcceptor?.();
       this.dispatchEvent(new ChannelCloseEvent(error));
     });
+  }
+
+  override addEventListener(...[type, ...rest]: Parameters<EventTarget['addEventListener']>): void {
+    super.addEventListener(type, ...rest);
+    if (type === 'message') queueMicrotask(() => this.#deliverEarly());
   }
 
   /** Who is at the other end, as it has shown last. */
@@ -255,6 +262,10 @@ export class SecureChannel extends EventTarget implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  #deliverEarly(): void {
+    for (const event of this.#early.take()) this.dispatchEvent(event);
   }
 
   #opened(end: StreamEnd, deadlineMs: number | undefined): void {

@@ -97,6 +97,36 @@ test('whoever is pinned gets a channel, with the handlers of both sides from the
   is(listener.channels.length, 0);
 });
 
+test('what the other side says first is heard, however the signatures are checked and the bytes arrive', async () => {
+  for (const delivery of ['verified', 'authenticated'] as const) {
+    const { endpoint, alice, bob, network } = world();
+    network.onConnection = (_, acceptor) => {
+      let waiting: Uint8Array[] = [];
+      const write = acceptor.write.bind(acceptor);
+      // All that is written in one turn arrives in one piece.
+      acceptor.write = async (bytes) => {
+        if (waiting.length === 0)
+          setImmediate(() => {
+            void write(concat(...waiting));
+            waiting = [];
+          });
+        waiting.push(bytes.slice());
+      };
+    };
+    const listener = await endpoint(bob).listen({ address: ADDRESS, peers: [alice.publicKey] });
+    void (async () => {
+      for await (const channel of listener) for (const word of ['welcome', 'here']) channel.send(utf8(word));
+    })();
+    const channel = await endpoint(alice, { delivery }).connect({ address: ADDRESS, peer: bob.publicKey });
+    const heard: string[] = [];
+    channel.addEventListener('message', (event) =>
+      heard.push(utf8Decode((event as ChannelMessageEvent).data)),
+    );
+    await settled();
+    equal(heard, ['welcome', 'here'], delivery);
+  }
+});
+
 test('methods that nobody registered are not there, whatever objects have by nature', async () => {
   const { endpoint, alice, bob } = world();
   await endpoint(bob).listen({ address: ADDRESS, peers: [alice.publicKey], handlers: {} });
