@@ -240,6 +240,7 @@ export class DatagramHost {
     from: string,
     now: Moment,
   ): DatagramChannel | undefined {
+    if (this.#guests.size >= this.#limits.guests) return undefined;
     if (!this.#doorstep.admits(from, now.monotonic)) return undefined;
     const options = this.#channelOptions('responder', undefined);
     const channel = DatagramChannel.accepted(options, this.#berth, from, introduction, now);

@@ -15,6 +15,8 @@ export interface DatagramLimits extends ChannelLimits {
   silenceMs: number;
   /** The epoch before the running one is open for what is late. */
   overlapMs: number;
+  /** Peers that dialled, at the same time; handshakes that are half open when the last is taken may add to them. */
+  guests: number;
   /** Messages that are put together from parts at the same time. */
   partedMessages: number;
   /** How long a part waits for the others. */
@@ -31,6 +33,7 @@ export const DEFAULT_DATAGRAM_LIMITS: Readonly<DatagramLimits> = {
   keepAliveMs: 10_000,
   silenceMs: 15_000,
   overlapMs: 10_000,
+  guests: 4_096,
   partedMessages: 16,
   partMs: 3_000,
 };

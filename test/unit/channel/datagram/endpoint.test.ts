@@ -70,6 +70,31 @@ test('what a peer says first is heard by whoever dialled it', async () => {
   await close();
 });
 
+test('no more peers dial than the limit says; whoever leaves makes room', async () => {
+  const { open, identity, close, clock } = world();
+  const bob = identity('bob');
+  const guests: DatagramPeer[] = [];
+  const far = await open(bob, { limits: { guests: 2 }, onPeer: (peer) => void guests.push(peer) });
+  const dial = async (name: string) => {
+    const near = await open(identity(name));
+    return near.dial(far.address, bob.publicKey);
+  };
+  const [first] = [await dial('one'), await dial('two')];
+  const third = dial('three').then(
+    () => 'established',
+    ({ code }) => code,
+  );
+  await clock.run(20_000, 50);
+  is(guests.length, 2);
+  is(far.status.channels, 2);
+  first.close();
+  await clock.run(10_000, 50);
+  is(await third, 'established');
+  is(guests.length, 3);
+  is(far.status.channels, 2);
+  await close();
+});
+
 test('whoever has closed a channel hears nothing of it any more', async () => {
   const { open, identity, close } = world();
   const [alice, bob] = [identity('alice'), identity('bob')];
