@@ -179,6 +179,22 @@ export interface Signer {
   sign(message: Uint8Array, options?: { signal?: AbortSignal }): Promise<Uint8Array>;
 }
 
+/** The authenticator of a platform (WebAuthn); the user is asked each time. What it is worth is judged elsewhere. */
+export interface Authenticator {
+  /** Makes a credential that stays in it, with its maker's attestation over this challenge (32 bytes). */
+  register(challenge: Uint8Array): Promise<{ attestationObject: Uint8Array; clientData: Uint8Array }>;
+  /** Has the credential sign this challenge. */
+  sign(
+    credentialId: Uint8Array,
+    challenge: Uint8Array,
+  ): Promise<{
+    credentialId: Uint8Array;
+    authenticatorData: Uint8Array;
+    clientData: Uint8Array;
+    signature: Uint8Array;
+  }>;
+}
+
 /** A key that a TPM derives anew from its template whenever it is needed: nothing here is secret. */
 export interface TpmKey {
   /** TPMT_PUBLIC. */

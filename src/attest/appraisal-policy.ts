@@ -11,8 +11,19 @@ import { meetsTier, TIERS, type Tier } from '../cert/tier.ts';
 import { readVendorCertificate } from '../cert/vendor-certificate.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import { decodeDocument, type VerifiedDocument, verifyDocument } from '../envelope/document.ts';
-import { boolean, type Fields, list, object, oneOf, type Reader, text, uint } from '../envelope/fields.ts';
+import {
+  boolean,
+  type Fields,
+  list,
+  object,
+  oneOf,
+  optional,
+  type Reader,
+  text,
+  uint,
+} from '../envelope/fields.ts';
 import type { Quorum } from '../envelope/quorum.ts';
+import type { Maker } from './hardware-key.ts';
 import { launchedValue } from './manifest.ts';
 import type { EndorsementPolicy } from './tpm/endorsement.ts';
 import { type PcrValues, REGISTERS } from './tpm/pcr.ts';
@@ -55,6 +66,19 @@ const policyShape = {
     fingerprints: list(digestText, { max: MAX_FINGERPRINTS }),
     roots: list(text(MAX_ROOT_TEXT), { max: MAX_ROOTS }),
   }),
+  /** Makers of tokens, whose attestations of keys make tier `hardware`: authority as base64 of DER, and mark. */
+  tokens: optional(
+    list(object({ root: text(MAX_ROOT_TEXT), mark: text(128, /^[0-2](?:\.\d{1,10}){1,24}$/) }), {
+      max: MAX_ROOTS,
+    }),
+  ),
+  /** Whose pages may have keys of tier `authenticator`, and authorities of authenticators' makers. */
+  authenticators: optional(
+    object({
+      party: object({ id: text(253), origin: text(512, /^https?:\/\/[^/]+$/) }),
+      roots: list(text(MAX_ROOT_TEXT), { max: MAX_ROOTS }),
+    }),
+  ),
 } as const;
 
 export type AppraisalRules = Fields<typeof policyShape>;
@@ -101,6 +125,11 @@ export function requireLaterPolicy(
 /** The rules as `requireEndorsement` takes them. */
 export function endorsementRules({ endorsement }: AppraisalRules): EndorsementPolicy {
   return { fingerprints: endorsement.fingerprints, roots: endorsement.roots.map(unbase64) };
+}
+
+/** The makers of tokens that the rules pin. */
+export function tokenMakers({ tokens = [] }: AppraisalRules): Maker[] {
+  return tokens.map(({ root, mark }) => ({ root: unbase64(root), mark }));
 }
 
 /** What TPMs are asked for. */
@@ -235,14 +264,16 @@ function requireSound(rules: AppraisalRules): void {
   const forged = quoted.find((number) => RESETTABLE.includes(number));
   if (forged !== undefined && !development)
     throw unsound(`it relies on register ${forged}, which every program can reset`);
-  for (const root of endorsement.roots) requireRoot(root);
+  for (const root of endorsement.roots) requireRoot('the endorsement keys', root);
+  for (const { root } of rules.tokens ?? []) requireRoot('tokens', root);
+  for (const root of rules.authenticators?.roots ?? []) requireRoot('authenticators', root);
 }
 
-function requireRoot(root: string): void {
+function requireRoot(what: string, root: string): void {
   try {
     readVendorCertificate(unbase64(root));
   } catch (cause) {
-    throw unsound('a root of the endorsement keys is no certificate', cause);
+    throw unsound(`a root of ${what} is no certificate`, cause);
   }
 }
 

@@ -12,6 +12,7 @@ import type { VerificationKey } from '../envelope/keys.ts';
 import { type UnverifiedStatement, verifyStatement } from '../envelope/statement.ts';
 import { type AppraisalRules, requireAcceptable, tpmPolicy } from './appraisal-policy.ts';
 import { readChannelEvidence, readEnrolmentEvidence, type SoftwareStatement } from './evidence.ts';
+import { type KeyProof, type ProvenKey, requireKeyProof } from './key-proof.ts';
 import { type ExpectedTpm, quoteDigest, type TpmFacts, type TpmProof, verifyTpmProof } from './tpm-proof.ts';
 
 /** What a verifier accepts. */
@@ -68,6 +69,8 @@ export interface Verdict {
   readonly versions: ReadonlyMap<string, string>;
   /** When the attester made the evidence, by its clock. */
   readonly time: number;
+  /** The credential that has certified the key, of a node that enrols with an authenticator. */
+  readonly authenticator?: ProvenKey['authenticator'];
   /** What the TPM has proven, and SHA-256 of its quote. */
   readonly tpm?: TpmFacts & { readonly quote: Uint8Array };
 }
@@ -85,7 +88,7 @@ export function appraise(crypto: Crypto, evidence: Uint8Array, appraisal: Apprai
   requireMesh(statement, appraisal.attester);
   requireNode(statement, appraisal.attester);
   requireChallenge(() => read.requireAnswer(crypto, appraisal.answers));
-  return conclude(crypto, evidence, { statement, tpm: read.tpm }, appraisal);
+  return conclude(crypto, evidence, { statement, tpm: read.tpm, key: certified(appraisal) }, appraisal);
 }
 
 /**
@@ -99,25 +102,49 @@ export function appraiseEnrolment(crypto: Crypto, evidence: Uint8Array, appraisa
   requireMesh(statement, appraisal.attester);
   requireNode(statement, appraisal.attester);
   requireRequest(statement, appraisal.answers);
-  return conclude(crypto, evidence, { statement, tpm: read.tpm }, appraisal);
+  const key = read.keyProof && judgeKey(crypto, read.keyProof, appraisal);
+  return conclude(crypto, evidence, { statement, tpm: read.tpm, key }, appraisal);
+}
+
+/** What stands above `software` without a TPM. */
+type KeyVerdict = Omit<ProvenKey, 'tier'> & { readonly tier: Tier };
+
+/** On a channel the certificate says where the key is: members of the authority have judged it. */
+function certified({ attester: { tier, isUnproven } }: Appraisal): KeyVerdict | undefined {
+  if (isUnproven || (tier !== 'hardware' && tier !== 'authenticator')) return undefined;
+  return { tier, reasons: [`where the key is was judged when its certificate was issued: ${tier}`] };
+}
+
+function judgeKey(
+  crypto: Crypto,
+  proof: KeyProof,
+  { policy: { rules }, attester: { meshId, nodeId, key }, answers: nonce, time }: Appraisal,
+): KeyVerdict {
+  return requireKeyProof(crypto, proof, { meshId, nodeId, key, nonce, time }, rules);
 }
 
 /** What is judged alike wherever the evidence came from. */
 function conclude(
   crypto: Crypto,
   evidence: Uint8Array,
-  { statement, tpm: proof }: { statement: SoftwareStatement; tpm: TpmProof | undefined },
+  {
+    statement,
+    tpm: proof,
+    key,
+  }: { statement: SoftwareStatement; tpm: TpmProof | undefined; key: KeyVerdict | undefined },
   { policy, attester, answers, time, skewMs = DEFAULT_SKEW_MS }: Appraisal,
 ): Verdict {
   requireFresh(statement, time, policy.maximumAgeMs, skewMs);
   requireTier(statement, attester.tier, policy.minimumTier);
   requireManifest(statement, policy);
+  requireKeyTier(statement, key);
   const tpm = judgeTpm(crypto, statement, proof, { policy, attester });
   const reasons = [
     `signed by the ${attester.key.algorithm} key of ${statement.node}`,
     'answers this challenge and no other',
     `tier ${statement.tier} is at least ${policy.minimumTier}`,
     `manifest ${hex(statement.manifest)} is one that policy accepts`,
+    ...(key?.reasons ?? []),
     ...requireByRules(
       crypto,
       { statement, tpm, ageMs: Math.max(0, time - statement.time) },
@@ -133,8 +160,16 @@ function conclude(
     manifest: statement.manifest,
     versions: statement.versions,
     time: statement.time,
+    ...(key?.authenticator ? { authenticator: key.authenticator } : {}),
     ...(tpm ? { tpm } : {}),
   };
+}
+
+/** Of the tiers between, evidence shows the one that was proven of the key, and no other. */
+function requireKeyTier({ tier }: SoftwareStatement, key: KeyVerdict | undefined): void {
+  const isBetween = tier === 'hardware' || tier === 'authenticator';
+  if ((isBetween || key) && tier !== key?.tier)
+    throw refuse('TIER', `tier ${tier} is claimed, and the key is shown to be ${key?.tier ?? 'software'}`);
 }
 
 /** What the TPM proves of a node that claims to be measured; a node that does not has none to show. */
@@ -144,7 +179,7 @@ function judgeTpm(
   proof: TpmProof | undefined,
   { policy: { rules }, attester: { tpm: expected } }: Pick<Appraisal, 'policy' | 'attester'>,
 ): Verdict['tpm'] {
-  if (tier === 'software' && !proof) return undefined;
+  if (tier !== 'measured' && !proof) return undefined;
   if (tier !== 'measured' || !proof || !expected)
     throw refuse('TIER', 'tier measured needs a TPM, and one that the node enrolled with');
   if (!rules) throw refuse('TIER', 'policy names no registers, so that nobody is measured');

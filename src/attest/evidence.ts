@@ -6,6 +6,7 @@
  */
 import { concat } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
+import { TIERS, type Tier } from '../cert/tier.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import { type CborValue, decode, encode } from '../envelope/cbor.ts';
 import {
@@ -30,6 +31,7 @@ import {
   type UnverifiedStatement,
 } from '../envelope/statement.ts';
 import { inclusionRanges, type LeafRange, verifyInclusion } from '../log/proof.ts';
+import { type KeyProof, readKeyProof } from './key-proof.ts';
 import { MAX_SHOWN_LOG_BYTES, readTpmProof, type TpmProof } from './tpm-proof.ts';
 
 export const MAX_EVIDENCE_BYTES = 32 * 1024 + MAX_SHOWN_LOG_BYTES;
@@ -46,7 +48,7 @@ const claimsShape = {
   mesh: bytes(32),
   /** SPIFFE ID. */
   node: text(2048),
-  tier: oneOf('software', 'measured'),
+  tier: oneOf(...TIERS),
   /** What the statement answers; see qualifying.ts. */
   qualifying: bytes(32),
   /** Digest of the software manifest. */
@@ -77,6 +79,7 @@ const channelEvidence = variant('kind', {
 
 const enrolmentEvidence = variant('kind', {
   software: { statement: bytesBetween(1, MAX_STATEMENT_BYTES) },
+  key: { statement: bytesBetween(1, MAX_STATEMENT_BYTES), proof: readKeyProof },
   tpm: {
     statement: bytesBetween(1, MAX_STATEMENT_BYTES),
     tpm: readTpmProof,
@@ -97,6 +100,8 @@ export interface ReadEvidence {
 export interface ReadEnrolmentEvidence {
   readonly statement: UnverifiedStatement<SoftwareStatement>;
   readonly tpm?: TpmProof;
+  /** Where the key is, of a node that claims tier `hardware` or `authenticator`. */
+  readonly keyProof?: KeyProof;
   readonly answers: readonly CredentialAnswer[];
 }
 
@@ -108,7 +113,8 @@ export interface CredentialAnswer {
 }
 
 /**
- * Answers challenges together: one signature, and for each leaf (see `challengeLeaf`) its own evidence, in order.
+ * Answers challenges together: one signature, and for each leaf (see `challengeLeaf`) its own evidence, in order. A tier
+ * above `software` is that of the certificate, on the word of the authority that judged where the key is.
  * @throws OOTO_ATTEST_INPUT (caller) for no challenge or too many.
  */
 export function answerChallenges(
@@ -116,9 +122,10 @@ export function answerChallenges(
   claims: SoftwareClaims,
   leaves: readonly Uint8Array[],
   messageKey: SigningKey,
+  tier: Exclude<Tier, 'measured'> = 'software',
 ): Uint8Array[] {
   const challenges = new ChallengeTree(crypto, leaves);
-  const statement = signClaims(claims, 'software', challenges.root, messageKey);
+  const statement = signClaims(claims, tier, challenges.root, messageKey);
   return challenges.places.map((place) => encode({ kind: 'software', statement, ...place }));
 }
 
@@ -161,7 +168,7 @@ export class ChallengeTree {
 
 function signClaims(
   claims: SoftwareClaims,
-  tier: 'software' | 'measured',
+  tier: Tier,
   qualifying: Uint8Array,
   messageKey: SigningKey,
 ): Uint8Array {
@@ -184,7 +191,7 @@ function subtrees(crypto: Crypto, leaves: readonly Uint8Array[]): (range: LeafRa
 export function enrolmentMessage(
   claims: SoftwareClaims,
   qualifying: Uint8Array,
-  tier: 'software' | 'measured' = 'software',
+  tier: Tier = 'software',
 ): Uint8Array {
   return statementMessage('enrolment-evidence', statementBody(claims, qualifying, tier));
 }
@@ -197,6 +204,16 @@ export function encodeEnrolmentEvidence(
 ): Uint8Array {
   const statement = encodeStatement(statementBody(claims, qualifying, 'software'), signature);
   return encode({ kind: 'software', statement });
+}
+
+/** The same of a node that shows where its key is. */
+export function encodeKeyEnrolmentEvidence(
+  claims: SoftwareClaims,
+  qualifying: Uint8Array,
+  { tier, signature, proof }: { tier: Tier; signature: Uint8Array; proof: KeyProof },
+): Uint8Array {
+  const statement = encodeStatement(statementBody(claims, qualifying, tier), signature);
+  return encode({ kind: 'key', statement, proof: plainKeyProof(proof) });
 }
 
 /** The same of a node with a TPM, whose quote has `qualifying` as qualifying data. */
@@ -243,9 +260,8 @@ export function readChannelEvidence(encoded: Uint8Array): ReadEvidence {
 export function readEnrolmentEvidence(encoded: Uint8Array): ReadEnrolmentEvidence {
   const read = enrolmentEvidence(open(encoded), 'evidence');
   const statement = readClaims('enrolment-evidence', read.statement);
-  return read.kind === 'tpm'
-    ? { statement, tpm: read.tpm, answers: read.answers }
-    : { statement, answers: [] };
+  if (read.kind === 'tpm') return { statement, tpm: read.tpm, answers: read.answers };
+  return { statement, answers: [], ...(read.kind === 'key' ? { keyProof: read.proof } : {}) };
 }
 
 function open(encoded: Uint8Array) {
@@ -259,7 +275,7 @@ function readClaims(kind: LabelKind, statement: Uint8Array): UnverifiedStatement
 function statementBody(
   { mesh, node, manifest, versions, time }: SoftwareClaims,
   qualifying: Uint8Array,
-  tier: 'software' | 'measured',
+  tier: Tier,
 ) {
   return { mesh, node, tier, qualifying, manifest, versions: Object.fromEntries(versions), time };
 }
@@ -271,4 +287,10 @@ function plain(proof: TpmProof): CborValue {
     quote: { ...proof.quote },
     values: proof.values.map(({ register, value }) => ({ register, value })),
   };
+}
+
+function plainKeyProof(proof: KeyProof): CborValue {
+  if (proof.kind === 'token') return { ...proof, certificates: [...proof.certificates] };
+  const { kind, registration, assertion } = proof;
+  return { kind, registration: { ...registration }, assertion: { ...assertion } };
 }

@@ -13,6 +13,7 @@ import { hex } from '../base/hex.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import { bytes, bytesBetween, type Fields, list, object, text, variant } from '../envelope/fields.ts';
 import type { StoreChange } from '../ports.ts';
+import { bindAuthenticator, type ShownCredential } from './authenticator.ts';
 import type { AuthorityView } from './authority-view.ts';
 import { readNodeId, requireFaithful } from './certification.ts';
 import { validateCredential } from './credential.ts';
@@ -73,6 +74,8 @@ export interface JudgedEvidence {
   digest: Uint8Array;
   verdict: CertificateLeaf['verdict'];
   tpm?: { clock: TpmClock; answers: readonly CredentialAnswer[] };
+  /** The credential that has certified the key. */
+  authenticator?: ShownCredential | undefined;
 }
 
 export interface MemberOptions {
@@ -228,7 +231,7 @@ export class AuthorityMember {
   ): { evidence: JudgedEvidence; device?: Device; bindings: StoreChange[] } {
     const { crypto, judge, name: member } = this.#options;
     const { id, tpm: keys, digest } = request;
-    if (!keys) return { evidence: judge(request, nonces, encoded), bindings: [] };
+    if (!keys) return this.#judgeWithoutTpm(judge(request, nonces, encoded), id, bound);
     const device = deviceOf(crypto, keys);
     const binding = bindDevice(bound, device, id);
     const seen = isNamed(right) ? undefined : lastClock(bound, device);
@@ -237,6 +240,12 @@ export class AuthorityMember {
     const { clock, answers } = evidence.tpm;
     requireOpened(crypto, seed, keys, { member, request: digest, answers });
     return { evidence, device, bindings: [binding, keepClock(device, clock)] };
+  }
+
+  #judgeWithoutTpm(evidence: JudgedEvidence, id: string, bound: AppraisalContext['bound']) {
+    const { authenticator } = evidence;
+    if (!authenticator) return { evidence, bindings: [] };
+    return { evidence, bindings: [bindAuthenticator(this.#options.crypto, bound, authenticator, id)] };
   }
 
   #requireRoom(coordinator: string): void {

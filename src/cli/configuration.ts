@@ -14,7 +14,10 @@ import { WEB_SOCKET_SCHEME } from '../platform/node/web-socket.ts';
 
 const MOST_BYTES = 64 * 1024;
 
-const schema = v.strictObject({
+const path = v.pipe(v.string(), v.minLength(1), v.maxLength(1024));
+const label = v.pipe(v.string(), v.minLength(1), v.maxLength(64));
+
+const fields = v.strictObject({
   name: v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'lower-case letters, digits and dashes')),
   role: v.picklist(ROLES),
   listen: v.pipe(v.string(), v.check(isAddress, 'host:port, for example 127.0.0.1:4710')),
@@ -32,8 +35,27 @@ const schema = v.strictObject({
   tpm: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(1024))),
   /** The firmware's event log. */
   tpm_event_log: v.optional(v.string(), '/sys/kernel/security/tpm0/binary_bios_measurements'),
+  /** The PKCS#11 token that holds the identity key, instead of a TPM. Its PIN is in a file, which is named from the folder. */
+  pkcs11: v.optional(
+    v.strictObject({
+      module: path,
+      token: label,
+      key: v.optional(label, 'ooto'),
+      pin_file: v.optional(path, 'pkcs11.pin'),
+      /** PEM: what the token's maker has certified of the key. */
+      attestation_file: v.optional(path),
+    }),
+  ),
   log_level: v.optional(v.picklist(['debug', 'info', 'warn', 'error']), 'info'),
 });
+
+const schema = v.pipe(
+  fields,
+  v.check(
+    ({ tpm, pkcs11 }) => tpm === undefined || pkcs11 === undefined,
+    'tpm and pkcs11: the identity key is in one of them',
+  ),
+);
 
 export type NodeConfiguration = v.InferOutput<typeof schema>;
 

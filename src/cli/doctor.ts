@@ -5,13 +5,19 @@
  */
 import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { tokenMakers } from '../attest/appraisal-policy.ts';
+import { type Maker, tierOfKey } from '../attest/hardware-key.ts';
 import { HeadView, MOST_CLOCK_SKEW_MS, verifyHead } from '../authority/head.ts';
 import { isOotoError } from '../base/errors.ts';
+import type { Crypto } from '../crypto/crypto.ts';
 import { GENESIS_KEY, ROOT_KEY } from '../mesh/founding.ts';
-import { readTrust } from '../mesh/identity.ts';
+import { type MeshTrust, readTrust } from '../mesh/identity.ts';
+import { rulesInStore } from '../mesh/node-attestation.ts';
 import { createNodeCrypto } from '../node.ts';
 import { openStore } from '../platform/node/store.ts';
+import type { Store } from '../ports.ts';
 import { readConfiguration } from './configuration.ts';
+import { openNodeToken } from './node-token.ts';
 import { examineTpm } from './tpm-check.ts';
 
 const LEAST_NODE = [20, 19] as const;
@@ -48,7 +54,8 @@ export interface Examination {
 /** Examines the machine, and the node's `folder` if given. */
 export async function examine({ folder, tcti }: Examination): Promise<DoctorReport> {
   const checks = [nodeVersion(), simd(), relaxedSimd(), await tpm(tcti)];
-  if (folder !== undefined) checks.push(modes(folder), configuration(folder), await clock(folder));
+  if (folder !== undefined)
+    checks.push(modes(folder), configuration(folder), await identityKey(folder), await clock(folder));
   return { schema: 'ooto.doctor/1', healthy: checks.every(({ ok }) => ok), checks };
 }
 
@@ -102,6 +109,42 @@ function configuration(folder: string): Check {
   }
 }
 
+/** Where it is, and which tier that makes by the rules that the node knows. A node that runs has its token open itself. */
+async function identityKey(folder: string): Promise<Check> {
+  const name = 'identity-key';
+  try {
+    const { tpm, pkcs11 } = readConfiguration(folder);
+    if (tpm !== undefined) return { name, ok: true, found: `in the TPM at ${tpm}` };
+    if (pkcs11 === undefined) return { name, ok: true, found: 'in a file, so tier software' };
+    const crypto = createNodeCrypto();
+    const { signer, certificates } = await openNodeToken(crypto, folder, pkcs11);
+    signer.close();
+    const { algorithm, publicKey: bytes } = signer;
+    const makers = await tokenMakersOf(folder);
+    const { tier, reasons } = tierOfKey(
+      crypto,
+      { key: { algorithm, bytes }, certificates },
+      makers,
+      Date.now(),
+    );
+    return {
+      name,
+      ok: true,
+      found: `${pkcs11.key} in the token ${pkcs11.token}, tier ${tier}: ${reasons.join('; ')}`,
+    };
+  } catch (error) {
+    return { name, ok: false, found: wordsOf(error) };
+  }
+}
+
+/** None before the node has joined: it does not know the rules. */
+function tokenMakersOf(folder: string): Promise<Maker[]> {
+  return withState(folder, [], ({ crypto, store, trust }) => {
+    const rules = rulesInStore(crypto, store, trust.genesis);
+    return rules ? tokenMakers(rules) : [];
+  });
+}
+
 /** The newest head that the node has stored says what time it was at least. */
 async function clock(folder: string): Promise<Check> {
   try {
@@ -122,14 +165,25 @@ async function clock(folder: string): Promise<Check> {
 }
 
 async function headTime(folder: string): Promise<number | undefined> {
+  return withState(folder, undefined, ({ crypto, store, trust }) => {
+    const head = store.get(HeadView.storeKey);
+    return head && verifyHead(crypto, trust.authority, head).time;
+  });
+}
+
+/** What `use` finds in the state of a node that is in a mesh, else `otherwise`. */
+async function withState<T>(
+  folder: string,
+  otherwise: T,
+  use: (state: { crypto: Crypto; store: Store; trust: MeshTrust }) => T,
+): Promise<T> {
   lstatSync(join(folder, 'state'));
   const store = await openStore(join(folder, 'state'));
   try {
-    const [genesis, root, head] = [GENESIS_KEY, ROOT_KEY, HeadView.storeKey].map((key) => store.get(key));
-    if (!genesis || !root || !head) return undefined;
+    const [genesis, root] = [GENESIS_KEY, ROOT_KEY].map((key) => store.get(key));
+    if (!genesis || !root) return otherwise;
     const crypto = createNodeCrypto();
-    const trust = readTrust(crypto, genesis, root, store);
-    return verifyHead(crypto, trust.authority, head).time;
+    return use({ crypto, store, trust: readTrust(crypto, genesis, root, store) });
   } finally {
     await store.close();
   }

@@ -24,6 +24,19 @@ interface DemoWords {
   tpm?: boolean;
 }
 
+/** Where the identity key is made. */
+const TPM_OPTION = ['--tpm <place>', 'the identity key is made in this TPM, such as /dev/tpmrm0'] as const;
+const TOKEN_OPTIONS = {
+  module: ['--pkcs11-module <file>', 'or in a token behind this PKCS#11 module'],
+  token: ['--pkcs11-token <label>', 'the label of the token'],
+  key: ['--pkcs11-key <label>', 'the label of the key, made if there is none; ooto if absent'],
+  pin: [
+    '--pkcs11-pin-file <file>',
+    "the PIN, in a file of mode 0600; pkcs11.pin in the node's folder if absent",
+  ],
+  attestation: ['--pkcs11-attestation <file>', "what the token's maker has certified of the key, PEM"],
+} as const;
+
 const program = new Command('ooto')
   .description('the cryptographic substrate of a distributed compute mesh')
   .version(VERSION)
@@ -51,7 +64,13 @@ describeOutput(
   .requiredOption('--folder <folder>', "the founder's folder")
   .requiredOption('--name <name>', 'its name in the mesh')
   .requiredOption('--listen <host:port>', 'the address others dial')
-  .option('--tpm <place>', 'the TPM of this machine, such as /dev/tpmrm0: the identity key is made there')
+  .option('--listen-web-socket <ws://host:port>', 'the address pages dial')
+  .option(...TPM_OPTION)
+  .option(...TOKEN_OPTIONS.module)
+  .option(...TOKEN_OPTIONS.token)
+  .option(...TOKEN_OPTIONS.key)
+  .option(...TOKEN_OPTIONS.pin)
+  .option(...TOKEN_OPTIONS.attestation)
   .action(
     action(
       async (options: Parameters<typeof import('./set-up-commands.ts').initFounder>[0], { terminal }) => {
@@ -144,7 +163,12 @@ command('join', 'join the mesh of an invite')
   .requiredOption('--folder <folder>', "the node's folder")
   .requiredOption('--invite <file>', 'the invite; it can be spent once')
   .option('--listen <host:port>', 'the address others dial', '127.0.0.1:0')
-  .option('--tpm <place>', 'the TPM of this machine, such as /dev/tpmrm0: the identity key is made there')
+  .option(...TPM_OPTION)
+  .option(...TOKEN_OPTIONS.module)
+  .option(...TOKEN_OPTIONS.token)
+  .option(...TOKEN_OPTIONS.key)
+  .option(...TOKEN_OPTIONS.pin)
+  .option(...TOKEN_OPTIONS.attestation)
   .action(
     action(async (options: JoinWords, { terminal, signal }) => {
       const { joinMesh } = await import('./set-up-commands.ts');

@@ -1,13 +1,14 @@
 /**
  * A node's folder. What flows through here: configuration, identity and state of one node are opened together and
  * become what the mesh room needs; everything secret is in files of mode 0600, made on first use. Layout:
- * `node.toml`, `identity.key` or `tpm.keys`, `state/`, `node.log`, `status.json`; for members of the authority also `log.key`,
+ * `node.toml`, `identity.key` or `tpm.keys` (or `pkcs11.pin`), `state/`, `node.log`, `status.json`; for members of the authority also `log.key`,
  * `witness.key`, `key-generation.key` and `genesis.draft`; for others `invite`, until it is spent.
  */
 import { join } from 'node:path';
 import type { Crypto } from '../crypto/crypto.ts';
 import type { NodeTpm } from '../mesh/attester.ts';
 import type { AuthorityKeys } from '../mesh/authority-node.ts';
+import { tokenProver } from '../mesh/key-proving.ts';
 import { MeshNode } from '../mesh/node.ts';
 import { createNodeCrypto } from '../node.ts';
 import { nodeClock } from '../platform/node/clock.ts';
@@ -15,13 +16,15 @@ import { coreFolder } from '../platform/node/core-file.ts';
 import { makePrivateFolder } from '../platform/node/files.ts';
 import { type FolderLock, lockFolder } from '../platform/node/folder-lock.ts';
 import { type NodeLogger, nodeLogger } from '../platform/node/logger.ts';
+import type { TokenSigner } from '../platform/node/pkcs11/signer.ts';
 import { softwareKey, softwareSeed, softwareSigner } from '../platform/node/signer.ts';
 import { openStore } from '../platform/node/store.ts';
 import { nodeTransport } from '../platform/node/transports.ts';
 import type { Clock, Signer, Store, Transport } from '../ports.ts';
 import { KeyGenerationKey } from '../threshold/index.ts';
 import { type NodeConfiguration, readConfiguration } from './configuration.ts';
-import { openNodeTpm, openTpm, tpmOf } from './node-tpm.ts';
+import { type OpenToken, openNodeToken } from './node-token.ts';
+import { openNodeTpm, openTpm, patient, tpmOf } from './node-tpm.ts';
 import { ownDigest } from './program.ts';
 import { openState } from './state-key.ts';
 
@@ -35,6 +38,7 @@ export interface OpenNode {
   store: Store;
   logger: NodeLogger;
   tpm: NodeTpm | undefined;
+  token: TokenSigner | undefined;
   lock: FolderLock;
 }
 
@@ -70,34 +74,44 @@ async function openLocked(
   const { name, role, log_level: level, epoch_ms: epochMs } = configuration;
   const logger = nodeLogger({ file: join(folder, 'node.log'), level, fields: { node: `${role}/${name}` } });
   const store = await ports.openStore(join(folder, 'state'));
-  const { signer, tpm } = await openIdentity(crypto, folder, configuration);
+  const { signer, tpm, token } = await openIdentity(crypto, folder, configuration);
   const node = new MeshNode({
     ...{ crypto, logger, store, role, name, epochMs },
     clock: ports.clock,
     transport: ports.transport,
-    ...{ signer, tpm },
+    ...{ signer, tpm, keyProver: token && tokenProver(crypto, token.certificates) },
     manifest: ownDigest(crypto, coreFolder()),
     versions: new Map([
       ['ooto', VERSION],
       ['node', process.versions.node],
     ]),
   });
-  return { folder, configuration, crypto, node, store, logger, tpm, lock };
+  return { folder, configuration, crypto, node, store, logger, tpm, token: token?.signer, lock };
 }
 
-/** In the TPM where the configuration names one, else in a file. */
+interface OpenIdentity {
+  signer: Signer;
+  tpm?: NodeTpm;
+  token?: OpenToken;
+}
+
+/** In the TPM or token where the configuration names one, else in a file. */
 async function openIdentity(
   crypto: Crypto,
   folder: string,
-  { tpm, tpm_event_log }: NodeConfiguration,
-): Promise<{ signer: Signer; tpm: NodeTpm | undefined }> {
+  { tpm, tpm_event_log, pkcs11 }: NodeConfiguration,
+): Promise<OpenIdentity> {
   if (tpm !== undefined) {
     const { signer, node } = await openNodeTpm(crypto, folder, { tpm, tpm_event_log });
     return { signer, tpm: node };
   }
+  if (pkcs11 !== undefined) {
+    const token = await openNodeToken(crypto, folder, pkcs11);
+    return { signer: patient(token.signer, nodeClock()), token };
+  }
   const { random, ed25519 } = crypto;
   const signer = await softwareSigner({ file: join(folder, 'identity.key'), random, ed25519 });
-  return { signer, tpm: undefined };
+  return { signer };
 }
 
 /** The keys that a member of the authority has besides its identity. */
@@ -116,9 +130,10 @@ export async function authorityKeys(crypto: Crypto, folder: string): Promise<Aut
   }
 }
 
-export async function closeNode({ node, store, logger, tpm, lock }: OpenNode): Promise<void> {
+export async function closeNode({ node, store, logger, tpm, token, lock }: OpenNode): Promise<void> {
   await node.close();
   await tpm?.tpm.close();
+  token?.close();
   await store.close();
   logger.close();
   await lock.release();

@@ -33,6 +33,9 @@ const AWAY: readonly string[] = [
   'OOTO_TPM_CONNECTION',
   'OOTO_TPM_UNREACHABLE',
   'OOTO_TPM_NOT_STARTED',
+  'OOTO_PKCS11_TIMEOUT',
+  'OOTO_PKCS11_AGENT',
+  'OOTO_PKCS11_GONE',
 ];
 
 export interface OpenTpm {
@@ -78,7 +81,7 @@ export async function openNodeTpm(
   }
 }
 
-/** A TPM that is away for a while keeps whoever wants a signature waiting; one that refuses does not. */
+/** A TPM or token that is away for a while keeps whoever wants a signature waiting; one that refuses does not. */
 export function patient(signer: Signer, clock: Clock): Signer {
   return {
     ...signer,
@@ -95,7 +98,7 @@ export function patient(signer: Signer, clock: Clock): Signer {
   };
 }
 
-/** Whether the TPM, or the agent before it, did not answer; it may later. */
+/** Whether the TPM or token, or the agent before it, did not answer; it may later. */
 export function isAway(error: unknown): boolean {
   return isOotoError(error) && AWAY.includes(error.code);
 }

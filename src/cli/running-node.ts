@@ -12,7 +12,9 @@ import { hex } from '../base/hex.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import { AuthorityNode } from '../mesh/authority-node.ts';
 import { readSignedDraft, type SignedDraft } from '../mesh/founding.ts';
+import { readTrust } from '../mesh/identity.ts';
 import { join as joinMesh, present, storedCredential } from '../mesh/joining.ts';
+import type { KeyFinding } from '../mesh/key-proving.ts';
 import { pause } from '../mesh/patience.ts';
 import { attestationStatus, type NodeStatus } from '../mesh/status.ts';
 import { Upkeep } from '../mesh/upkeep.ts';
@@ -34,11 +36,13 @@ export class RunningNode {
   readonly authority: AuthorityNode | undefined;
   readonly service: RoleService;
   readonly #joinMs: number;
+  readonly #key: KeyFinding;
   readonly #life: AbortController;
 
   constructor(
     parts: Pick<RunningNode, 'open' | 'address' | 'upkeep' | 'authority' | 'service'> & {
       joinMs: number;
+      key: KeyFinding;
       life: AbortController;
     },
   ) {
@@ -48,6 +52,7 @@ export class RunningNode {
     this.authority = parts.authority;
     this.service = parts.service;
     this.#joinMs = parts.joinMs;
+    this.#key = parts.key;
     this.#life = parts.life;
   }
 
@@ -70,7 +75,7 @@ export class RunningNode {
       certificate: { serial: hex(credential.serial), notAfter: new Date(credential.notAfter).toISOString() },
       head: head ? { number: head.number, time: new Date(head.time).toISOString() } : null,
       channels: node.peers.totals,
-      attestation: attestationStatus(node),
+      attestation: attestationStatus(node, this.#key),
       limits: node.peers.limits,
       evidence: { headForks: node.headForks.all },
       log: log ? { size: log.size, root: hex(log.root) } : null,
@@ -121,7 +126,7 @@ async function start(open: OpenNode, outer: AbortSignal, life: AbortController):
   const authority = configuration.role === 'authority' ? await startAuthority(open, signal) : undefined;
   const credential = authority ? storedOrThrow(open) : await becomeMember(open, signal);
   const joinMs = performance.now() - started;
-  await adoptRulesFile(open);
+  const key = await node.findKey(node.trust);
   const upkeep = new Upkeep({
     ...{ node, credential, signal },
     lifeMs: configuration.certificate_ms,
@@ -130,7 +135,7 @@ async function start(open: OpenNode, outer: AbortSignal, life: AbortController):
   const service = startRole({ open, upkeep, authority, signal });
   await upkeep.refresh();
   logger.log('info', 'ready', { id: credential.id, joinMs: Math.round(joinMs) });
-  return new RunningNode({ open, address, upkeep, authority, service, joinMs, life });
+  return new RunningNode({ open, address, upkeep, authority, service, joinMs, key, life });
 }
 
 /** Runs the node in `folder` until the signal, which may come before it is ready. */
@@ -164,20 +169,20 @@ async function startAuthority(open: OpenNode, signal: AbortSignal): Promise<Auth
   const { folder, crypto, node, configuration } = open;
   const signed = await readDraftFile(crypto, join(folder, 'genesis.draft'));
   const authority = new AuthorityNode(node, await authorityKeys(crypto, folder), signed, signal);
-  await authority.start(configuration.certificate_ms);
+  await authority.start(configuration.certificate_ms, await readRulesFile(open));
   await writeFileAtomically(join(folder, 'genesis.record'), node.trust.genesis.encoded);
   await writeFileAtomically(join(folder, 'root.der'), node.trust.authority.firstRoot.der);
   return authority;
 }
 
-/** Rules of appraisal that the operators have signed since the mesh was founded. */
-async function adoptRulesFile({ folder, node }: OpenNode): Promise<void> {
+/** Rules of appraisal that the operators have signed since the mesh was founded, if the folder has some. */
+async function readRulesFile({ folder }: OpenNode): Promise<Uint8Array | undefined> {
   const file = join(folder, 'appraisal.policy');
   const content = await readFileLimited(file).catch((error) => {
     if (isOotoError(error, 'OOTO_FILES_MISSING')) return undefined;
     throw error;
   });
-  if (content) await node.adoptRules(policyInFile(file, content));
+  return content && policyInFile(file, content);
 }
 
 async function readDraftFile(crypto: Crypto, file: string): Promise<SignedDraft> {
@@ -194,16 +199,20 @@ async function readDraftFile(crypto: Crypto, file: string): Promise<SignedDraft>
 
 /** With the certificate in the store, or by the invite, which is spent and removed. */
 async function becomeMember(open: OpenNode, signal: AbortSignal): Promise<ValidCredential> {
-  const { folder, node, configuration } = open;
+  const { folder, crypto, node, configuration } = open;
   const stored = storedCredential(node);
   const file = join(folder, 'invite');
+  const rules = await readRulesFile(open);
   if (stored) {
     requireOwn(open, stored);
+    if (rules) await node.adoptRules(rules);
     await present(node, stored);
     await unlink(file).catch(() => {});
     return stored;
   }
   const invite = readInviteFile(file, await readSecretFile(file, INVITE_BYTES).catch(explainMissing));
+  node.trustMesh(readTrust(crypto, invite.genesis, invite.root, open.store));
+  if (rules) await node.adoptRules(rules);
   for (;;) {
     try {
       const credential = await joinMesh(node, invite, configuration.certificate_ms, signal);

@@ -4,7 +4,7 @@
  * operator hands out invites; whoever has one joins. Files and standard output carry public data, except the
  * invite, which is a secret and is written with mode 0600.
  */
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import * as v from 'valibot';
 import { readNodeId } from '../authority/certification.ts';
 import type { TpmKeys } from '../authority/device.ts';
@@ -19,6 +19,7 @@ import { initialPolicy } from '../mesh/policy.ts';
 import { createNodeCrypto } from '../node.ts';
 import { coreFolder } from '../platform/node/core-file.ts';
 import { readFileLimited, readSecretFile, writeFileAtomically } from '../platform/node/files.ts';
+import type { NodeConfiguration } from './configuration.ts';
 import { openTpm } from './node-tpm.ts';
 import { measureProgram } from './program.ts';
 import { startNode } from './running-node.ts';
@@ -56,11 +57,49 @@ const founderSchema = v.strictObject({
   ),
 });
 
+/** Where a new node's identity key is to be. */
+interface IdentityWords {
+  tpm?: string;
+  listenWebSocket?: string;
+  pkcs11Module?: string;
+  pkcs11Token?: string;
+  pkcs11Key?: string;
+  pkcs11PinFile?: string;
+  pkcs11Attestation?: string;
+}
+
+/** As `node.toml` says it; files are named from where the command runs. */
+function identityOf(
+  words: IdentityWords,
+): Partial<Pick<NodeConfiguration, 'tpm' | 'pkcs11' | 'listen_web_socket'>> {
+  const { tpm, listenWebSocket, pkcs11Module: module, pkcs11Token: token } = words;
+  const {
+    pkcs11Key: key = 'ooto',
+    pkcs11PinFile: pin = 'pkcs11.pin',
+    pkcs11Attestation: attestation,
+  } = words;
+  if ((module === undefined) !== (token === undefined))
+    throw new OotoError('OOTO_CLI_USAGE', 'caller', '--pkcs11-module and --pkcs11-token belong together');
+  return {
+    ...(tpm === undefined ? {} : { tpm }),
+    ...(listenWebSocket === undefined ? {} : { listen_web_socket: listenWebSocket }),
+    ...(module === undefined || token === undefined
+      ? {}
+      : {
+          pkcs11: {
+            ...{ module, token, key },
+            pin_file: words.pkcs11PinFile === undefined ? pin : resolve(pin),
+            ...(attestation === undefined ? {} : { attestation_file: resolve(attestation) }),
+          },
+        }),
+  };
+}
+
 /** `ooto authority init`: a founder's folder; what is printed goes to the operator. */
-export async function initFounder(options: { folder: string; name: string; listen: string; tpm?: string }) {
+export async function initFounder(options: { folder: string; name: string; listen: string } & IdentityWords) {
   const { folder, name, listen, tpm } = options;
   const crypto = createNodeCrypto();
-  const configuration = { name, listen, ...(tpm === undefined ? {} : { tpm }) };
+  const configuration = { name, listen, ...identityOf(options) };
   const founder = await createFounder(crypto, folder, configuration);
   return {
     schema: 'ooto.founder/1' as const,
@@ -168,15 +207,14 @@ export async function invite(options: {
 
 /** `ooto join`: makes a node's folder, spends the invite and stores the certificate. */
 export async function joinMesh(
-  options: { folder: string; invite: string; listen: string; tpm?: string },
+  options: { folder: string; invite: string; listen: string } & IdentityWords,
   signal: AbortSignal,
 ) {
-  const { tpm } = options;
   const content = await readSecretFile(options.invite, INVITE_BYTES);
   const { role, name } = readNodeId(readGrant(readInvite(content).grant).id);
   await createMember(options.folder, {
     ...{ role: role as Role, name, listen: options.listen },
-    ...(tpm === undefined ? {} : { tpm }),
+    ...identityOf(options),
   });
   await writeFileAtomically(join(options.folder, 'invite'), content);
   const running = await startNode(options.folder, signal);

@@ -20,6 +20,7 @@ import { makePrivateFolder, readFileLimited, writeFileAtomically } from '../plat
 import { type SoftwareKey, softwareKey } from '../platform/node/signer.ts';
 import { type NodeConfiguration, writeConfiguration } from './configuration.ts';
 import { authorityKeys } from './node-folder.ts';
+import { openNodeToken } from './node-token.ts';
 import { IDENTITY_REGISTERS, openNodeTpm } from './node-tpm.ts';
 
 /** How long an invite may be spent, unless said. */
@@ -52,6 +53,7 @@ export async function createFounder(
   folder: string,
   configuration: Partial<NodeConfiguration> & Pick<NodeConfiguration, 'name' | 'listen'>,
 ): Promise<Founder> {
+  const { listen_web_socket: webSocket } = configuration;
   await makePrivateFolder(folder);
   await writeConfiguration(folder, { ...configuration, role: 'authority' });
   const identity = await founderIdentity(crypto, folder, configuration);
@@ -62,16 +64,21 @@ export async function createFounder(
     logKey: log.publicKey,
     witnessKey: witness.publicKey,
     keyGenerationKey: keyGeneration.publicKey,
-    addresses: [configuration.listen],
+    addresses: [configuration.listen, ...(webSocket ? [webSocket] : [])],
   };
 }
 
-/** In the TPM where there is one, which the draft then names; else in a file. */
+/** In the token or TPM where there is one, which the draft then names if it is a TPM; else in a file. */
 async function founderIdentity(
   crypto: Crypto,
   folder: string,
-  { tpm, tpm_event_log = '' }: Partial<NodeConfiguration>,
+  { tpm, tpm_event_log = '', pkcs11 }: Partial<NodeConfiguration>,
 ): Promise<Pick<Founder, 'identityKey' | 'tpm'>> {
+  if (pkcs11 !== undefined) {
+    const { signer } = await openNodeToken(crypto, folder, pkcs11);
+    signer.close();
+    return { identityKey: signer.publicKey };
+  }
   if (tpm === undefined) return { identityKey: (await keyIn(crypto, folder, 'identity.key')).publicKey };
   const { node, signer } = await openNodeTpm(crypto, folder, { tpm, tpm_event_log });
   await node.tpm.close();

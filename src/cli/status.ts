@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OotoError } from '../base/errors.ts';
+import type { KeyFinding } from '../mesh/key-proving.ts';
 import type { NodeStatus } from '../mesh/status.ts';
 
 /** @throws OOTO_CLI_UNAVAILABLE (environment) when no node runs in this folder. */
@@ -19,12 +20,29 @@ export async function readStatus(folder: string): Promise<NodeStatus> {
   });
 }
 
+const PLACES: Readonly<Record<KeyFinding['held'], string>> = {
+  file: 'a file',
+  tpm: 'the TPM',
+  token: 'a PKCS#11 token',
+  authenticator: 'software, certified by an authenticator',
+};
+
 /** For people: how the node is, and what it has seen that its operator must know. */
-export function describeStatus({ id, state, channels, mesh, limits, evidence }: NodeStatus): string {
+export function describeStatus({
+  id,
+  tier,
+  state,
+  channels,
+  mesh,
+  attestation,
+  limits,
+  evidence,
+}: NodeStatus): string {
   const refused = Object.values(limits.refused).reduce((sum, count) => sum + count, 0);
   return [
     id,
     `${state}, ${channels.count} channels, mesh ${mesh}`,
+    `tier ${tier}, identity key in ${PLACES[attestation.key.held]}: ${attestation.key.reasons.join('; ')}`,
     ...(refused > 0 ? [`${refused} refused${limits.loaded ? ', under load' : ''}`] : []),
     ...evidence.headForks.map(
       ({ number, heads }) =>

@@ -34,6 +34,7 @@ export const LABELS = [
   'enrolment-evidence',
   'endorsement-key',
   'authenticator-key',
+  'authenticator-registration',
   'appraisal-policy',
   'release',
   'recovery',

@@ -16,6 +16,7 @@ import type { TpmPolicy, TpmProof } from '../attest/tpm-proof.ts';
 import type { TpmKeys } from '../authority/device.ts';
 import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
+import type { Tier } from '../cert/tier.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import type { SigningKey } from '../envelope/keys.ts';
 import type { Clock, Logger, Tpm, TpmKey, TpmStatement } from '../ports.ts';
@@ -56,11 +57,16 @@ export interface AttesterOptions {
   messageKey: SigningKey;
 }
 
-/** Tier `software`. */
-export function softwareAttester({ crypto, claims, messageKey }: AttesterOptions): Attester {
+/** Every tier but `measured`: that of the certificate. */
+export function softwareAttester({
+  crypto,
+  claims,
+  messageKey,
+  tier = 'software',
+}: AttesterOptions & { tier?: Exclude<Tier, 'measured'> }): Attester {
   return {
     answer(leaf) {
-      const [evidence] = answerChallenges(crypto, claims(), [leaf], messageKey);
+      const [evidence] = answerChallenges(crypto, claims(), [leaf], messageKey, tier);
       return evidence;
     },
   };

@@ -75,11 +75,16 @@ export class AuthorityNode {
     return required(this.#duty);
   }
 
-  /** Founds or finds the mesh, and serves it once the promise resolves. */
-  async start(lifeMs: number): Promise<void> {
+  /**
+   * Founds or finds the mesh, and serves it once the promise resolves. Nothing is judged, and no certificate is asked
+   * for, before `rules` (of appraisal, signed since) are in force.
+   */
+  async start(lifeMs: number, rules?: Uint8Array): Promise<void> {
     const founding = await this.#standAsFounder();
     const genesis = await founding.run();
     this.#fellows.founded(genesis.meshId);
+    this.node.trustOperators(genesis);
+    if (rules) await this.node.adoptRules(rules);
     const { crypto, store } = this.node.options;
     const authority = AuthorityView.open(crypto, genesis, store, store.get(ROOT_KEY));
     this.#takeUpDuty(authority);

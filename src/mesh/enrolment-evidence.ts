@@ -9,8 +9,10 @@ import {
   type CredentialAnswer,
   credentialAnswer,
   encodeEnrolmentEvidence,
+  encodeKeyEnrolmentEvidence,
   encodeTpmEnrolmentEvidence,
   enrolmentMessage,
+  type SoftwareClaims,
 } from '../attest/evidence.ts';
 import { enrolmentQualifyingData } from '../attest/qualifying.ts';
 import { readPublicArea } from '../attest/tpm/public-area.ts';
@@ -42,10 +44,8 @@ export async function enrolmentEvidence(
   const nonces = challenges.map(({ member, nonce }) => ({ member, nonce }));
   const qualifying = enrolmentQualifyingData(crypto, { meshId, request: request.digest, nonces });
   const claims = node.claims(meshId, request.id);
-  if (!request.tpm) {
-    const signature = await signer.sign(enrolmentMessage(claims, qualifying));
-    return { evidence: encodeEnrolmentEvidence(claims, qualifying, signature), quote: null };
-  }
+  if (!request.tpm)
+    return { evidence: await withoutTpm(node, request, { claims, qualifying, meshId }), quote: null };
   const { appraisal } = node.rulesOver(basis);
   if (!tpm || !appraisal)
     throw new OotoError(
@@ -60,6 +60,24 @@ export async function enrolmentEvidence(
     evidence: encodeTpmEnrolmentEvidence(claims, qualifying, { signature, proof, answers }),
     quote: quoteDigest(crypto, proof),
   };
+}
+
+/** Where the key is, if the request claims more than tier `software`. */
+async function withoutTpm(
+  { options: { signer, keyProver, clock } }: MeshNode,
+  { id: nodeId, key, tier }: EnrolmentRequest,
+  { claims, qualifying, meshId }: { claims: SoftwareClaims; qualifying: Uint8Array; meshId: Uint8Array },
+): Promise<Uint8Array> {
+  const signature = await signer.sign(enrolmentMessage(claims, qualifying, tier));
+  if (tier === 'software') return encodeEnrolmentEvidence(claims, qualifying, signature);
+  if (!keyProver)
+    throw new OotoError(
+      'OOTO_MESH_ENROLMENT',
+      'local',
+      `the request asks for tier ${tier}, which nothing here can show`,
+    );
+  const proof = await keyProver.prove({ meshId, nodeId, key, nonce: qualifying, time: clock.now() });
+  return encodeKeyEnrolmentEvidence(claims, qualifying, { tier, signature, proof });
 }
 
 /**

@@ -1,7 +1,7 @@
 /**
  * How a member of the authority judges evidence that comes with a request. What flows through here: the request, the
- * nonces of all members and the evidence; appraisal decides by the mesh's policy; out come digest and tier, and of a
- * TPM its clock and what it answered to each member's challenge.
+ * nonces of all members and the evidence; appraisal decides by the mesh's policy; out come digest and tier, of an
+ * authenticator its credential, and of a TPM its clock and what it answered to each member's challenge.
  */
 import { appraiseEnrolment } from '../attest/appraisal.ts';
 import { readEnrolmentEvidence } from '../attest/evidence.ts';
@@ -36,7 +36,8 @@ export function enrolmentJudge({ crypto, clock, meshId, policy }: EnrolmentJudge
       answers: enrolmentQualifyingData(crypto, { meshId, request: request.digest, nonces }),
       time: clock.now(),
     });
-    const judged = { digest: verdict.evidenceDigest, verdict: verdict.tier };
+    const { evidenceDigest: digest, tier: judgedTier, authenticator } = verdict;
+    const judged = { digest, verdict: judgedTier, authenticator };
     if (!verdict.tpm) return judged;
     const { answers } = readEnrolmentEvidence(evidence);
     return { ...judged, tpm: { clock: verdict.tpm.clock, answers } };

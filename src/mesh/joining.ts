@@ -208,7 +208,11 @@ export function lastEnrolment({ options: { store } }: MeshNode): EnrolmentRecord
   return stored && fields(decode(stored, { maxBytes: 256 }), enrolmentShape, 'enrolment');
 }
 
-export function newRequest(node: MeshNode, trust: MeshTrust, lifeMs: number): Promise<EnrolmentRequest> {
+export async function newRequest(
+  node: MeshNode,
+  trust: MeshTrust,
+  lifeMs: number,
+): Promise<EnrolmentRequest> {
   const { crypto, signer, role, name, tpm } = node.options;
   const keys = node.provesByTpm(trust.policy) ? tpm?.keys : undefined;
   const { algorithm, publicKey } = signer;
@@ -220,7 +224,7 @@ export function newRequest(node: MeshNode, trust: MeshTrust, lifeMs: number): Pr
       id: nodeIdOf(meshId, role, name),
       key: { algorithm, bytes: publicKey },
       life: Math.min(lifeMs, trust.policy.certificateLifeMs),
-      tier: keys ? 'measured' : 'software',
+      tier: (await node.findKey(trust)).tier,
       nonce: crypto.random.bytes(16),
       ...(keys ? { tpm: keys } : {}),
     },

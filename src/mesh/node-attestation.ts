@@ -5,11 +5,13 @@
  */
 import {
   type AppraisalDocument,
+  type AppraisalRules,
   requireLaterPolicy,
   tpmPolicy,
   verifyAppraisalPolicy,
 } from '../attest/appraisal-policy.ts';
 import type { SoftwareClaims } from '../attest/evidence.ts';
+import type { GenesisRecord } from '../authority/genesis.ts';
 import { OotoError } from '../base/errors.ts';
 import type { Tier } from '../cert/tier.ts';
 import type { Peer } from '../channel/credential.ts';
@@ -18,7 +20,8 @@ import type { Clock, Logger, Store } from '../ports.ts';
 import { SessionAttestation } from './attestation.ts';
 import { type Attester, type NodeTpm, softwareAttester, TpmAttester } from './attester.ts';
 import { type FounderAttestation, founderAttestation } from './founder-attestation.ts';
-import { knownPeer, type MeshTrust } from './identity.ts';
+import { knownPeer, type MeshTrust, policyOf } from './identity.ts';
+import type { KeyContext, KeyFinding, KeyProver } from './key-proving.ts';
 import type { OwnCredentials } from './own-credential.ts';
 import { appraisalPolicy, type Policy } from './policy.ts';
 import type { Session } from './session.ts';
@@ -26,6 +29,13 @@ import { TpmClocks } from './tpm-clocks.ts';
 
 /** The newest rules of appraisal, signed. */
 const RULES_KEY = 'policy/appraisal';
+
+const IN_FILE: KeyFinding = { held: 'file', tier: 'software', reasons: ['the identity key is in software'] };
+
+function inTpm(isMeasured: boolean): KeyFinding {
+  if (isMeasured) return { held: 'tpm', tier: 'measured', reasons: ['the identity key is in the TPM'] };
+  return { held: 'tpm', tier: 'software', reasons: ['policy does not say what a TPM has to show'] };
+}
 
 /** What a node has to show. */
 export interface AttestedNode {
@@ -39,6 +49,8 @@ export interface AttestedNode {
   versions: ReadonlyMap<string, string>;
   /** The TPM that holds the identity key; undefined for a node of tier `software`. */
   tpm?: NodeTpm | undefined;
+  /** Shows where an identity key outside a TPM is; without it the key is in a file or in memory. */
+  keyProver?: KeyProver | undefined;
 }
 
 export class NodeAttestation {
@@ -46,7 +58,8 @@ export class NodeAttestation {
   /** Ends with the node. */
   readonly #signal: AbortSignal;
   readonly #clocks = new TpmClocks();
-  #trust: MeshTrust | undefined;
+  /** Whose operators' rules count, and what holds without any. */
+  #genesis: GenesisRecord | undefined;
   #rules: AppraisalDocument | undefined;
   #own: OwnCredentials | undefined;
   /** Of the certificate that is presented. */
@@ -65,7 +78,7 @@ export class NodeAttestation {
 
   /** The mesh's policy, under the newest rules. @throws OOTO_MESH_NOT_JOINED (caller). */
   get policy(): Policy {
-    return this.rulesOver(present(this.#trust).policy);
+    return this.rulesOver(policyOf(present(this.#genesis)));
   }
 
   /** As a founder, the policy of the draft, which becomes the first of the mesh: founders get no more than members. */
@@ -79,8 +92,8 @@ export class NodeAttestation {
   }
 
   /** Knows whose rules count from now on, and takes up those that were adopted before. */
-  trustMesh(trust: MeshTrust): void {
-    this.#trust = trust;
+  trustOperators(genesis: GenesisRecord): void {
+    this.#genesis = genesis;
     const rules = this.#options.store.get(RULES_KEY);
     if (rules) this.#rules = this.#verifiedRules(rules);
   }
@@ -115,6 +128,21 @@ export class NodeAttestation {
   provesByTpm(policy: Policy): boolean {
     const { appraisal } = this.rulesOver(policy);
     return this.#options.tpm !== undefined && appraisal !== undefined && appraisal.registers.length > 0;
+  }
+
+  /** Where the identity key is, and what that is worth in this mesh. */
+  async findKey(
+    { genesis: { meshId }, policy }: MeshTrust,
+    { nodeId, key }: Pick<KeyContext, 'nodeId' | 'key'>,
+  ): Promise<KeyFinding> {
+    const { tpm, keyProver, clock, logger } = this.#options;
+    const isMeasured = this.provesByTpm(policy);
+    if (tpm) return inTpm(isMeasured);
+    if (!keyProver) return IN_FILE;
+    const context = { meshId, nodeId, key, time: clock.now() };
+    const finding = await keyProver.find(context, this.rulesOver(policy).appraisal);
+    logger.log('info', 'where the identity key is', { tier: finding.tier, reasons: finding.reasons });
+    return finding;
   }
 
   /** What this node says of its software, now. */
@@ -162,30 +190,48 @@ export class NodeAttestation {
   }
 
   #verifiedRules(encoded: Uint8Array): AppraisalDocument {
-    const { operators: keys, operatorQuorum: threshold } = present(this.#trust).genesis.draft;
-    return verifyAppraisalPolicy(this.#options.crypto, encoded, { keys, threshold });
+    return verifiedRules(this.#options.crypto, present(this.#genesis), encoded);
   }
 
   /** What this node shows by the rules in force; a TPM is shown to those alone who know it. */
   #renewAttesters(): void {
-    if (this.#own) this.#attester = this.#attesterFor(this.#own, this.policy, this.#tier === 'measured');
+    if (this.#own) this.#attester = this.#attesterFor(this.#own, this.policy, this.#tier);
     if (!this.#founding) return;
     const { own, policy, founders } = this.#founding;
     const tpm = founders.find(({ name }) => name === own.presentation.id)?.tpm;
-    this.#founderAttester = this.#attesterFor(own, this.rulesOver(policy), tpm !== undefined);
+    this.#founderAttester = this.#attesterFor(own, this.rulesOver(policy), tpm ? 'measured' : 'software');
   }
 
-  #attesterFor({ presentation, messageKey }: OwnCredentials, policy: Policy, isTpmKnown: boolean): Attester {
+  #attesterFor({ presentation, messageKey }: OwnCredentials, policy: Policy, tier: Tier): Attester {
     const { crypto, clock, logger, tpm: node } = this.#options;
     const claims = () => this.claims(presentation.meshId, presentation.id);
     const { appraisal } = policy;
-    if (!node || !appraisal || !isTpmKnown || !this.provesByTpm(policy))
-      return softwareAttester({ crypto, claims, messageKey });
+    const tierWithoutTpm = tier === 'measured' ? 'software' : tier;
+    if (!node || !appraisal || tier !== 'measured' || !this.provesByTpm(policy))
+      return softwareAttester({ crypto, claims, messageKey, tier: tierWithoutTpm });
     return new TpmAttester({
       ...{ crypto, clock, logger, node, claims, messageKey, signal: this.#signal },
       policy: tpmPolicy(appraisal),
     });
   }
+}
+
+/** The rules that a node with this store goes by: the newest that it has adopted, else those of the mesh's first policy. */
+export function rulesInStore(
+  crypto: Crypto,
+  store: Pick<Store, 'get'>,
+  genesis: GenesisRecord,
+): AppraisalRules | undefined {
+  const rules = store.get(RULES_KEY);
+  return rules ? verifiedRules(crypto, genesis, rules).body : policyOf(genesis).appraisal;
+}
+
+function verifiedRules(
+  crypto: Crypto,
+  { draft: { operators: keys, operatorQuorum: threshold } }: GenesisRecord,
+  encoded: Uint8Array,
+): AppraisalDocument {
+  return verifyAppraisalPolicy(crypto, encoded, { keys, threshold });
 }
 
 function present<T>(value: T | undefined): T {

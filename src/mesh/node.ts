@@ -5,6 +5,8 @@
  */
 
 import type { SoftwareClaims } from '../attest/evidence.ts';
+import { nodeIdOf } from '../authority/certification.ts';
+import type { GenesisRecord } from '../authority/genesis.ts';
 import { HeadView, type MeshHead } from '../authority/head.ts';
 import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
@@ -17,6 +19,7 @@ import type { RequestOptions } from './exchange.ts';
 import type { FounderAttestation } from './founder-attestation.ts';
 import { HeadForks } from './head-forks.ts';
 import { type KnownPeer, knownPeer, type MeshTrust, memberVerifier } from './identity.ts';
+import type { KeyFinding } from './key-proving.ts';
 import { type AttestedNode, NodeAttestation } from './node-attestation.ts';
 import { admitOperation, isForMembers, type OperationName, type Role } from './operations.ts';
 import { OwnCredentials, type Presentation } from './own-credential.ts';
@@ -130,12 +133,17 @@ export class MeshNode {
       session.adoptPolicy(appraisalPolicy(this.policy, 2 * attestationIntervalMs));
   }
 
+  /** Knows whose rules of appraisal count, and takes up those that were adopted before. */
+  trustOperators(genesis: GenesisRecord): void {
+    this.#attestation.trustOperators(genesis);
+  }
+
   /** Knows the mesh from now on; not yet as a member. What is known of it already stays. Returns what it goes by. */
   trustMesh(trust: MeshTrust): MeshTrust {
     const { crypto, store } = this.options;
     if (this.#trust && equal(this.#trust.genesis.meshId, trust.genesis.meshId)) return this.#trust;
     this.#trust = trust;
-    this.#attestation.trustMesh(trust);
+    this.trustOperators(trust.genesis);
     this.#head = new HeadView(crypto, trust.authority, store.get(HeadView.storeKey), (known, shown) =>
       this.headForks.keep(known, shown),
     );
@@ -240,6 +248,14 @@ export class MeshNode {
   /** Has every peer attest again now, not only when it is due. */
   reattest(): void {
     for (const session of this.peers.sessions) session.reattest();
+  }
+
+  /** Where the identity key is, and what that is worth in this mesh, by the rules known here. */
+  findKey(trust: MeshTrust): Promise<KeyFinding> {
+    const { signer, role, name } = this.options;
+    const { algorithm, publicKey: bytes } = signer;
+    const nodeId = nodeIdOf(trust.genesis.meshId, role, name);
+    return this.#attestation.findKey(trust, { nodeId, key: { algorithm, bytes } });
   }
 
   /** What this node says of its software, now. */

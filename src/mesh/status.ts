@@ -3,6 +3,7 @@ import { hex } from '../base/hex.ts';
 import type { TpmState } from '../ports.ts';
 import type { HeadFork } from './head-forks.ts';
 import { lastEnrolment } from './joining.ts';
+import type { KeyFinding } from './key-proving.ts';
 import type { MeshNode } from './node.ts';
 import type { PeersLimits } from './peers.ts';
 
@@ -13,6 +14,8 @@ const MOST_LISTED = 64;
 export interface AttestationStatus {
   /** What the certificate was issued on, with the quote of a node that has a TPM. */
   enrolment: { request: string; evidence: string; quote?: string } | null;
+  /** Where the identity key is, which tier that makes by the rules known here, and why. */
+  key: KeyFinding;
   /** How its own TPM is; null for a node without one. */
   tpm: { reach: string; connections: number; code?: string } | null;
   /** The newest evidence of each peer, by the challenge on its channel that it answers. */
@@ -46,7 +49,7 @@ export interface NodeStatus {
   counters: Record<string, number>;
 }
 
-export function attestationStatus(node: MeshNode): AttestationStatus {
+export function attestationStatus(node: MeshNode, key: KeyFinding): AttestationStatus {
   const { tpm } = node.options;
   const enrolled = lastEnrolment(node);
   return {
@@ -57,6 +60,7 @@ export function attestationStatus(node: MeshNode): AttestationStatus {
           ...(enrolled.quote ? { quote: hex(enrolled.quote) } : {}),
         }
       : null,
+    key,
     tpm: tpm ? tpmStatus(tpm.tpm.state) : null,
     channels: node.peers.sessions.slice(-MOST_LISTED).flatMap((session) => {
       const { shown, peerId: peer } = session;

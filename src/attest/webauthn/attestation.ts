@@ -85,6 +85,14 @@ export function verifyAttestation(
   };
 }
 
+/** The credential of an attestation object that this side made itself: nothing is verified. @throws as {@link verifyAttestation}. */
+export function readAuthenticatorCredential(attestationObject: Uint8Array): Credential {
+  const read = fields(decode(attestationObject, { maxBytes: MAX_OBJECT_BYTES }), objectShape, 'attestation');
+  const { credential } = readAuthenticatorData(read.authData);
+  if (!credential) throw malformed('an attestation without credential');
+  return credential;
+}
+
 function statementBy(
   crypto: Crypto,
   { fmt, attStmt }: { fmt: unknown; attStmt: unknown },

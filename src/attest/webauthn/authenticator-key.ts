@@ -60,6 +60,17 @@ export function keyChallenge(crypto: Crypto, { meshId, nodeId, key, nonce }: Cer
 }
 
 /**
+ * The challenge of a registration: SHA-256(label ‖ mesh id ‖ lp(node)). It names whose the credential is, and nothing of
+ * the moment: assertions do.
+ */
+export function registrationChallenge(
+  crypto: Crypto,
+  { meshId, nodeId }: Pick<CertifiedKey, 'meshId' | 'nodeId'>,
+): Uint8Array {
+  return crypto.sha256(concat(label('authenticator-registration'), meshId, lengthPrefixed(utf8(nodeId))));
+}
+
+/**
  * Admits an authenticator.
  * @throws OOTO_ATTEST_WEBAUTHN_CLIENT, _PARTY, _FLAGS, and as `verifyAttestation` (peer).
  */
@@ -121,8 +132,11 @@ function requireParty(crypto: Crypto, found: Uint8Array, { id }: RelyingParty): 
     throw refuse('PARTY', `the credential is of another party than ${id}`);
 }
 
-/** Zero twice: the authenticator does not count. Otherwise a count that does not rise tells of a copy. */
-function requireLaterCount(last: number, next: number): void {
+/**
+ * Zero twice: the authenticator does not count. Otherwise a count that does not rise tells of a copy.
+ * @throws OOTO_ATTEST_WEBAUTHN_COUNTER (peer).
+ */
+export function requireLaterCount(last: number, next: number): void {
   if ((last !== 0 || next !== 0) && next <= last)
     throw refuse('COUNTER', 'the counter of the authenticator has not risen: there may be a copy of it');
 }

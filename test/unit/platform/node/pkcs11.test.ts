@@ -1,53 +1,15 @@
 /** A key in a PKCS#11 token, before SoftHSM: made, found again, signs; a wrong PIN, and an agent that dies. */
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { tierOfKey } from '../../../../src/attest/hardware-key.ts';
 import { utf8 } from '../../../../src/base/bytes.ts';
-import { decode, encode } from '../../../../src/envelope/cbor.ts';
-import { tokenSigner } from '../../../../src/platform/node/pkcs11/signer.ts';
 import { bytes, is, match, not, ok, rejectsCode } from '../../../support/assert.ts';
 import { testCrypto } from '../../../support/crypto.ts';
+import { missingForTokens, SoftHsm } from '../../../support/softhsm.ts';
 import { suite } from '../../../support/suite.ts';
 
 const test = suite('PKCS#11 signer', { timeout: 60_000 });
 const crypto = testCrypto();
-const MODULE = '/usr/lib/softhsm/libsofthsm2.so';
-const UTILITY = '/usr/bin/softhsm2-util';
 const message = utf8('to be signed');
-
-/** A token of its own; the module finds it by the environment of the agent. */
-class SoftHsm {
-  readonly folder = mkdtempSync(join(tmpdir(), 'ooto-softhsm-'));
-  readonly #configuration = join(this.folder, 'softhsm2.conf');
-
-  constructor(label = 'ooto') {
-    mkdirSync(join(this.folder, 'tokens'));
-    writeFileSync(this.#configuration, `directories.tokendir = ${join(this.folder, 'tokens')}\n`);
-    this.initialise(label);
-  }
-
-  initialise(label: string): void {
-    const words = ['--init-token', '--free', '--label', label, '--pin', '1234', '--so-pin', '5678'];
-    execFileSync(UTILITY, words, {
-      env: { ...process.env, SOFTHSM2_CONF: this.#configuration },
-      stdio: 'ignore',
-    });
-  }
-
-  signer(change: Partial<Parameters<typeof tokenSigner>[0]> = {}) {
-    const program = ['/usr/bin/env', `SOFTHSM2_CONF=${this.#configuration}`];
-    return tokenSigner({
-      agent: [...program, process.execPath, resolve('build/cli.js'), 'pkcs11-agent'],
-      codec: { encode, decode },
-      sha256: (content) => crypto.sha256(content),
-      ...{ module: MODULE, token: 'ooto', pin: '1234', key: 'identity' },
-      ...change,
-    });
-  }
-}
 
 test('the node’s side never loads ffi-rs', async () => {
   const options = {
@@ -64,8 +26,9 @@ test('the node’s side never loads ffi-rs', async () => {
 });
 
 function live(title: string, body: (token: SoftHsm) => Promise<void>): void {
-  if (!existsSync(MODULE) || !existsSync(UTILITY)) {
-    test.unavailable(title, 'without softhsm2');
+  const missing = missingForTokens();
+  if (missing !== undefined) {
+    test.unavailable(title, missing);
     return;
   }
   test(title, async () => {
@@ -73,7 +36,7 @@ function live(title: string, body: (token: SoftHsm) => Promise<void>): void {
     try {
       await body(token);
     } finally {
-      rmSync(token.folder, { recursive: true });
+      token.remove();
     }
   });
 }
