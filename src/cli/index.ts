@@ -346,6 +346,20 @@ command('verify', 'verify a certificate, log or receipt file')
     }),
   );
 
+command('bundle', 'judge a trust bundle in the form of SPIFFE, and show whose it is')
+  .argument('<file>', 'trust-bundle.json of a node, or another')
+  .action(
+    action(async (_: object, { terminal, words }) => {
+      const { showBundle } = await import('./bundle.ts');
+      const shown = await showBundle(words[0]);
+      terminal.result(shown, () =>
+        shown.authorities
+          .map(({ trustDomain, publicKey, notAfter }) => `${trustDomain} ${publicKey} until ${notAfter}`)
+          .join('\n'),
+      );
+    }),
+  );
+
 command('attack', 'attack nodes of a mesh and see that they refuse; for demonstrations and drills')
   .requiredOption(
     '--folder <folder>',

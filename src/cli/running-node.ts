@@ -20,6 +20,7 @@ import { attestationStatus, type NodeStatus } from '../mesh/status.ts';
 import { Upkeep } from '../mesh/upkeep.ts';
 import { nodeClock } from '../platform/node/clock.ts';
 import { readFileLimited, readSecretFile, writeFileAtomically } from '../platform/node/files.ts';
+import { BundleFile } from './bundle.ts';
 import { authorityKeys, closeNode, type NodePorts, type OpenNode, openNode } from './node-folder.ts';
 import { isAway } from './node-tpm.ts';
 import { policyInFile } from './policy.ts';
@@ -150,8 +151,10 @@ export async function runNode(folder: string, signal: AbortSignal, ports?: NodeP
 /** Keeps a started node up, and says how it is, until the signal. */
 export async function keepRunning(running: RunningNode, signal: AbortSignal): Promise<void> {
   void running.upkeep.run();
+  const bundle = new BundleFile(running.open.folder);
   while (!signal.aborted) {
     await writeStatus(running);
+    await writeBundle(running, bundle);
     await sleepUntil(STATUS_MS, signal);
   }
   await running.close();
@@ -163,6 +166,13 @@ async function writeStatus({ open, status }: RunningNode): Promise<void> {
   await writeFileAtomically(join(open.folder, 'status.json'), bytes).catch((error) =>
     open.logger.log('warn', 'the status was not written', { error }),
   );
+}
+
+/** For software of others, which goes on by the last one. */
+async function writeBundle({ open }: RunningNode, file: BundleFile): Promise<void> {
+  await file
+    .update(open.node.trust.authority, nodeClock().now())
+    .catch((error) => open.logger.log('warn', 'the trust bundle was not written', { error }));
 }
 
 async function startAuthority(open: OpenNode, signal: AbortSignal): Promise<AuthorityNode> {

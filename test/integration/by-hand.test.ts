@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
+import { createPublicKey, X509Certificate } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { ShownBundle } from '../../src/cli/bundle.ts';
 import * as assert from '../support/assert.ts';
 import { suite } from '../support/suite.ts';
 
@@ -43,6 +45,8 @@ test('the documented commands make a mesh, and a worker joins it', async () => {
     "trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT",
     documented().replaceAll('127.0.0.1:470', `127.0.0.1:${Math.floor(base / 10)}`),
     'until ooto status --folder w1 --json > w1.json; do sleep 1; done',
+    'until test -f w1/trust-bundle.json; do sleep 0.1; done',
+    'ooto bundle w1/trust-bundle.json --json > bundle.json',
     'cat w1.json',
   ].join('\n');
   const { stdout, stderr, code } = await bash(script);
@@ -51,8 +55,15 @@ test('the documented commands make a mesh, and a worker joins it', async () => {
   assert.match(stdout, /spiffe:\/\/[0-9a-f]{64}\/worker\/w1/);
   const status = JSON.parse(stdout.slice(stdout.lastIndexOf('{\n  "schema": "ooto.status/1"'))) as {
     state: string;
+    mesh: string;
   };
   assert.is(status.state, 'ready');
+  const bundle = JSON.parse(readFileSync(join(folder, 'bundle.json'), 'utf8')) as ShownBundle;
+  assert.equal([bundle.schema, bundle.sequence, bundle.authorities.length], ['ooto.bundle/1', 0, 1]);
+  assert.is(bundle.authorities[0].trustDomain, status.mesh);
+  const { keys } = JSON.parse(readFileSync(join(folder, 'w1', 'trust-bundle.json'), 'utf8'));
+  const root = new X509Certificate(Buffer.from(keys[0].x5c[0], 'base64'));
+  assert.ok(root.verify(createPublicKey({ key: keys[0], format: 'jwk' })));
 });
 
 function bash(script: string): Promise<{ stdout: string; stderr: string; code: number | null }> {
