@@ -21,8 +21,8 @@ export const nodeOptions: BuildOptions = {
   target: 'node20.19',
   sourcemap: true,
   logLevel: 'warning',
-  // ffi-rs looks for its binary beside itself; of the others, in CommonJS, an import when needed would lose the names.
-  external: ['ffi-rs', '@peculiar/asn1-schema', '@peculiar/asn1-x509'],
+  // ffi-rs and lmdb look for their binaries beside themselves; of the others, in CommonJS, an import when needed would lose the names.
+  external: ['ffi-rs', 'lmdb', '@peculiar/asn1-schema', '@peculiar/asn1-x509'],
   // Packages in CommonJS ask for Node's modules by require, which ES modules lack.
   banner: {
     js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",

@@ -30,7 +30,7 @@ import { enrolmentJudge } from '../../src/mesh/enrolment-judge.ts';
 import { type MeshTrust, trustIn } from '../../src/mesh/identity.ts';
 import { type AskMember, Issuing } from '../../src/mesh/issuing.ts';
 import { initialPolicy, type Policy } from '../../src/mesh/policy.ts';
-import type { Signer } from '../../src/ports.ts';
+import type { Signer, Store } from '../../src/ports.ts';
 import { type FoundedMesh, foundMesh } from './founders.ts';
 import { ManualClock } from './manual-clock.ts';
 import { MemoryStore } from './memory-store.ts';
@@ -92,7 +92,7 @@ export class AuthorityWorld {
   }
 
   /** A member's process, begun anew on this store. */
-  restart(name: string, store: MemoryStore): AuthorityDuty {
+  restart(name: string, store: Store): AuthorityDuty {
     const { crypto, clock, authority } = this;
     const genesis = this.mesh.record;
     const position = this.names.indexOf(name);
@@ -109,7 +109,7 @@ export class AuthorityWorld {
       headParts: () => this.headParts,
       newestHead: () => this.newestHead,
     });
-    this.stores.set(name, store);
+    if (store instanceof MemoryStore) this.stores.set(name, store);
     this.members.set(name, member);
     this.duties.set(name, duty);
     return duty;
