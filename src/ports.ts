@@ -321,6 +321,29 @@ export interface Worker {
   close(): Promise<void>;
 }
 
+/** One request over plain HTTP, read whole within a limit. */
+export interface HttpRequest {
+  readonly method: string;
+  /** As it came, without the query; begins with a slash. */
+  readonly path: string;
+  readonly body: Uint8Array;
+  /** For rate limits. Never an identity. */
+  readonly remoteAddress: string;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+
+export type HttpHandler = (request: HttpRequest) => HttpResponse | Promise<HttpResponse>;
+
+/** Sends one request to an address that an operator gave; redirects are refused, and so are answers that are too long. */
+export interface HttpClient {
+  post(url: string, body: Uint8Array, options?: { signal?: AbortSignal }): Promise<HttpResponse>;
+}
+
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 /** Structured log; never given a secret. Field names are listed in docs/operations.md. */

@@ -258,6 +258,16 @@ export interface SaltedTree {
   root(items: SaltedItems): Uint8Array;
 }
 
+/** ML-DSA-44 (FIPS 204), with an empty context. */
+export interface MlDsa44 {
+  /** 1312 bytes, from a seed of 32. */
+  publicKey(seed: Uint8Array): Uint8Array;
+  /** 2420 bytes; hedged, so that no two are alike. */
+  sign(seed: Uint8Array, message: Uint8Array): Uint8Array;
+  /** @throws OOTO_CRYPTO_SIGNATURE (peer). */
+  verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): void;
+}
+
 /** AES-256 in counter mode as a source of bytes. */
 export interface Keystream extends Disposable {
   /** The first `length` bytes of the stream with this u32 number: what GCM would add to a text under it as iv. */
@@ -291,6 +301,8 @@ export interface Crypto {
   readonly edwards25519: Edwards25519;
   /** For the shares of key generation alone. */
   readonly xchacha20poly1305: XChaCha20Poly1305;
+  /** For the cosignatures of witnesses alone. */
+  readonly mldsa44: MlDsa44;
   readonly x25519: X25519;
   readonly mlkem768: MlKem768;
   readonly p256: P256;

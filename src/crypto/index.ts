@@ -14,6 +14,7 @@ import { createHkdf256 } from './hkdf.ts';
 import { createHmac256 } from './hmac.ts';
 import { createKeystreams } from './keystream.ts';
 import { createMerkle } from './merkle.ts';
+import { createMlDsa44 } from './mldsa44.ts';
 import { createMlKem768 } from './mlkem768.ts';
 import { createP256 } from './p256.ts';
 import { p384 } from './p384.ts';
@@ -53,6 +54,7 @@ export function createCrypto(parts: CryptoParts): Crypto {
     ed25519: createEd25519(parts),
     edwards25519: createEdwards25519(parts),
     xchacha20poly1305: createXChaCha20Poly1305(),
+    mldsa44: createMlDsa44(parts.random),
     x25519: createX25519(parts),
     mlkem768: createMlKem768(parts),
     p256: createP256(parts),

@@ -73,7 +73,7 @@ export function verifyCheckpoint(crypto: Crypto, note: string, policy: Checkpoin
   requireEmptyRoot(crypto, checkpoint);
   requireOrigin(checkpoint, policy);
   requireLogSignature(crypto, parsed, policy);
-  const cosignatures = cosignaturesOf(crypto, parsed, policy.witnesses ?? []);
+  const cosignatures = cosignaturesOf(crypto, parsed, checkpoint, policy.witnesses ?? []);
   requireQuorum(cosignatures, policy);
   return { ...checkpoint, note, cosignatures };
 }
@@ -99,9 +99,14 @@ function requireLogSignature(crypto: Crypto, note: Note, { origin, keys }: Check
     throw new OotoError('OOTO_LOG_SIGNATURE', 'peer', `no known key of ${origin} signed this checkpoint`);
 }
 
-function cosignaturesOf(crypto: Crypto, note: Note, witnesses: readonly NoteKey[]): Cosigned[] {
+function cosignaturesOf(
+  crypto: Crypto,
+  note: Note,
+  checkpoint: Checkpoint,
+  witnesses: readonly NoteKey[],
+): Cosigned[] {
   return witnesses.flatMap((witness) => {
-    const time = cosignatureTime(crypto, note, witness);
+    const time = cosignatureTime(crypto, note, checkpoint, witness);
     return time === undefined ? [] : [{ name: witness.name, time }];
   });
 }

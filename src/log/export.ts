@@ -10,7 +10,7 @@ import type { Crypto } from '../crypto/crypto.ts';
 import { type CheckpointPolicy, type VerifiedCheckpoint, verifyCheckpoint } from './checkpoint.ts';
 import { encodeBundle } from './entry-bundle.ts';
 import type { Log } from './log.ts';
-import { MAX_NOTE_BYTES, type Note, parseNote, signaturesBy } from './note.ts';
+import { cosignatureTypeOf, MAX_NOTE_BYTES, type Note, parseNote, signaturesBy } from './note.ts';
 import { TreeEdge } from './tree-edge.ts';
 
 const LABEL = utf8('ooto/1 log-export\0');
@@ -57,7 +57,7 @@ export function verifyExportedLog(crypto: Crypto, bytes: Uint8Array, policy: Che
 /** Lines that a reader would ignore could be changed unseen; here they are refused, and so are repeated ones. */
 function requireKnownSigners(crypto: Crypto, note: Note, { keys, witnesses = [] }: CheckpointPolicy): void {
   const ofLog = keys.map((key) => signaturesBy(crypto, note, 'ed25519', key));
-  const ofWitnesses = witnesses.map((key) => signaturesBy(crypto, note, 'cosignature', key));
+  const ofWitnesses = witnesses.map((key) => signaturesBy(crypto, note, cosignatureTypeOf(key), key));
   const claims = [...ofLog, ...ofWitnesses];
   const known = new Set(claims.flat());
   if (known.size !== note.signatures.length || claims.some((claim) => claim.length > 1))

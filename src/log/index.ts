@@ -8,7 +8,7 @@ export {
   type VerifiedCheckpoint,
   verifyCheckpoint,
 } from './checkpoint.ts';
-export { cosign, cosignatureTime } from './cosignature.ts';
+export { cosign, cosignatureTime, cosignTree, type TreeHead } from './cosignature.ts';
 export { decodeBundle, encodeBundle, MAX_ENTRY_BYTES } from './entry-bundle.ts';
 export { type ExportedLog, exportLog, verifyExportedLog } from './export.ts';
 export {
@@ -33,7 +33,10 @@ export {
 } from './note.ts';
 export { type ConsistencyClaim, type InclusionClaim, verifyConsistency, verifyInclusion } from './proof.ts';
 export { parseTilePath, type TileAddress, tilePath } from './tile.ts';
+export { answerReader } from './tile-service.ts';
 export { type TileSource, TileTree } from './tile-tree.ts';
 export { advanceView, restoreView } from './view.ts';
 export { type StagedCosignature, Witness, type WitnessOptions } from './witness.ts';
+export { askWitness, readWitnessAnswer, type WitnessAnswer, type WitnessAsked } from './witness-client.ts';
 export { formatWitnessRequest, parseWitnessRequest, type WitnessRequest } from './witness-request.ts';
+export { answerWitness, type WitnessServiceOptions } from './witness-service.ts';

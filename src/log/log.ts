@@ -21,6 +21,7 @@ import {
   type NoteSigner,
   parseNote,
   requireKeyName,
+  signaturesBy,
   signNote,
 } from './note.ts';
 import { verifyConsistency, verifyInclusion } from './proof.ts';
@@ -69,6 +70,7 @@ export class Log {
   #checkpoint: string | undefined;
   #root: Uint8Array;
   #growth: Growth | undefined;
+  #reader: TileTree | undefined;
 
   /**
    * Opens the log that the store holds, or an empty one.
@@ -102,6 +104,13 @@ export class Log {
   /** The signed note of the present head, with the cosignatures it was given; undefined before the first commit. */
   get checkpoint(): string | undefined {
     return this.#checkpoint;
+  }
+
+  /** The present head as this log signed it, without the lines of witnesses; undefined before the first commit. */
+  get ownCheckpoint(): string | undefined {
+    if (this.#checkpoint === undefined) return undefined;
+    const note = parseNote(this.#checkpoint);
+    return formatNote({ text: note.text, signatures: signaturesBy(this.#crypto, note, 'ed25519', this.key) });
   }
 
   /** The public key, as verifiers know it. */
@@ -204,7 +213,7 @@ export class Log {
   proveConsistency(size1: number, size2 = this.size): Uint8Array[] {
     if (requireWithin(size1, requireWithin(size2, this.size)) === 0) return [];
     const proof = this.#tree().consistencyProof(size1, size2);
-    const [root1, root2] = [this.rootAt(size1), this.rootAt(size2)];
+    const [root1, root2] = [this.#tree().root(size1), this.rootAt(size2)];
     this.#requireSound(() => verifyConsistency(this.#crypto, { size1, root1, size2, root2, proof }));
     return proof;
   }
@@ -238,8 +247,11 @@ export class Log {
     if (!equal(edge.root(), this.#root)) throw damaged('the entries do not make the signed root');
   }
 
+  /** Kept for as long as the log has this size: those who appended together ask for proofs together. */
   #tree(): TileTree {
-    return new TileTree(this.#crypto, this.size, (level, index) => this.#store.tile(level, index));
+    if (this.#reader?.size !== this.size)
+      this.#reader = new TileTree(this.#crypto, this.size, (level, index) => this.#store.tile(level, index));
+    return this.#reader;
   }
 
   #edgeChanges(edge: TreeEdge, open: readonly Uint8Array[]): StoreChange[] {

@@ -9,17 +9,17 @@ import { base64, hex, unbase64, unhex } from '../base/hex.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 
 /** The signature types in use here. */
-export const NOTE_TYPES = { ed25519: 0x01, cosignature: 0x04 } as const;
+export const NOTE_TYPES = { ed25519: 0x01, cosignature: 0x04, treeCosignature: 0x06 } as const;
 export type NoteType = keyof typeof NOTE_TYPES;
 
 /** A public key as a verifier knows it. */
 export interface NoteKey {
   readonly name: string;
-  /** Ed25519, 32 bytes. */
+  /** Ed25519, 32 bytes; of a witness also ML-DSA-44, 1312 bytes. */
   readonly publicKey: Uint8Array;
 }
 
-/** Holder of a secret Ed25519 key in memory. */
+/** Holder of a secret key in memory. */
 export interface NoteSigner {
   readonly publicKey: Uint8Array;
   sign(message: Uint8Array): Uint8Array;
@@ -42,7 +42,11 @@ export interface Note {
 export const MAX_NOTE_BYTES = 65_536;
 const MAX_SIGNATURES = 64;
 const ID_BYTES = 4;
-const PUBLIC_KEY_BYTES = 32;
+const PUBLIC_KEY_BYTES: Readonly<Record<NoteType, number>> = {
+  ed25519: 32,
+  cosignature: 32,
+  treeCosignature: 1312,
+};
 const NAME = /^[^\p{White_Space}\p{Cc}\p{Cs}+]+$/u;
 const LINE = /^\u2014 (\S+) (\S+)$/u;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what the specification forbids.
@@ -52,6 +56,11 @@ const FORBIDDEN = /[\x00-\x09\x0b-\x1f\p{Cs}]/u;
 export function noteKeyId(crypto: Crypto, type: NoteType, { name, publicKey }: NoteKey): Uint8Array {
   const named = concat(utf8(`${name}\n`), Uint8Array.of(NOTE_TYPES[type]), publicKey);
   return crypto.sha256(named).slice(0, ID_BYTES);
+}
+
+/** By which kind of cosignature a witness's key is meant. */
+export function cosignatureTypeOf({ publicKey }: Pick<NoteKey, 'publicKey'>): NoteType {
+  return publicKey.length === PUBLIC_KEY_BYTES.treeCosignature ? 'treeCosignature' : 'cosignature';
 }
 
 /** A plain Ed25519 signature over the text. */
@@ -112,13 +121,14 @@ export function isSignedBy(crypto: Crypto, note: Note, key: NoteKey): boolean {
 
 /** @throws OOTO_LOG_SIGNATURE (peer). */
 export function requireSignature(
-  crypto: Crypto,
+  { ed25519, mldsa44 }: Crypto,
   key: NoteKey,
   message: Uint8Array,
   signature: Uint8Array,
 ): void {
   try {
-    crypto.ed25519.verify(key.publicKey, message, signature);
+    const algorithm = cosignatureTypeOf(key) === 'treeCosignature' ? mldsa44 : ed25519;
+    algorithm.verify(key.publicKey, message, signature);
   } catch (cause) {
     throw new OotoError('OOTO_LOG_SIGNATURE', 'peer', `the signature of ${key.name} does not hold`, {
       culprits: [key.name],
@@ -140,7 +150,7 @@ export function parseVerifierKey(crypto: Crypto, text: string): NoteKey & { type
     const typed = unbase64(rest.join('+'));
     const [type] = Object.entries(NOTE_TYPES).find(([, byte]) => byte === typed[0])!;
     const key = { name, publicKey: typed.slice(1), type: type as NoteType };
-    const isWhole = key.publicKey.length === PUBLIC_KEY_BYTES && NAME.test(name);
+    const isWhole = key.publicKey.length === PUBLIC_KEY_BYTES[key.type] && NAME.test(name);
     if (!isWhole || !equal(noteKeyId(crypto, key.type, key), unhex(id))) throw new Error('parts do not fit');
     return key;
   } catch (cause) {

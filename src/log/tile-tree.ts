@@ -11,9 +11,13 @@ import { TILE_HEIGHT, TILE_WIDTH, tileWidth } from './tile.ts';
 /** The hashes of one tile, at least as wide as the tree asks for; undefined when there is none. */
 export type TileSource = (level: number, index: number) => Uint8Array | undefined;
 
+/** Tiles that are kept while proofs of one tree are made: those of many paths in a large one. */
+const TILES_KEPT = 64;
+
 export class TileTree {
   readonly #crypto: Crypto;
   readonly #source: TileSource;
+  readonly #kept = new Map<string, Uint8Array>();
   readonly size: number;
 
   constructor(crypto: Crypto, size: number, source: TileSource) {
@@ -52,18 +56,27 @@ export class TileTree {
     const first = index * count;
     const tile = Math.floor(first / TILE_WIDTH);
     const offset = first % TILE_WIDTH;
-    const bytes = this.#source(level, tile);
-    const width = tileWidth(level, tile, this.size);
-    if (!bytes || bytes.length < width * HASH_BYTES || offset + count > width)
-      throw new OotoError(
-        'OOTO_LOG_STORE',
-        'environment',
-        `tile ${tile} of level ${level} is missing or torn`,
-      );
+    const bytes = this.#tile(level, tile, offset + count);
     const hashes = Array.from({ length: count }, (_, i) =>
       bytes.slice((offset + i) * HASH_BYTES, (offset + i + 1) * HASH_BYTES),
     );
     return count === 1 ? hashes[0] : this.#crypto.merkle.rootOfHashes(hashes);
+  }
+
+  /** One proof asks for up to eight subtrees of the same tile. */
+  #tile(level: number, index: number, needed: number): Uint8Array {
+    const place = `${level}/${index}`;
+    const tile = this.#kept.get(place) ?? this.#source(level, index);
+    const width = tileWidth(level, index, this.size);
+    if (!tile || tile.length < width * HASH_BYTES || needed > width)
+      throw new OotoError(
+        'OOTO_LOG_STORE',
+        'environment',
+        `tile ${index} of level ${level} is missing or torn`,
+      );
+    if (this.#kept.size >= TILES_KEPT) this.#kept.clear();
+    this.#kept.set(place, tile);
+    return tile;
   }
 }
 

@@ -14,7 +14,7 @@ import {
   type VerifiedCheckpoint,
   verifyCheckpoint,
 } from './checkpoint.ts';
-import { cosign } from './cosignature.ts';
+import { cosign, cosignTree } from './cosignature.ts';
 import { damaged } from './log-store.ts';
 import {
   formatNote,
@@ -36,8 +36,10 @@ export interface WitnessOptions {
   prefix?: string;
   /** The witness's own key name. */
   name: string;
-  /** A key for cosignatures alone. */
+  /** A key for cosignatures alone, Ed25519. */
   signer: NoteSigner;
+  /** A second one, ML-DSA-44; without it there are Ed25519 cosignatures alone. */
+  treeSigner?: NoteSigner | undefined;
   /** The logs it watches. */
   logs: readonly Pick<CheckpointPolicy, 'origin' | 'keys'>[];
 }
@@ -53,17 +55,19 @@ export class Witness {
   readonly #store: Pick<Store, 'get'>;
   readonly #prefix: string;
   readonly #signer: NoteSigner;
+  readonly #treeSigner: NoteSigner | undefined;
   readonly name: string;
   readonly #policies: ReadonlyMap<string, CheckpointPolicy>;
-  readonly #open = new Map<string, { staged: StagedCosignature; signature: NoteSignature }>();
+  readonly #open = new Map<string, { staged: StagedCosignature; signatures: NoteSignature[] }>();
 
   constructor(options: WitnessOptions) {
-    const { crypto, store, prefix = '', name, signer, logs } = options;
+    const { crypto, store, prefix = '', name, signer, treeSigner, logs } = options;
     this.#crypto = crypto;
     this.#store = store;
     this.#prefix = prefix;
     this.name = requireKeyName(name);
     this.#signer = signer;
+    this.#treeSigner = treeSigner;
     this.#policies = new Map(logs.map((policy) => [policy.origin, policy]));
   }
 
@@ -82,6 +86,16 @@ export class Witness {
     return this.#known(this.#policyOf(origin))?.size ?? 0;
   }
 
+  /** The checkpoint last cosigned of this log, with its signature and the cosignatures; undefined before the first. */
+  checkpointOf(origin: string): string | undefined {
+    return this.#known(this.#policyOf(origin))?.note;
+  }
+
+  /** The logs that are watched. */
+  get origins(): string[] {
+    return [...this.#policies.keys()];
+  }
+
   /**
    * Judges a new checkpoint (`now` in milliseconds since 1970).
    * @throws OOTO_LOG_ORIGIN for a log that is not watched (404), OOTO_LOG_SIGNATURE (403), OOTO_LOG_RANGE for an
@@ -98,16 +112,22 @@ export class Witness {
     const known = this.#known(policy);
     requireOldSize(oldSize, submitted, known);
     const next = advanceView(this.#crypto, policy, known, note, proof);
-    const { text } = parseNote(next.note);
-    const signature = cosign(this.#crypto, text, Math.floor(now / 1000), this.name, this.#signer);
-    const staged = { origin, changes: [this.#put(next, policy, signature)] };
-    this.#open.set(origin, { staged, signature });
+    const signatures = this.#cosign(next, Math.floor(now / 1000));
+    const staged = { origin, changes: [this.#put(next, policy, signatures)] };
+    this.#open.set(origin, { staged, signatures });
     return staged;
   }
 
-  /** The signature line, with its line feed; call it once the changes are durable. @throws OOTO_LOG_STAGED (caller). */
+  #cosign(next: VerifiedCheckpoint, time: number): NoteSignature[] {
+    const { text } = parseNote(next.note);
+    const first = cosign(this.#crypto, text, time, this.name, this.#signer);
+    if (!this.#treeSigner) return [first];
+    return [first, cosignTree(this.#crypto, next, time, this.name, this.#treeSigner)];
+  }
+
+  /** The signature lines, each with its line feed, that of Ed25519 first; call it once the changes are durable. @throws OOTO_LOG_STAGED (caller). */
   accept(staged: StagedCosignature): string {
-    return formatNoteSignature(this.#close(staged));
+    return this.#close(staged).map(formatNoteSignature).join('');
   }
 
   /** Drops a stage whose commit failed; its cosignature never existed. */
@@ -115,12 +135,12 @@ export class Witness {
     this.#close(staged);
   }
 
-  #close(staged: StagedCosignature): NoteSignature {
+  #close(staged: StagedCosignature): NoteSignature[] {
     const open = this.#open.get(staged.origin);
     if (open?.staged !== staged)
       throw new OotoError('OOTO_LOG_STAGED', 'caller', 'this stage is not the open one');
     this.#open.delete(staged.origin);
-    return open.signature;
+    return open.signatures;
   }
 
   #policyOf(origin: string): CheckpointPolicy {
@@ -141,15 +161,15 @@ export class Witness {
     }
   }
 
-  /** The log's text, one of its signatures, and the cosignature. */
+  /** The log's text, one of its signatures, and the cosignatures. */
   #put(
     { note, origin }: VerifiedCheckpoint,
     { keys }: CheckpointPolicy,
-    cosignature: NoteSignature,
+    cosignatures: readonly NoteSignature[],
   ): StoreChange {
     const parsed = parseNote(note);
     const [ofLog] = keys.flatMap((key) => signaturesBy(this.#crypto, parsed, 'ed25519', key));
-    const value = utf8(formatNote({ text: parsed.text, signatures: [ofLog, cosignature] }));
+    const value = utf8(formatNote({ text: parsed.text, signatures: [ofLog, ...cosignatures] }));
     return { put: this.#key(origin), value };
   }
 

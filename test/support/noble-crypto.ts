@@ -22,6 +22,7 @@ import { concat, readU32be, readU64be, u32be, u64be } from '../../src/base/bytes
 import { OotoError } from '../../src/base/errors.ts';
 import { hex } from '../../src/base/hex.ts';
 import type { Aes256GcmKey, Crypto, Ed25519Item, SaltedItems } from '../../src/crypto/crypto.ts';
+import { createMlDsa44 } from '../../src/crypto/mldsa44.ts';
 import type { Random } from '../../src/ports.ts';
 
 const refuse = (code: string, cause?: unknown) => new OotoError(code, 'peer', 'refused', { cause });
@@ -228,6 +229,7 @@ export function nobleCrypto(random: Random = { bytes: (n) => new Uint8Array(rand
       },
     },
     edwards25519: nobleGroup(guarded),
+    mldsa44: createMlDsa44(random),
     xchacha20poly1305: {
       seal: (key, nonce, plaintext) => xchacha20poly1305(key, nonce).encrypt(plaintext),
       open: (key, nonce, sealed) =>

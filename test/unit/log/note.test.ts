@@ -1,11 +1,14 @@
-import { utf8 } from '../../../src/base/bytes.ts';
+import { concat, u64be, utf8 } from '../../../src/base/bytes.ts';
 import { base64, hex, unbase64 } from '../../../src/base/hex.ts';
 import {
   cosign,
   cosignatureTime,
+  cosignTree,
   formatCheckpoint,
   formatNote,
   formatVerifierKey,
+  type Note,
+  type NoteKey,
   parseCheckpoint,
   parseNote,
   parseVerifierKey,
@@ -177,6 +180,10 @@ test('a checkpoint of another log, or an empty tree with a root, is refused', ()
   throwsCode(() => verifyCheckpoint(crypto, lie, POLICY), 'OOTO_LOG_CHECKPOINT');
 });
 
+/** Of a note with this text and these lines. */
+const timeOf = (note: Note, witness: NoteKey) =>
+  cosignatureTime(crypto, note, parseCheckpoint(note.text), witness);
+
 test('a cosignature carries its time, and only the time it signs', () => {
   const signer = signerOf(5);
   const witness = { name: 'witness.example/w1', publicKey: signer.publicKey };
@@ -184,17 +191,17 @@ test('a cosignature carries its time, and only the time it signs', () => {
     text,
     signatures: [...signed.signatures, cosign(crypto, text, 1679315147, witness.name, signer)],
   };
-  is(cosignatureTime(crypto, parseNote(formatNote(cosigned)), witness), 1679315147);
-  is(cosignatureTime(crypto, signed, witness), undefined);
+  is(timeOf(parseNote(formatNote(cosigned)), witness), 1679315147);
+  is(timeOf(signed, witness), undefined);
   const [, line] = cosigned.signatures;
   for (let at = 0; at < line.signature.length; at++) {
     const signature = line.signature.slice();
     signature[at] ^= 4;
     const altered = { text, signatures: [...signed.signatures, { ...line, signature }] };
-    throwsCode(() => cosignatureTime(crypto, altered, witness), 'OOTO_LOG_SIGNATURE');
+    throwsCode(() => timeOf(altered, witness), 'OOTO_LOG_SIGNATURE');
   }
   const short = { text, signatures: [{ ...line, signature: line.signature.subarray(1) }] };
-  throwsCode(() => cosignatureTime(crypto, short, witness), 'OOTO_LOG_SIGNATURE');
+  throwsCode(() => timeOf(short, witness), 'OOTO_LOG_SIGNATURE');
 });
 
 test('the message of a cosignature is the one of the specification', () => {
@@ -208,6 +215,43 @@ test('the message of a cosignature is the one of the specification', () => {
   };
   cosign(crypto, text, 1679315147, 'w', recorder);
   bytes(message, utf8(`cosignature/v1\ntime 1679315147\n${text}`));
+});
+
+test('a witness cosigns trees with ML-DSA-44, over the structure of the specification', () => {
+  const seed = new Uint8Array(32).fill(9);
+  const publicKey = crypto.mldsa44.publicKey(seed);
+  let message = new Uint8Array();
+  const signer = {
+    publicKey,
+    sign: (said: Uint8Array) => {
+      message = said.slice();
+      return crypto.mldsa44.sign(seed, said);
+    },
+  };
+  const witness = { name: 'witness.example/w1', publicKey };
+  const head = parseCheckpoint(text);
+  const line = cosignTree(crypto, head, 1679315147, witness.name, signer);
+  const named = (name: string) => concat(Uint8Array.of(name.length), utf8(name));
+  const parts = [utf8('subtree/v1\n\0'), named(witness.name), u64be(1679315147), named(ORIGIN)];
+  bytes(message, concat(...parts, u64be(0), u64be(head.size), head.root));
+  const cosigned = { text, signatures: [...signed.signatures, line] };
+  is(timeOf(parseNote(formatNote(cosigned)), witness), 1679315147);
+  const policy = { ...POLICY, witnesses: [witness], quorum: 1 };
+  equal(verifyCheckpoint(crypto, formatNote(cosigned), policy).cosignatures, [
+    { name: witness.name, time: 1679315147 },
+  ]);
+  for (const at of [0, 7, 8, 2000, line.signature.length - 1]) {
+    const signature = line.signature.slice();
+    signature[at] ^= 4;
+    const altered = { text, signatures: [...signed.signatures, { ...line, signature }] };
+    throwsCode(() => timeOf(altered, witness), 'OOTO_LOG_SIGNATURE');
+  }
+  const other = formatCheckpoint({ ...head, size: head.size + 1 });
+  throwsCode(() => timeOf({ ...cosigned, text: other }, witness), 'OOTO_LOG_SIGNATURE');
+  const short = { text, signatures: [{ ...line, signature: line.signature.subarray(1) }] };
+  throwsCode(() => timeOf(short, witness), 'OOTO_LOG_SIGNATURE');
+  const key = formatVerifierKey(crypto, 'treeCosignature', witness);
+  equal(parseVerifierKey(crypto, key), { ...witness, type: 'treeCosignature' });
 });
 
 test('one witness counts once in a quorum', () => {
@@ -226,7 +270,7 @@ test('a plain signature of a witness key is no cosignature, and the reverse', ()
   const signer = signerOf(5);
   const witness = { name: ORIGIN, publicKey: signer.publicKey };
   const plain = { text, signatures: [...signed.signatures, signNote(crypto, text, ORIGIN, signer)] };
-  is(cosignatureTime(crypto, plain, witness), undefined);
+  is(timeOf(plain, witness), undefined);
   const cosigned = { text, signatures: [cosign(crypto, text, 1, ORIGIN, LOG_SIGNER)] };
   is(isSignedBy(crypto, cosigned, LOG_KEY), false);
 });
