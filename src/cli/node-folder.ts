@@ -2,10 +2,11 @@
  * A node's folder. What flows through here: configuration, identity and state of one node are opened together and
  * become what the mesh room needs; everything secret is in files of mode 0600, made on first use. Layout:
  * `node.toml`, `identity.key` or `tpm.keys` (or `pkcs11.pin`), `state/`, `node.log`, `status.json`; for members of the authority also `log.key`,
- * `witness.key`, `key-generation.key` and `genesis.draft`; for others `invite`, until it is spent.
+ * `witness.key`, `witness-tree.key`, `key-generation.key` and `genesis.draft`; for others `invite`, until it is spent.
  */
 import { join } from 'node:path';
 import type { Crypto } from '../crypto/crypto.ts';
+import type { NoteSigner } from '../log/index.ts';
 import type { NodeTpm } from '../mesh/attester.ts';
 import type { AuthorityKeys } from '../mesh/authority-node.ts';
 import { tokenProver } from '../mesh/key-proving.ts';
@@ -123,11 +124,17 @@ export async function authorityKeys(crypto: Crypto, folder: string): Promise<Aut
     return {
       log: await softwareKey(options('log.key')),
       witness: await softwareKey(options('witness.key')),
+      witnessTree: treeSigner(crypto, await softwareSeed(options('witness-tree.key'))),
       keyGeneration: KeyGenerationKey.fromSeed(crypto, await softwareSeed(options('key-generation.key'))),
     };
   } finally {
     protection?.[Symbol.dispose]();
   }
+}
+
+/** A witness's second key, ML-DSA-44. */
+function treeSigner({ mldsa44 }: Crypto, seed: Uint8Array): NoteSigner {
+  return { publicKey: mldsa44.publicKey(seed), sign: (message) => mldsa44.sign(seed, message) };
 }
 
 export async function closeNode({ node, store, logger, tpm, token, lock }: OpenNode): Promise<void> {

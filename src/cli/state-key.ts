@@ -41,7 +41,7 @@ const MAX_FILE_BYTES = 16 * 1024;
 const MAX_AREA_BYTES = 1024;
 const PUBLIC_LABEL = 'OOTO RECOVERY KEY';
 /** Files of keys that are encrypted once there is a state key. */
-const PROTECTED = ['log.key', 'witness.key', 'key-generation.key'];
+const PROTECTED = ['log.key', 'witness.key', 'witness-tree.key', 'key-generation.key'];
 /** The key that encrypts a file encrypts nothing else. */
 const IV = new Uint8Array(12);
 

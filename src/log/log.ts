@@ -161,12 +161,15 @@ export class Log {
     this.#growth = undefined;
   }
 
-  /** Adds witnesses' lines to the present checkpoint; to be committed and accepted like any stage. */
+  /** Adds witnesses' lines to the present checkpoint, each in the place of an earlier one of its key; to be committed and accepted like any stage. */
   stageCosignatures(signatures: readonly NoteSignature[]): StagedLog {
     if (this.#growth || this.#checkpoint === undefined)
       throw new OotoError('OOTO_LOG_STAGED', 'caller', 'there is no settled checkpoint to cosign');
     const note = parseNote(this.#checkpoint);
-    const checkpoint = formatNote({ ...note, signatures: [...note.signatures, ...signatures] });
+    const isEarlier = (line: NoteSignature) =>
+      signatures.some(({ name, id }) => name === line.name && equal(id, line.id));
+    const kept = note.signatures.filter((line) => !isEarlier(line));
+    const checkpoint = formatNote({ ...note, signatures: [...kept, ...signatures] });
     const changes = [this.#store.putCheckpoint(utf8(checkpoint))];
     const staged = { size: this.size, root: this.#root, changes, checkpoint };
     this.#growth = { staged, edge: this.#edge, entries: this.#entries };

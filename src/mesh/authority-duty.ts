@@ -2,12 +2,12 @@
  * What a member of the authority does when asked. What flows through here, in the order of DESIGN's issuing: the
  * request is appraised by this member's own judgement; the entry goes into its own log and is durable; only then
  * is the message approved for signing, and shares are given. Heads and the root follow the same way without an
- * entry. It also cosigns, as witness, checkpoints of logs that only grow.
+ * entry. As witness it has a room of its own beside this.
  */
 
 import type { AuthorityView } from '../authority/authority-view.ts';
 import { rootTbs } from '../authority/certification.ts';
-import { type LogProof, logOrigin, witnessName } from '../authority/credential.ts';
+import { type LogProof, logOrigin } from '../authority/credential.ts';
 import { readTpmKeys } from '../authority/device.ts';
 import { HEAD_LIFE_MS, headBody, headMessage, type MeshHeadBody } from '../authority/head.ts';
 import { encodeLeaf } from '../authority/leaf.ts';
@@ -21,33 +21,21 @@ import type { EnrolmentRequest } from '../authority/request.ts';
 import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import { hex } from '../base/hex.ts';
-import { Rates } from '../channel/rates.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import { type CborValue, decode, encode } from '../envelope/cbor.ts';
-import { bytes, bytesBetween, fields, object, optional, text, uint, variant } from '../envelope/fields.ts';
+import { bytes, bytesBetween, fields, object, optional, uint, variant } from '../envelope/fields.ts';
 import type { SigningKey } from '../envelope/keys.ts';
-import {
-  Log,
-  type LogJudgement,
-  LogWriter,
-  parseCheckpoint,
-  parseNote,
-  parseWitnessRequest,
-  Witness,
-} from '../log/index.ts';
-import type { Clock, Store, StoreChange } from '../ports.ts';
+import { Log, type LogJudgement, LogWriter, type NoteKey, type NoteSigner } from '../log/index.ts';
+import type { Clock, Store } from '../ports.ts';
 import { decodeSecretShare, SigningMember } from '../threshold/index.ts';
+import { Witnessing } from './witnessing.ts';
 
 const SIGNED_HEAD_KEY = 'authority/signed-head';
 const HEAD_TOLERANCE_MS = 60_000;
 /** Proposals that failed leave numbers out; a coordinator that leaves out more wants to use them up. */
 const MOST_SKIPPED_HEADS = 1_000;
-const MOST_WITNESSED_BYTES = 128 * 1024;
 /** The index of each definition that is in the log, by its digest. */
 const DEFINITION_PREFIX = 'authority/definition/';
-/** How many logs of each node this member witnesses. */
-const WITNESSED_PREFIX = 'authority/witnessed/';
-const MOST_WITNESSED_LOGS = 65_536;
 
 const proposal = variant('kind', {
   certificate: { session: bytes(32), application: object(applicationShape), tbs: bytesBetween(1, 8 * 1024) },
@@ -69,6 +57,10 @@ export interface AuthorityDutyOptions {
   secretShare: Uint8Array;
   logKey: SigningKey;
   witnessKey: SigningKey;
+  /** ML-DSA-44, for cosignatures over HTTP. */
+  witnessTreeKey?: NoteSigner | undefined;
+  /** Logs of others that this member witnesses over HTTP. */
+  foreignLogs?: readonly NoteKey[] | undefined;
   /** The parts of a head that this member believes. */
   headParts(): Pick<MeshHeadBody, 'bundle' | 'policy' | 'committee' | 'revocations'>;
   /** The number of the newest head that this member has seen; 0 before the first. */
@@ -79,9 +71,8 @@ export class AuthorityDuty {
   readonly #options: AuthorityDutyOptions;
   #signing: { epoch: number; machine: SigningMember };
   readonly log: Log;
+  readonly witnessing: Witnessing;
   readonly #writer: LogWriter;
-  /** Each job has a log of receipts. */
-  readonly #newLogs = new Rates({ perSecond: 1, burst: 64, most: 65_536 });
   #writing: Promise<unknown> = Promise.resolve();
 
   constructor(options: AuthorityDutyOptions) {
@@ -96,6 +87,7 @@ export class AuthorityDuty {
       signer: logKey,
     });
     this.#writer = new LogWriter({ log: this.log, store });
+    this.witnessing = new Witnessing({ ...options, treeKey: options.witnessTreeKey });
   }
 
   /** This member's nonce for a request that `coordinator` carries, and for a TPM a challenge that only it answers. */
@@ -173,31 +165,6 @@ export class AuthorityDuty {
     });
   }
 
-  /**
-   * Cosigns the checkpoint of a peer's own log (C2SP tlog-witness); answers with the signature line. A peer's logs
-   * are named under `<mesh id>/<role>/<name>/`.
-   */
-  async cosign(body: CborValue, peer: { prefix: string; publicKey: Uint8Array }): Promise<string> {
-    const request = parseWitnessRequest(text(MOST_WITNESSED_BYTES)(body, 'witness.cosign'));
-    const { origin } = parseCheckpoint(parseNote(request.note).text);
-    if (!origin.startsWith(`${hex(this.#options.authority.meshId)}/${peer.prefix}`))
-      throw new OotoError('OOTO_MESH_WITNESS', 'peer', 'a node may have its own logs cosigned and no others');
-    const { crypto, store, authority, name, witnessKey, clock } = this.#options;
-    return this.#inTurn(async () => {
-      const counted = this.#countOrigin(origin, peer.prefix);
-      const witness = new Witness({
-        crypto,
-        store,
-        name: witnessName(authority.meshId, name),
-        signer: witnessKey,
-        logs: [{ origin, keys: [{ name: origin, publicKey: peer.publicKey }] }],
-      });
-      const staged = witness.stage(request, clock.now());
-      await store.commit([...staged.changes, ...counted]);
-      return witness.accept(staged);
-    });
-  }
-
   async #appraiseCertificate(
     coordinator: string,
     { session, application, tbs }: Extract<Proposal, { kind: 'certificate' }>,
@@ -212,20 +179,6 @@ export class AuthorityDuty {
     return { now: this.#options.clock.now(), bound: (key) => state.get(key) };
   }
 
-  /** What is remembered of a log for ever is bounded: how many logs one node has, and how fast they come. */
-  #countOrigin(origin: string, prefix: string): StoreChange[] {
-    const { store, clock } = this.#options;
-    if (Witness.knows(store, origin)) return [];
-    const key = `${WITNESSED_PREFIX}${prefix}`;
-    const stored = store.get(key);
-    const count = stored ? uint()(decode(stored, { maxBytes: 9 }), key) : 0;
-    if (count >= MOST_WITNESSED_LOGS)
-      throw new OotoError('OOTO_MESH_WITNESS_FULL', 'peer', `${count} logs of this node are witnessed`);
-    if (!this.#newLogs.take(prefix, clock.monotonic()))
-      throw new OotoError('OOTO_MESH_WITNESS_RATE', 'peer', 'this node has new logs witnessed too often');
-    return [{ put: key, value: encode(count + 1) }];
-  }
-
   /** One entry and what belongs to it, durable before anybody hears of it. */
   async #append(judge: LogJudgement): Promise<LogProof> {
     let leaf: Uint8Array | undefined;
@@ -238,7 +191,7 @@ export class AuthorityDuty {
   }
 
   #prove(leaf: Uint8Array, index: number): LogProof {
-    const { checkpoint } = this.log;
+    const { ownCheckpoint: checkpoint } = this.log;
     if (checkpoint === undefined) throw new OotoError('OOTO_MESH_LOG', 'local', 'the log has no checkpoint');
     return { log: this.#options.name, leaf, index, path: this.log.proveInclusion(index), checkpoint };
   }

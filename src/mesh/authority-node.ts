@@ -6,6 +6,7 @@
  */
 
 import { AuthorityView } from '../authority/authority-view.ts';
+import { logKeyOf } from '../authority/credential.ts';
 import { draftDigest, type GenesisRecord, readDraft } from '../authority/genesis.ts';
 import {
   type Application,
@@ -21,7 +22,7 @@ import { Rates } from '../channel/rates.ts';
 import type { CborValue } from '../envelope/cbor.ts';
 import { bytesBetween, fields } from '../envelope/fields.ts';
 import type { SigningKey } from '../envelope/keys.ts';
-import { exportLog } from '../log/index.ts';
+import { exportLog, type NoteKey, type NoteSigner } from '../log/index.ts';
 import type { KeyGenerationKey } from '../threshold/index.ts';
 import { requireCurrent } from '../workload/admission.ts';
 import { DEFINITION_BYTES_MOST, verifyDefinition } from '../workload/definition.ts';
@@ -47,6 +48,8 @@ export interface AuthorityKeys {
   log: SigningKey;
   witness: SigningKey;
   keyGeneration: KeyGenerationKey;
+  /** ML-DSA-44, for cosignatures over HTTP. */
+  witnessTree?: NoteSigner;
 }
 
 export class AuthorityNode {
@@ -55,6 +58,7 @@ export class AuthorityNode {
   readonly #signed: SignedDraft;
   readonly #digest: Uint8Array;
   readonly #signal: AbortSignal;
+  readonly #foreignLogs: readonly NoteKey[];
   readonly #fellows: FellowMembers;
   /** Two requests a renewal, for each of a few members that are tried. */
   readonly #renewals = new Rates({ perSecond: 0.2, burst: 16, most: 65_536 });
@@ -62,8 +66,16 @@ export class AuthorityNode {
   #issuing: Issuing | undefined;
   #heads: HeadKeeping | undefined;
 
-  constructor(node: MeshNode, keys: AuthorityKeys, signed: SignedDraft, signal: AbortSignal) {
+  /** `foreignLogs` are those of others that this member witnesses over HTTP. */
+  constructor(
+    node: MeshNode,
+    keys: AuthorityKeys,
+    signed: SignedDraft,
+    signal: AbortSignal,
+    foreignLogs: readonly NoteKey[] = [],
+  ) {
     this.node = node;
+    this.#foreignLogs = foreignLogs;
     this.#keys = keys;
     this.#signed = signed;
     this.#digest = draftDigest(node.options.crypto, signed.draft);
@@ -158,6 +170,8 @@ export class AuthorityNode {
       secretShare: required(store.get(SHARE_KEY)),
       logKey: this.#keys.log,
       witnessKey: this.#keys.witness,
+      witnessTreeKey: this.#keys.witnessTree,
+      foreignLogs: this.#foreignLogs,
       headParts: () => headParts(crypto, authority),
       newestHead: () => (store.get(ROOT_KEY) ? (this.node.head.current?.number ?? 0) : 0),
     });
@@ -254,9 +268,10 @@ export class AuthorityNode {
       return plainProof(await this.duty.logDefinition(definition.digest, definition.originator));
     });
     node.handle('witness.cosign', (peer, body, session) =>
-      this.duty.cosign(body, {
+      this.duty.witnessing.cosign(body, {
         prefix: `${peer.role}/${peer.name}/`,
         publicKey: session.peer.delegation.messageKey,
+        ...(peer.role === 'authority' ? { log: logKeyOf(node.trust.authority.committee, peer.name) } : {}),
       }),
     );
     new Registrar(node).serve();

@@ -115,7 +115,7 @@ async function cosign(
   const note = formatNote({ text, signatures: [signature] });
   const request = formatWitnessRequest({ oldSize: 0, proof: [], note });
   const peer = { prefix: 'originator/o1/', publicKey: own.messageKey.publicKey };
-  const lines = await Promise.all([...duties.values()].map((duty) => duty.cosign(request, peer)));
+  const lines = await Promise.all([...duties.values()].map((duty) => duty.witnessing.cosign(request, peer)));
   return formatNote({
     text,
     signatures: [signature, ...lines.map((line) => parseNoteSignature(line.trimEnd()))],

@@ -241,7 +241,7 @@ test('the checkpoint of a peer is cosigned when it grows, and no other', async (
   const request = (oldSize: number, signed: string) =>
     formatWitnessRequest({ oldSize, proof: [], note: signed });
   const root = crypto.sha256(new Uint8Array(1));
-  const line = await duty().cosign(request(0, note(3, root)), peer);
+  const line = await duty().witnessing.cosign(request(0, note(3, root)), peer);
   const cosigned = `${note(3, root)}${formatNote({ text: 'x\n', signatures: [parseNoteSignature(line.trimEnd())] }).split('\n\n')[1]}`;
   const { cosignatures } = verifyCheckpoint(crypto, cosigned, {
     origin,
@@ -252,7 +252,7 @@ test('the checkpoint of a peer is cosigned when it grows, and no other', async (
   assert.is(cosignatures.length, 1);
   const refuse = async (body: string, whose = peer) => {
     const error = await duty()
-      .cosign(body, whose)
+      .witnessing.cosign(body, whose)
       .then(() => undefined)
       .catch((reason) => reason);
     assert.is(error?.fault, 'peer');
@@ -289,7 +289,7 @@ test('one node has so many new logs witnessed at once; those that are known go o
     const text = formatCheckpoint({ origin, size, root: crypto.sha256(Uint8Array.of(size)) });
     const note = formatNote({ text, signatures: [signNote(crypto, text, origin, key)] });
     const peer = { prefix: `originator/${node}/`, publicKey: key.publicKey };
-    return duty().cosign(formatWitnessRequest({ oldSize, proof: [], note }), peer);
+    return duty().witnessing.cosign(formatWitnessRequest({ oldSize, proof: [], note }), peer);
   };
   for (let i = 0; i < 64; i++) await cosign('o1', `log-${i}`, 0, 3);
   await assert.rejectsCode(cosign('o1', 'one-more', 0, 3), 'OOTO_MESH_WITNESS_RATE');
