@@ -416,6 +416,22 @@ const calls: Record<string, fc.Arbitrary<Call>> = {
     const point = altered(P384_POINT, change);
     return (crypto) => crypto.p384.admitKey(point);
   }),
+  'mldsa44.publicKey': fc.tuple(key).map(
+    ([seed]) =>
+      (crypto) =>
+        crypto.mldsa44.publicKey(seed),
+  ),
+  // No two signatures are alike: what counts is that the judge takes them.
+  'mldsa44.sign': fc.tuple(key, long(200)).map(
+    ([seed, message]) =>
+      (crypto) =>
+        judge.mldsa44.verify(judge.mldsa44.publicKey(seed), message, crypto.mldsa44.sign(seed, message)),
+  ),
+  'mldsa44.verify': fc.tuple(key, long(200), fc.boolean()).map(([seed, message, bent]) => {
+    const signature = judge.mldsa44.sign(seed, message);
+    if (bent) signature[100] ^= 1;
+    return (crypto) => crypto.mldsa44.verify(crypto.mldsa44.publicKey(seed), message, signature);
+  }),
   'xchacha20poly1305.seal': fc.tuple(key, exactly(24), long(200)).map(
     ([secret, nonce, text]): Call =>
       (crypto) =>
@@ -552,7 +568,7 @@ for (const { name, crypto } of subjects)
 for (const [called, arbitrary] of Object.entries(calls))
   for (const { name, engine, crypto } of subjects)
     test(`${name}: ${called}`, () => {
-      const slow = /mlkem|p256|p384|rsa|ed25519|x25519/.test(called);
+      const slow = /mlkem|mldsa|p256|p384|rsa|ed25519|x25519/.test(called);
       fc.assert(
         fc.property(arbitrary, (call) => {
           equal(
