@@ -31,6 +31,7 @@ import {
 import { inviteStoreKey, readGrant, requireUnspent, verifyClaim } from './invite.ts';
 import { type CertificateLeaf, encodeLeaf } from './leaf.ts';
 import { type EnrolmentRequest, readRequest, requireMesh } from './request.ts';
+import { Reservations } from './reservation.ts';
 
 const NONCE_BYTES = 32;
 /** How long a node may take from challenge to evidence. */
@@ -115,6 +116,7 @@ interface OpenChallenge {
 export class AuthorityMember {
   readonly #options: MemberOptions;
   readonly #challenges = new Map<string, OpenChallenge>();
+  readonly #reservations = new Reservations();
 
   constructor(options: MemberOptions) {
     this.#options = options;
@@ -162,6 +164,21 @@ export class AuthorityMember {
     return [];
   }
 
+  /**
+   * Keeps the invite for this request while it is being claimed: other requests are not answered meanwhile.
+   * @throws as {@link requireRight}; OOTO_AUTHORITY_INVITE_BUSY (environment) while it is kept for another request.
+   */
+  reserve(request: EnrolmentRequest, right: Claim, coordinator: string, context: AppraisalContext): void {
+    const claim = { requestDigest: request.digest, coordinator, now: context.now };
+    for (const change of this.requireRight(request, right, context))
+      if ('put' in change) this.#reservations.take(change.put, claim);
+  }
+
+  /** The coordinator that had the invite kept for this request gives up for now. */
+  release(requestDigest: Uint8Array, coordinator: string): void {
+    this.#reservations.release(requestDigest, coordinator);
+  }
+
   #requireInvited(
     request: EnrolmentRequest,
     right: Extract<Claim, { kind: 'invite' }>,
@@ -178,6 +195,7 @@ export class AuthorityMember {
     this.#requireEndorsed(request, grant.endorsementKey, context.now);
     const storeKey = inviteStoreKey(grant);
     requireUnspent(context.bound(storeKey), requestDigest);
+    this.#reservations.requireFree(storeKey, requestDigest, context.now);
     return [{ put: storeKey, value: requestDigest }];
   }
 

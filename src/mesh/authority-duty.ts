@@ -16,14 +16,15 @@ import {
   type AuthorityMember,
   applicationShape,
   type Claim,
+  readClaim,
 } from '../authority/member.ts';
-import type { EnrolmentRequest } from '../authority/request.ts';
+import { type EnrolmentRequest, readRequest } from '../authority/request.ts';
 import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import { hex } from '../base/hex.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import { type CborValue, decode, encode } from '../envelope/cbor.ts';
-import { bytes, bytesBetween, fields, object, optional, uint, variant } from '../envelope/fields.ts';
+import { boolean, bytes, bytesBetween, fields, object, optional, uint, variant } from '../envelope/fields.ts';
 import type { SigningKey } from '../envelope/keys.ts';
 import { Log, type LogJudgement, LogWriter, type NoteKey, type NoteSigner } from '../log/index.ts';
 import type { Clock, Store } from '../ports.ts';
@@ -42,6 +43,16 @@ const proposal = variant('kind', {
   root: { session: bytes(32) },
   head: { session: bytes(32), body: headBody },
 });
+
+const challengeShape = {
+  /** Of the request. */
+  digest: bytes(32),
+  tpm: optional(readTpmKeys),
+  /** Of a newcomer: the invite is kept for this request from now on, for a while. */
+  invited: optional(object({ request: bytesBetween(1, 8 * 1024), claim: readClaim })),
+  /** The coordinator gives up for now: what was kept for the request is free again. */
+  isReleased: optional(boolean),
+} as const;
 
 export type Proposal = ReturnType<typeof proposal>;
 
@@ -92,12 +103,18 @@ export class AuthorityDuty {
 
   /** This member's nonce for a request that `coordinator` carries, and for a TPM a challenge that only it answers. */
   challenge(coordinator: string, body: CborValue): CborValue {
-    const { digest, tpm } = fields(
-      body,
-      { digest: bytes(32), tpm: optional(readTpmKeys) },
-      'authority.challenge',
-    );
-    const { member, clock } = this.#options;
+    const { member, clock, crypto } = this.#options;
+    const { digest, tpm, invited, isReleased } = fields(body, challengeShape, 'authority.challenge');
+    if (isReleased) {
+      member.release(digest, coordinator);
+      return null;
+    }
+    if (invited) {
+      const request = readRequest(crypto, invited.request);
+      if (!equal(request.digest, digest))
+        throw new OotoError('OOTO_MESH_ENROLMENT', 'peer', 'the claim is of another request');
+      member.reserve(request, invited.claim, coordinator, this.#contextOver(this.#options.store));
+    }
     const nonce = member.challenge(digest, clock.now(), coordinator);
     return tpm ? { nonce, ...member.challengeTpm(digest, tpm) } : nonce;
   }

@@ -243,15 +243,19 @@ export class AuthorityNode {
     const issuing = required(this.#issuing);
     const { node } = this;
     node.handle('enrol.challenge', async (peer, body, session) => {
-      const request = this.#openingOf(body, session.peer.identity.details as EnrolmentRequest, peer);
-      return plainChallenges(await issuing.challenge(request));
+      const { request, claim } = this.#openingOf(
+        body,
+        session.peer.identity.details as EnrolmentRequest,
+        peer,
+      );
+      return plainChallenges(await issuing.challengeInvited(request, claim));
     });
     node.handle('enrol.evidence', (peer, body, session) =>
       this.#issue(peer, body, session.peer.identity.details as EnrolmentRequest),
     );
     node.handle('certificate.renew', async (peer, body) => {
       this.#requireRenewalRate(peer);
-      const request = this.#openingOf(body, undefined, peer);
+      const { request } = this.#openingOf(body, undefined, peer);
       return plainChallenges(await issuing.challenge(request));
     });
     node.handle('certificate.renew-evidence', (peer, body) => {
@@ -297,9 +301,13 @@ export class AuthorityNode {
     return plainIssued(issued, this.node.head.current?.encoded ?? null);
   }
 
-  #openingOf(body: CborValue, announced: EnrolmentRequest | undefined, peer: KnownPeer): EnrolmentRequest {
+  #openingOf(
+    body: CborValue,
+    announced: EnrolmentRequest | undefined,
+    peer: KnownPeer,
+  ): { request: EnrolmentRequest; claim: Claim } {
     const opening = fields(body, { request: bytesBetween(1, 8 * 1024), claim: readClaim }, 'enrolment');
-    return this.#requireMayAsk(opening, announced, peer);
+    return { request: this.#requireMayAsk(opening, announced, peer), claim: opening.claim };
   }
 
   /** No member is asked for anything before a right is shown: challenges take room, and judging takes time. */

@@ -8,7 +8,7 @@ import type { AuthorityView } from '../authority/authority-view.ts';
 import { leafTbs, rootTbs } from '../authority/certification.ts';
 import { type LogProof, readMemberProof } from '../authority/credential.ts';
 import { encodeHead, headMessage, type MeshHeadBody } from '../authority/head.ts';
-import type { Application } from '../authority/member.ts';
+import type { Application, Claim } from '../authority/member.ts';
 import { type EnrolmentRequest, readRequest } from '../authority/request.ts';
 import { OotoError } from '../base/errors.ts';
 import { assembleCertificate } from '../cert/write.ts';
@@ -30,6 +30,12 @@ import { within } from './patience.ts';
 import { asOotoError } from './session.ts';
 
 const ANSWER_MS = 5_000;
+/** For each member that is asked alone, before all others. */
+const FIRST_ANSWER_MS = 2_000;
+/** How often a coordinator tries to have an invite kept that others want too, and how long it waits between. */
+const MOST_TRIES = 6;
+const PATIENT_TRIES = 3;
+const AGAIN_MS = 50;
 
 /** Carries a request to a member (this one included) and its answer back. */
 export type AskMember = (
@@ -87,12 +93,63 @@ export class Issuing {
   /** The challenges of the members that answer. @throws OOTO_AUTHORITY_UNAVAILABLE (environment) below the threshold. */
   async challenge({ digest, tpm }: Pick<EnrolmentRequest, 'digest' | 'tpm'>): Promise<MemberChallenge[]> {
     const body: CborValue = { digest, ...(tpm ? { tpm: { ...tpm } } : {}) };
-    const answers = await this.#askAll(this.#members, 'authority.challenge', body, (member, answer) => {
-      if (!tpm) return { member, nonce: bytesOf(32)(answer, 'nonce') };
-      const { nonce, ...sealed } = fields(answer, { nonce: bytesOf(32), ...sealedShape }, 'challenge');
-      return { member, nonce, sealed };
-    });
+    const answers = await this.#askAll(this.#members, 'authority.challenge', body, challengeReader(tpm));
     return this.#requireEnough(answers).map(({ answer }) => answer);
+  }
+
+  /**
+   * The same for a newcomer, whose invite enough members keep for it from now on. All coordinators begin at the same
+   * member, and whom it keeps waiting troubles no other: of many that claim one invite at once, one goes through. A
+   * member that keeps everybody waiting is left out after a while.
+   * @throws OOTO_AUTHORITY_INVITE_BUSY (environment) while the invite is being spent on another request.
+   */
+  async challengeInvited(request: EnrolmentRequest, claim: Claim): Promise<MemberChallenge[]> {
+    const { digest, tpm, encoded } = request;
+    const invited = { request: encoded, claim: { ...claim } };
+    const body: CborValue = { digest, ...(tpm ? { tpm: { ...tpm } } : {}), invited };
+    const busy = new Set<string>();
+    for (let tries = 1; ; tries++) {
+      const isPatient = tries <= PATIENT_TRIES;
+      const first = this.#members.filter((member) => isPatient || !busy.has(member));
+      const answers = await this.#askFirstThenAll(first, body, challengeReader(tpm));
+      const refused = answers.bad.filter(isBusy);
+      if (answers.good.length >= this.#authority.threshold || refused.length === 0 || tries === MOST_TRIES)
+        return this.#requireEnough(answers).map(({ answer }) => answer);
+      for (const { member } of refused) busy.add(member);
+      await this.#release(digest, answers.good);
+      await this.#pauseAtRandom(tries);
+    }
+  }
+
+  /** One after the other until a member answers or keeps us waiting; where one answered, all others at once. */
+  async #askFirstThenAll<T>(first: readonly string[], body: CborValue, read: Reader<T>): Promise<Answers<T>> {
+    const asked: Answers<T> = { good: [], bad: [] };
+    for (const member of first) {
+      const { good, bad } = await this.#askAll([member], 'authority.challenge', body, read, FIRST_ANSWER_MS);
+      asked.good.push(...good);
+      asked.bad.push(...bad);
+      if (bad.some(isBusy)) return asked;
+      if (good.length > 0) break;
+    }
+    const known = new Set([...asked.good, ...asked.bad].map(({ member }) => member));
+    const others = this.#members.filter((member) => !known.has(member));
+    const { good, bad } = await this.#askAll(others, 'authority.challenge', body, read);
+    const all = [...asked.good, ...good];
+    const inOrder = this.#members.flatMap((name) => all.filter(({ member }) => member === name));
+    return { good: inOrder, bad: [...asked.bad, ...bad] };
+  }
+
+  async #release(digest: Uint8Array, good: readonly { member: string }[]): Promise<void> {
+    const kept = good.map(({ member }) => member);
+    await this.#askAll(kept, 'authority.challenge', { digest, isReleased: true }, approved);
+  }
+
+  /** Coordinators that see different members dead can be in each other's way; not twice in the same moment. */
+  #pauseAtRandom(tries: number): Promise<void> {
+    const [random] = this.#crypto.random.bytes(1);
+    return new Promise((resolve) => {
+      this.#clock.after(((1 + random) / 256) * AGAIN_MS * 2 ** tries, resolve);
+    });
   }
 
   /** A certificate for an application, signed by the group, with the proofs of the members that logged it. */
@@ -160,11 +217,12 @@ export class Issuing {
     operation: 'authority.challenge' | 'authority.appraise',
     body: CborValue,
     read: Reader<T>,
+    answerMs = ANSWER_MS,
   ): Promise<Answers<T>> {
     const results = await Promise.allSettled(
       members.map(async (member) => {
-        const answer = this.#ask(member, operation, body, ANSWER_MS);
-        return read(member, await within(this.#clock, ANSWER_MS, operation, answer));
+        const answer = this.#ask(member, operation, body, answerMs);
+        return read(member, await within(this.#clock, answerMs, operation, answer));
       }),
     );
     const answers: Answers<T> = { good: [], bad: [] };
@@ -201,6 +259,18 @@ type Reader<T> = (member: string, answer: CborValue) => T;
 interface Answers<T> {
   good: { member: string; answer: T }[];
   bad: { member: string; error: OotoError }[];
+}
+
+function challengeReader(tpm: EnrolmentRequest['tpm']): Reader<MemberChallenge> {
+  return (member, answer) => {
+    if (!tpm) return { member, nonce: bytesOf(32)(answer, 'nonce') };
+    const { nonce, ...sealed } = fields(answer, { nonce: bytesOf(32), ...sealedShape }, 'challenge');
+    return { member, nonce, sealed };
+  };
+}
+
+function isBusy({ error: { code } }: { error: OotoError }): boolean {
+  return code === 'OOTO_AUTHORITY_INVITE_BUSY';
 }
 
 /** Root and head are logged nowhere: to approve is all there is to say. */

@@ -128,14 +128,15 @@ export class AuthorityWorld {
     return { mesh: meshId, number: 1, time, expires: time + 3_600_000, ...this.headParts, ...changes };
   }
 
-  issuing(coordinator = this.names[0]): Issuing {
+  /** `between` is for this coordinator's requests alone. */
+  issuing(coordinator = this.names[0], between?: AuthorityWorld['between']): Issuing {
     const { crypto, clock, logger, authority } = this;
-    return new Issuing({ crypto, clock, logger, authority, ask: this.asker(coordinator) });
+    return new Issuing({ crypto, clock, logger, authority, ask: this.asker(coordinator, between) });
   }
 
-  asker(coordinator: string): AskMember {
+  asker(coordinator: string, between?: AuthorityWorld['between']): AskMember {
     return (member, operation, body) =>
-      this.between(member, operation, body, async () => {
+      (between ?? this.between)(member, operation, body, async () => {
         const duty = this.duties.get(member)!;
         if (operation === 'authority.challenge') return duty.challenge(coordinator, body);
         if (operation === 'authority.sign') return duty.sign(coordinator, body);

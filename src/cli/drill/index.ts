@@ -10,6 +10,7 @@ import { OotoError } from '../../base/errors.ts';
 import { coreFolder } from '../../platform/node/core-file.ts';
 import type { Terminal } from '../terminal.ts';
 import { fakeTpm, frozenHead, hiddenEntry, requestWithoutEvidence, splitView } from './attacks.ts';
+import { oneToken } from './claims.ts';
 import type { Exercise } from './exercise.ts';
 import {
   foundersAppraised,
@@ -34,6 +35,7 @@ export const EXERCISES: readonly Exercise[] = [
   hiddenEntry,
   splitView,
   frozenHead,
+  oneToken,
 ];
 
 export interface DrillRow {

@@ -8,10 +8,11 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AppraisalRules } from '../../attest/appraisal-policy.ts';
-import { readCredential, type ValidCredential, validateCredential } from '../../authority/credential.ts';
+import { logOrigin, type ValidCredential, validateCredential } from '../../authority/credential.ts';
 import { OotoError } from '../../base/errors.ts';
 import { hex } from '../../base/hex.ts';
 import type { Crypto } from '../../crypto/crypto.ts';
+import { Log } from '../../log/index.ts';
 import { type MeshTrust, readTrust } from '../../mesh/identity.ts';
 import { CREDENTIAL_KEY } from '../../mesh/joining.ts';
 import { ROLES, type Role } from '../../mesh/operations.ts';
@@ -21,6 +22,7 @@ import { coreFolder } from '../../platform/node/core-file.ts';
 import { makePrivateFolder, readFileLimited, writeFileAtomically } from '../../platform/node/files.ts';
 import { openStore } from '../../platform/node/store.ts';
 import { type EndedProcess, NodeProcess, runToEnd } from '../children.ts';
+import { authorityKeys } from '../node-folder.ts';
 import { measureProgram } from '../program.ts';
 import {
   createFounder,
@@ -228,8 +230,22 @@ export class DrillMesh {
     const store = await openStore(join(this.folderOf(name), 'state'));
     try {
       const encoded = required(store.get(CREDENTIAL_KEY));
-      readCredential(encoded);
       return validateCredential(this.crypto, await this.trust(), encoded, { time: Date.now() });
+    } finally {
+      await store.close();
+    }
+  }
+
+  /** Every entry of the log of a member that does not run now. */
+  async leavesOf(name: Member): Promise<Uint8Array[]> {
+    const { crypto } = this;
+    const { genesis } = await this.trust();
+    const folder = this.folderOf(name);
+    const store = await openStore(join(folder, 'state'));
+    try {
+      const { log: signer } = await authorityKeys(crypto, folder);
+      const log = new Log({ crypto, store, prefix: 'log/', origin: logOrigin(genesis.meshId, name), signer });
+      return [...log.entries()];
     } finally {
       await store.close();
     }
