@@ -36,7 +36,7 @@ export class Conspirator {
   /** Takes part from now on, besides its duty. */
   constructor(running: RunningNode) {
     const { node, store, crypto } = running.open;
-    const { publicPackage } = node.trust.genesis;
+    const { publicPackage } = node.trust.authority;
     const share = store.get(SHARE_KEY);
     if (!running.authority || !share)
       throw new OotoError('OOTO_CLI_DRILL', 'local', 'this node has no share');
@@ -54,12 +54,12 @@ export class Conspirator {
   /** A certificate for a node that nobody invited, signed by the group; in no log. */
   async hiddenCertificate(name: string, signer: Signer, accomplices: readonly string[]) {
     const { crypto, clock } = this.#running.open.node.options;
-    const { genesis } = this.#running.open.node.trust;
+    const { authority } = this.#running.open.node.trust;
     const request = await createRequest(
       crypto,
       {
-        mesh: genesis.meshId,
-        id: nodeIdOf(genesis.meshId, 'worker', name),
+        mesh: authority.meshId,
+        id: nodeIdOf(authority.meshId, 'worker', name),
         key: { algorithm: signer.algorithm, bytes: signer.publicKey },
         life: LIFE_MS,
         tier: 'software',
@@ -67,7 +67,7 @@ export class Conspirator {
       },
       signer,
     );
-    const tbs = await leafTbs(crypto, genesis, request, clock.now());
+    const tbs = await leafTbs(crypto, authority, request, clock.now());
     const certificate = await assembleCertificate(tbs, await this.#signTogether(tbs, accomplices));
     return { certificate, id: request.id };
   }
@@ -87,7 +87,7 @@ export class Conspirator {
     const { node } = this.#running.open;
     const valid = storedCredential(node);
     if (!valid) throw new OotoError('OOTO_CLI_DRILL', 'local', 'this node has no certificate');
-    const { meshId } = node.trust.genesis;
+    const { meshId } = node.trust.authority;
     const { certificate, proofs } = valid.credential;
     await node.becomeMember(
       {
@@ -116,7 +116,7 @@ export class Conspirator {
     this.#agree(name, plot);
     await Promise.all(accomplices.map((member) => this.#ask(member, 'authority.appraise', plot)));
     return signWithGroup({
-      ...{ crypto, clock, session, message, publicPackage: node.trust.genesis.publicPackage },
+      ...{ crypto, clock, session, message, publicPackage: node.trust.authority.publicPackage },
       candidates: [name, ...accomplices],
       ask: async (member, bytes) => {
         const body = { message: bytes };
@@ -149,8 +149,9 @@ export class Conspirator {
     body: CborValue,
   ): Promise<CborValue> {
     const { node } = this.#running.open;
-    const { meshId, draft } = node.trust.genesis;
-    const addresses = draft.founders.find(({ name }) => name === member)?.addresses ?? [];
+    const { authority } = node.trust;
+    const { meshId } = authority;
+    const addresses = authority.memberNamed(member)?.addresses ?? [];
     return node.ask({ id: nodeIdOf(meshId, 'authority', member), addresses }, operation, body);
   }
 

@@ -51,8 +51,9 @@ export class CorruptCoordinator {
 
   constructor({ open: { node } }: RunningNode) {
     this.#node = node;
-    const { founders } = node.trust.genesis.draft;
-    this.#others = founders.map(({ name }) => name).filter((name) => name !== node.options.name);
+    this.#others = node.trust.authority.members
+      .map(({ name }) => name)
+      .filter((name) => name !== node.options.name);
   }
 
   /** Applications that are right in everything but the evidence; the last is right in that too. */
@@ -64,7 +65,7 @@ export class CorruptCoordinator {
     const stranger = await this.#softwareKey(`${task.folder}/stranger.key`);
     const nonces = await this.#nonces(newcomer.request);
     const evidenceOf = async (request: EnrolmentRequest, key: Signer, digest = manifest) => {
-      const { meshId } = this.#node.trust.genesis;
+      const { meshId } = this.#node.trust.authority;
       const qualifying = enrolmentQualifyingData(crypto, { meshId, request: request.digest, nonces });
       const claims = { ...this.#node.claims(meshId, request.id), manifest: digest, time: clock.now() };
       return encodeEnrolmentEvidence(
@@ -90,7 +91,7 @@ export class CorruptCoordinator {
   /** An application that names the TPM that operators invited, by who does not have it. */
   async withFakeTpm(task: { invite: string; endorsementKey: Uint8Array }): Promise<Answers> {
     const { crypto, clock } = this.#node.options;
-    const { meshId } = this.#node.trust.genesis;
+    const { meshId } = this.#node.trust.authority;
     const tpm = new ForgedTpm(crypto, IDENTITY_REGISTERS);
     const keys = { endorsementKey: task.endorsementKey, attestationKey: tpm.attestationKey };
     const newcomer = await this.#newcomer(task.invite, tpm.signer, 'measured', keys);
@@ -120,7 +121,7 @@ export class CorruptCoordinator {
     const request = await createRequest(
       crypto,
       {
-        mesh: this.#node.trust.genesis.meshId,
+        mesh: this.#node.trust.authority.meshId,
         id,
         key: { algorithm: signer.algorithm, bytes: signer.publicKey },
         life: LIFE_MS,
@@ -157,7 +158,7 @@ export class CorruptCoordinator {
     evidence: Uint8Array,
   ): Promise<Answers> {
     const { crypto, clock } = this.#node.options;
-    const tbs = await leafTbs(crypto, this.#node.trust.genesis, request, clock.now());
+    const tbs = await leafTbs(crypto, this.#node.trust.authority, request, clock.now());
     const application = {
       request: request.encoded,
       claim: { ...claim },
@@ -183,12 +184,12 @@ export class CorruptCoordinator {
   /** Asks for commitments to a certificate under a session that nobody has opened. */
   async #demandSignatures(request: EnrolmentRequest): Promise<Answers> {
     const { crypto, clock } = this.#node.options;
-    const { genesis } = this.#node.trust;
+    const { authority } = this.#node.trust;
     const said: Answers = {};
     await signWithGroup({
-      ...{ crypto, clock, publicPackage: genesis.publicPackage },
+      ...{ crypto, clock, publicPackage: authority.publicPackage },
       session: crypto.random.bytes(32),
-      message: await leafTbs(crypto, genesis, request, clock.now()),
+      message: await leafTbs(crypto, authority, request, clock.now()),
       candidates: this.#others,
       ask: async (member, message) => {
         try {
@@ -209,8 +210,9 @@ export class CorruptCoordinator {
     operation: 'authority.challenge' | 'authority.appraise' | 'authority.sign',
     body: CborValue,
   ) {
-    const { meshId, draft } = this.#node.trust.genesis;
-    const addresses = draft.founders.find(({ name }) => name === member)?.addresses ?? [];
+    const { authority } = this.#node.trust;
+    const { meshId } = authority;
+    const addresses = authority.memberNamed(member)?.addresses ?? [];
     return this.#node.ask({ id: nodeIdOf(meshId, 'authority', member), addresses }, operation, body);
   }
 

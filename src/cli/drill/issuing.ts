@@ -49,11 +49,11 @@ export const generate: Exercise = {
   async run(mesh) {
     await mesh.found();
     const ids = new Set(MEMBERS.map((name) => mesh.process(name).status()?.mesh));
-    const { genesis } = await mesh.trust();
-    const { threshold, members } = genesis.publicPackage.committee;
-    require(ids.size === 1 && ids.has(hex(genesis.meshId)), 'all five are in one mesh');
+    const { authority } = await mesh.trust();
+    const { threshold, members } = authority.publicPackage.committee;
+    require(ids.size === 1 && ids.has(hex(authority.meshId)), 'all five are in one mesh');
     require(threshold === THRESHOLD && members.length === MEMBERS.length, 'the key is one of 3 of 5');
-    return `group key ${hex(genesis.groupKey).slice(0, 16)}… of 5 processes, certified by each; mesh ${hex(genesis.meshId).slice(0, 16)}…`;
+    return `group key ${hex(authority.groupKey).slice(0, 16)}… of 5 processes, certified by each; mesh ${hex(authority.meshId).slice(0, 16)}…`;
   },
 };
 

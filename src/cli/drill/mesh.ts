@@ -140,7 +140,7 @@ export class DrillMesh {
 
   /**
    * Gives every member its part, honest where none is named; whoever played another is killed (SIGKILL) and started
-   * anew. Resolves when all that live are ready.
+   * anew; whoever has a task after the others are ready. Resolves when all that live are.
    */
   async cast(
     parts: Partial<Record<Member, Part>> = {},
@@ -150,11 +150,14 @@ export class DrillMesh {
       (name) => this.#parts.get(name) !== (parts[name] ?? 'honest') || tasks[name],
     );
     await Promise.all(changed.map((name) => this.process(name).kill()));
-    for (const name of changed) {
-      this.#parts.set(name, parts[name] ?? 'honest');
-      await this.#cast(name, parts[name] ?? 'honest', tasks[name]);
+    const others = changed.filter((name) => !tasks[name]);
+    for (const wave of [others, changed.filter((name) => tasks[name])]) {
+      for (const name of wave) {
+        this.#parts.set(name, parts[name] ?? 'honest');
+        await this.#cast(name, parts[name] ?? 'honest', tasks[name]);
+      }
+      await this.ready(wave.filter((name) => this.#parts.get(name) !== 'dead'));
     }
-    await this.ready(changed.filter((name) => this.#parts.get(name) !== 'dead'));
   }
 
   async #cast(name: string, part: Part, task: object | undefined): Promise<void> {
@@ -239,12 +242,18 @@ export class DrillMesh {
   /** Every entry of the log of a member that does not run now. */
   async leavesOf(name: Member): Promise<Uint8Array[]> {
     const { crypto } = this;
-    const { genesis } = await this.trust();
+    const { authority } = await this.trust();
     const folder = this.folderOf(name);
     const store = await openStore(join(folder, 'state'));
     try {
       const { log: signer } = await authorityKeys(crypto, folder);
-      const log = new Log({ crypto, store, prefix: 'log/', origin: logOrigin(genesis.meshId, name), signer });
+      const log = new Log({
+        crypto,
+        store,
+        prefix: 'log/',
+        origin: logOrigin(authority.meshId, name),
+        signer,
+      });
       return [...log.entries()];
     } finally {
       await store.close();
