@@ -46,7 +46,7 @@ const proofShape = {
 } as const;
 
 export type LogProof = Fields<typeof proofShape>;
-const logProof = object(proofShape);
+export const logProof = object(proofShape);
 export const logProofs = list(logProof, { min: 1, max: MOST_PROOFS });
 
 const credentialShape = {

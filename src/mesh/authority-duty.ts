@@ -182,6 +182,16 @@ export class AuthorityDuty {
     });
   }
 
+  /** Logs what operators approved, or proves it again where `judge` finds it logged. */
+  logAction(judge: LogJudgement): Promise<LogProof> {
+    return this.#append(judge);
+  }
+
+  /** The proof of an entry that is in the log. */
+  prove(index: number): LogProof {
+    return this.#prove(this.log.entry(index), index);
+  }
+
   async #appraiseCertificate(
     coordinator: string,
     { session, application, tbs }: Extract<Proposal, { kind: 'certificate' }>,

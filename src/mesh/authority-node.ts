@@ -26,6 +26,7 @@ import { exportLog, type NoteKey, type NoteSigner } from '../log/index.ts';
 import type { KeyGenerationKey } from '../threshold/index.ts';
 import { requireCurrent } from '../workload/admission.ts';
 import { DEFINITION_BYTES_MOST, verifyDefinition } from '../workload/definition.ts';
+import { AuthorityActions, NOTING } from './authority-actions.ts';
 import { AuthorityDuty } from './authority-duty.ts';
 import { enrolmentJudge } from './enrolment-judge.ts';
 import { FellowMembers } from './fellow-members.ts';
@@ -65,6 +66,7 @@ export class AuthorityNode {
   #duty: AuthorityDuty | undefined;
   #issuing: Issuing | undefined;
   #heads: HeadKeeping | undefined;
+  #actions: AuthorityActions | undefined;
 
   /** `foreignLogs` are those of others that this member witnesses over HTTP. */
   constructor(
@@ -193,6 +195,17 @@ export class AuthorityNode {
       plainProof(await duty.appraise(peer.name, body)),
     );
     this.node.handle('authority.sign', (peer, body) => duty.sign(peer.name, body));
+    const actions = new AuthorityActions({
+      ...{ crypto, clock, logger, store, genesis, name, duty },
+      fellows: () => this.#fellows.names,
+      threshold: () => genesis.draft.threshold,
+      askToAdmit: (fellow, encoded) => this.#fellows.ask(fellow, 'authority.admit', encoded),
+      performers: { note: NOTING },
+    });
+    this.#actions = actions;
+    this.node.handle('authority.admit', async (peer, body) =>
+      plainProof(await actions.admit(peer.name, body)),
+    );
     this.node.handle('authority.adopt-head', (_, body) =>
       heads.adopt(bytesBetween(1, 4 * 1024)(body, 'head')),
     );
@@ -262,6 +275,9 @@ export class AuthorityNode {
       this.#requireRenewalRate(peer);
       return this.#issue(peer, body, undefined);
     });
+    const actions = required(this.#actions);
+    node.handle('authority.apply', (peer, body) => actions.apply(peer.id, body));
+    node.handle('authority.actions', (peer, body) => actions.list(peer.id, body));
     node.handle('head.current', () => node.head.current?.encoded ?? null);
     node.handle('log.export', () => exportLog(this.duty.log));
     node.handle('definition.log', async (_, body) => {

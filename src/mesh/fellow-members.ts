@@ -18,6 +18,7 @@ export type MemberOperation =
   | 'authority.appraise'
   | 'authority.sign'
   | 'authority.adopt-head'
+  | 'authority.admit'
   | 'genesis.certify';
 
 export class FellowMembers {

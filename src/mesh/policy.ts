@@ -107,9 +107,17 @@ export function initialPolicy(options: Pick<Policy, 'manifests' | 'originators'>
     rules: [
       rule(
         ['authority'],
-        ['authority.challenge', 'authority.appraise', 'authority.sign', 'authority.adopt-head'],
+        [
+          'authority.challenge',
+          'authority.appraise',
+          'authority.sign',
+          'authority.adopt-head',
+          'authority.admit',
+        ],
       ),
       rule(everyone, ['certificate.renew', 'certificate.renew-evidence', 'head.current', 'node.ping']),
+      // Whoever carries an action needs no right of its own: the operators' signatures are in it.
+      rule(everyone, ['authority.apply', 'authority.actions']),
       rule(everyone, ['membership.publish', 'membership.list', 'telemetry.append']),
       rule(
         ['originator'],

@@ -77,7 +77,14 @@ export class AuthorityWorld {
       count = 3,
       threshold = 2,
       appraisal,
-    }: { count?: number; threshold?: number; appraisal?: AppraisalRules } = {},
+      ...operators
+    }: {
+      count?: number;
+      threshold?: number;
+      appraisal?: AppraisalRules;
+      operators?: number;
+      operatorQuorum?: number;
+    } = {},
   ) {
     this.crypto = crypto;
     this.originator = Ed25519SigningKey.generate(crypto);
@@ -85,7 +92,8 @@ export class AuthorityWorld {
     const rules = appraisal ? { appraisal } : {};
     this.policy = initialPolicy({ manifests: [hex(MANIFEST)], originators, ...rules });
     const policy = this.policy as unknown as CborValue;
-    this.mesh = foundMesh(crypto, { count, threshold, created: this.clock.now() - 1_000, policy });
+    const created = this.clock.now() - 1_000;
+    this.mesh = foundMesh(crypto, { count, threshold, created, policy, ...operators });
     this.authority = new AuthorityView(crypto, this.mesh.record);
     this.names = this.mesh.founders.map(({ name }) => name);
     for (const name of this.names) this.restart(name, new MemoryStore());

@@ -25,6 +25,8 @@ export interface FounderKeys {
 export interface FoundedMesh {
   founders: FounderKeys[];
   operator: { keyid: string; key: Ed25519SigningKey };
+  /** All of them, the one above first. */
+  operators: { keyid: string; key: Ed25519SigningKey }[];
   draft: GenesisDraft;
   draftBytes: Uint8Array;
   record: GenesisRecord;
@@ -33,9 +35,16 @@ export interface FoundedMesh {
 
 export function foundMesh(
   crypto: Crypto,
-  options: { count?: number; threshold?: number; created?: number; policy?: CborValue } = {},
+  options: {
+    count?: number;
+    threshold?: number;
+    created?: number;
+    policy?: CborValue;
+    operators?: number;
+    operatorQuorum?: number;
+  } = {},
 ): FoundedMesh {
-  const { count = 3, threshold = 2, created = 1_700_000_000_000, policy = {} } = options;
+  const { count = 3, threshold = 2, created = 1_700_000_000_000, policy = {}, operatorQuorum = 1 } = options;
   const key = () => Ed25519SigningKey.generate(crypto);
   const founders = Array.from({ length: count }, (_, i) => ({
     name: `a${i + 1}`,
@@ -44,7 +53,11 @@ export function foundMesh(
     witness: key(),
     keyGeneration: KeyGenerationKey.generate(crypto),
   }));
-  const operator = { keyid: 'operator', key: key() };
+  const operators = Array.from({ length: options.operators ?? 1 }, (_, i) => ({
+    keyid: i === 0 ? 'operator' : `operator-${i + 1}`,
+    key: key(),
+  }));
+  const [operator] = operators;
   const draft: GenesisDraft = {
     name: 'test',
     created,
@@ -57,22 +70,23 @@ export function foundMesh(
       keyGenerationKey: founder.keyGeneration.publicKey,
       addresses: [`127.0.0.1:${7000 + i}`],
     })),
-    operators: [{ keyid: operator.keyid, publicKey: operator.key.publicKey }],
-    operatorQuorum: 1,
+    operators: operators.map(({ keyid, key: { publicKey } }) => ({ keyid, publicKey })),
+    operatorQuorum,
     policy,
   };
   const draftBytes = encodeDraft(draft);
   const keys = generate(crypto, draft, draftBytes, founders);
   const record = createGenesisRecord(crypto, {
     draft: draftBytes,
-    operatorSignatures: [
-      { keyid: operator.keyid, signature: operator.key.sign(operatorMessage(draftBytes)) },
-    ],
+    operatorSignatures: operators.map((each) => ({
+      keyid: each.keyid,
+      signature: each.key.sign(operatorMessage(draftBytes)),
+    })),
     attempt: 1,
     publicPackage: keys[0].publicPackage,
     certificate: keys[0].certificate,
   });
-  return { founders, operator, draft, draftBytes, record, keys };
+  return { founders, operator, operators, draft, draftBytes, record, keys };
 }
 
 function generate(

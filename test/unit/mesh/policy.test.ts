@@ -138,9 +138,17 @@ test('the first policy lets each role do its work and nothing of the others', ()
     'membership.publish',
     'membership.list',
     'telemetry.append',
+    'authority.apply',
+    'authority.actions',
   ];
   const own: Record<string, string[]> = {
-    authority: ['authority.challenge', 'authority.appraise', 'authority.sign', 'authority.adopt-head'],
+    authority: [
+      'authority.challenge',
+      'authority.appraise',
+      'authority.sign',
+      'authority.adopt-head',
+      'authority.admit',
+    ],
     scheduler: ['workload.execute', 'witness.cosign'],
     worker: [],
     collector: [],
