@@ -184,31 +184,10 @@ export function approveAction(
 }
 
 /**
- * Judges an action as a member does before it acts: this mesh's, approved by the quorum of operators who may approve
- * this kind, and not over at `now` (milliseconds since 1970).
- * @throws OOTO_AUTHORITY_ACTION, _ACTION_EXPIRED, _ACTION_CLOCK, _ACTION_OPERATOR, OOTO_ENVELOPE_* (peer).
+ * Judges an action: this mesh's, and approved by the quorum of operators who may approve this kind, at whatever time.
+ * @throws OOTO_AUTHORITY_ACTION, _ACTION_OPERATOR, OOTO_ENVELOPE_* (peer).
  */
 export function verifyAction(
-  crypto: Crypto,
-  genesis: Pick<GenesisRecord, 'draft' | 'meshId'>,
-  encoded: Uint8Array,
-  now: number,
-): ApprovedAction {
-  const approved = verifyApproval(crypto, genesis, encoded);
-  const { created, expires } = approved.action;
-  if (now > expires)
-    throw new OotoError('OOTO_AUTHORITY_ACTION_EXPIRED', 'peer', 'the action has expired', {
-      hint: 'propose it again, under a new number',
-    });
-  if (created > now + CLOCK_SKEW_MS)
-    throw new OotoError('OOTO_AUTHORITY_ACTION_CLOCK', 'peer', 'the action was made in the future', {
-      hint: 'compare the clocks of operators and members',
-    });
-  return approved;
-}
-
-/** As {@link verifyAction}, for an auditor: at whatever time. @throws the same but for time. */
-export function verifyApproval(
   crypto: Crypto,
   { draft, meshId }: Pick<GenesisRecord, 'draft' | 'meshId'>,
   encoded: Uint8Array,
@@ -220,6 +199,21 @@ export function verifyApproval(
   const quorum = { keys: operatorsFor(draft, action.kind, document), threshold: draft.operatorQuorum };
   const { digest, keyids } = verifyDocument(crypto, document, { ...quorum, kind: 'action', body: readBody });
   return { action, digest, operators: keyids, encoded };
+}
+
+/**
+ * Whether an action may be begun at `now` (milliseconds since 1970).
+ * @throws OOTO_AUTHORITY_ACTION_EXPIRED, _ACTION_CLOCK (peer).
+ */
+export function requireTimely({ created, expires }: Action, now: number): void {
+  if (now > expires)
+    throw new OotoError('OOTO_AUTHORITY_ACTION_EXPIRED', 'peer', 'the action has expired', {
+      hint: 'propose it again, under a new number',
+    });
+  if (created > now + CLOCK_SKEW_MS)
+    throw new OotoError('OOTO_AUTHORITY_ACTION_CLOCK', 'peer', 'the action was made in the future', {
+      hint: 'compare the clocks of operators and members',
+    });
 }
 
 function requireKind({ kind }: SignedDocument): void {

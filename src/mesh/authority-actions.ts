@@ -2,15 +2,15 @@
  * How members of the authority come to do what operators approved. What flows through here, in order: whoever carries
  * an action brings it to one member, which leads; every member that hears of it verifies the operators' quorum itself
  * and writes the action into its own log, durably; only then the leading member does what the kind asks for, and the
- * others answer it because they have the same action in their logs. Nobody leads an action twice, and no number stands
- * for two actions. The carrier and the leader decide nothing.
+ * others answer it because they have the same action in their logs. What is done is not done again, what was begun can
+ * be finished, and no number stands for two actions. The carrier and the leader decide nothing.
  */
 import {
   type ActionOf,
   type ApprovedAction,
   MAX_ACTION_BYTES,
+  requireTimely,
   verifyAction,
-  verifyApproval,
 } from '../authority/action.ts';
 import { type LogProof, logProof } from '../authority/credential.ts';
 import type { GenesisRecord } from '../authority/genesis.ts';
@@ -61,8 +61,8 @@ const entryShape = {
   digest: bytes(32),
   /** Where it is in this member's log. */
   index: uint(),
-  /** Whether this member has begun to perform it. */
-  led: boolean,
+  /** Whether it is known here to be done. */
+  done: boolean,
 } as const;
 
 type Entry = Fields<typeof entryShape>;
@@ -125,7 +125,6 @@ export class AuthorityActions {
     const admitted = await this.#admit(encoded);
     const { action } = admitted.approved;
     const { number } = action;
-    if (this.#entry(number)?.led) throw replayed(number);
     const members: MemberAnswer[] = [
       { member: name, proof: admitted.proof },
       ...(await this.#askFellows(encoded)),
@@ -151,7 +150,13 @@ export class AuthorityActions {
    */
   requireAdmitted(number: number, digest: Uint8Array): ApprovedAction {
     const { encoded } = this.#requireEntry(number, digest);
-    return verifyApproval(this.#options.crypto, this.#options.genesis, encoded);
+    return verifyAction(this.#options.crypto, this.#options.genesis, encoded);
+  }
+
+  /** Durable once it resolves: this member takes the action no more. */
+  async finish({ action: { number }, digest }: Pick<ApprovedAction, 'action' | 'digest'>): Promise<void> {
+    const entry = this.#requireEntry(number, digest);
+    await this.#options.store.commit([put(number, { ...entry, done: true })]);
   }
 
   #requireEntry(number: number, digest: Uint8Array): Entry {
@@ -179,16 +184,21 @@ export class AuthorityActions {
     return listed;
   }
 
-  /** Verified, then written into the log, once; one that is there already is proven again while it is due. */
+  /**
+   * Verified, then written into the log, once. One that is there already is proven again while it is due, also after its
+   * end: whatever some members have signed for it, no other action can take its place.
+   */
   async #admit(encoded: Uint8Array): Promise<Admitted> {
     const { crypto, genesis, clock, duty } = this.#options;
-    const approved = verifyAction(crypto, genesis, encoded, clock.now());
-    const { number } = approved.action;
+    const approved = verifyAction(crypto, genesis, encoded);
+    const { action, digest } = approved;
     let isNew = true;
     const proof = await duty.logAction((state, index) => {
-      const known = entryIn(state, number);
+      const known = entryIn(state, action.number);
       isNew = known === undefined;
-      if (known && !equal(known.digest, approved.digest)) throw numberTaken(number);
+      if (!known) requireTimely(action, clock.now());
+      else if (!equal(known.digest, digest)) throw numberTaken(action.number);
+      if (known?.done) throw replayed(action.number);
       this.#requireDue(approved, isNew);
       return known?.index ?? this.#newEntry(approved, index);
     });
@@ -205,7 +215,7 @@ export class AuthorityActions {
       approvals: this.#options.crypto.sha256(encoded),
       operators: [...operators],
     });
-    return { leaf, changes: [put(action.number, { encoded, digest, index, led: false })] };
+    return { leaf, changes: [put(action.number, { encoded, digest, index, done: false })] };
   }
 
   async #askFellows(encoded: Uint8Array): Promise<MemberAnswer[]> {
@@ -220,15 +230,15 @@ export class AuthorityActions {
     );
   }
 
-  /** Only once enough members have it in their logs; begun at most once by this member, whatever comes of it. */
+  /** Only once enough members have it in their logs. What fails may be tried again, by this member or another. */
   async #perform({ approved, isNew }: Admitted, members: readonly MemberAnswer[]): Promise<Facts> {
     const performer = this.#performer(approved);
     if (!performer.alone) this.#requireEnough(members);
-    const { number } = approved.action;
-    const entry = this.#requireEntry(number, approved.digest);
     performer.requireDue(approved.action, isNew);
-    await this.#options.store.commit([put(number, { ...entry, led: true })]);
-    return within(this.#options.clock, PERFORM_MS, approved.action.kind, performer.perform(approved));
+    const { clock } = this.#options;
+    const facts = await within(clock, PERFORM_MS, approved.action.kind, performer.perform(approved));
+    await this.finish(approved);
+    return facts;
   }
 
   #requireEnough(members: readonly MemberAnswer[]): void {
@@ -280,8 +290,8 @@ function readEntry(stored: Uint8Array): Entry {
   return fields(decode(stored, { maxBytes: MAX_ACTION_BYTES + 1024 }), entryShape, 'stored action');
 }
 
-function put(number: number, { encoded, digest, index, led }: Entry): StoreChange {
-  return { put: `${PREFIX}${digits(number)}`, value: encode({ encoded, digest, index, led }) };
+function put(number: number, { encoded, digest, index, done }: Entry): StoreChange {
+  return { put: `${PREFIX}${digits(number)}`, value: encode({ encoded, digest, index, done }) };
 }
 
 /** In the order of the numbers. */

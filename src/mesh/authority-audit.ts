@@ -3,9 +3,9 @@
  * member, and what comes back is believed only where a proof shows it; the audit is read from every member that
  * answers, and each action in it is verified anew, approvals and proofs, before it is told to anybody.
  */
-import { type Action, type ApprovedAction, MAX_ACTION_BYTES, verifyApproval } from '../authority/action.ts';
+import { type Action, type ApprovedAction, MAX_ACTION_BYTES, verifyAction } from '../authority/action.ts';
+import type { AuthorityView } from '../authority/authority-view.ts';
 import { type LogProof, logProof, verifyLogProof } from '../authority/credential.ts';
-import type { GenesisRecord } from '../authority/genesis.ts';
 import { type ActionLeaf, readLeaf } from '../authority/leaf.ts';
 import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
@@ -82,7 +82,7 @@ export interface Audit {
 /** What a leading member answered, with every proof in it verified. @throws OOTO_MESH_AUDIT, OOTO_LOG_*, OOTO_ENVELOPE_* (peer). */
 export function readApplied(
   crypto: Crypto,
-  genesis: GenesisRecord,
+  authority: AuthorityView,
   approved: Pick<ApprovedAction, 'digest'>,
   answer: CborValue,
 ): Applied {
@@ -90,7 +90,7 @@ export function readApplied(
   const applied: Applied = { number, logged: [], refused: [], facts: Object.fromEntries(facts), failure };
   for (const { member, proof, code = '', message = '' } of members) {
     if (proof) {
-      requireLoggedBy(crypto, genesis, { member, proof, digest: approved.digest });
+      requireLoggedBy(crypto, authority, { member, proof, digest: approved.digest });
       applied.logged.push(member);
     } else applied.refused.push({ member, code, message });
   }
@@ -100,7 +100,7 @@ export function readApplied(
 /** Reads the audit of all `members`; `ask` carries one question to one of them. */
 export async function readAudit(
   crypto: Crypto,
-  genesis: GenesisRecord,
+  authority: AuthorityView,
   members: readonly string[],
   ask: (member: string, body: CborValue) => Promise<CborValue>,
 ): Promise<Audit> {
@@ -108,7 +108,7 @@ export async function readAudit(
   const known = new Map<string, AuditedAction>();
   for (const member of members) {
     try {
-      for (const { approved, index } of await readAuditOf(crypto, genesis, member, ask)) {
+      for (const { approved, index } of await readAuditOf(crypto, authority, member, ask)) {
         const { action, digest, operators } = approved;
         const found = known.get(hex(digest)) ?? { action, digest, operators, logged: [] };
         known.set(hex(digest), found);
@@ -125,7 +125,7 @@ export async function readAudit(
 /** One member's, from the first to the last. */
 async function readAuditOf(
   crypto: Crypto,
-  genesis: GenesisRecord,
+  authority: AuthorityView,
   member: string,
   ask: (member: string, body: CborValue) => Promise<CborValue>,
 ): Promise<{ approved: ApprovedAction; index: number }[]> {
@@ -134,8 +134,8 @@ async function readAuditOf(
     const page = readListed(await ask(member, { after }), 'authority.actions');
     if (page.length === 0) return read;
     for (const { encoded, proof } of page) {
-      const approved = verifyApproval(crypto, genesis, encoded);
-      const leaf = requireLoggedBy(crypto, genesis, { member, proof, digest: approved.digest });
+      const approved = verifyAction(crypto, authority.genesis, encoded);
+      const leaf = requireLoggedBy(crypto, authority, { member, proof, digest: approved.digest });
       if (!equal(leaf.approvals, crypto.sha256(encoded))) throw unproven(member, 'has other approvals');
       if (approved.action.number <= after) throw unproven(member, 'is not in the order of numbers');
       after = approved.action.number;
@@ -148,14 +148,14 @@ async function readAuditOf(
 /** The entry is about this action, and in the log of this member. */
 function requireLoggedBy(
   crypto: Crypto,
-  genesis: GenesisRecord,
+  authority: AuthorityView,
   { member, proof, digest }: { member: string; proof: LogProof; digest: Uint8Array },
 ): ActionLeaf {
   if (proof.log !== member) throw unproven(member, 'is proven by another log');
   const leaf = readLeaf(proof.leaf);
   if (leaf.kind !== 'action' || !equal(leaf.digest, digest))
     throw unproven(member, 'is about something else');
-  verifyLogProof(crypto, genesis, proof);
+  verifyLogProof(crypto, authority.committee, proof);
   return leaf;
 }
 

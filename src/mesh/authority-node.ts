@@ -198,7 +198,7 @@ export class AuthorityNode {
     const actions = new AuthorityActions({
       ...{ crypto, clock, logger, store, genesis, name, duty },
       fellows: () => this.#fellows.names,
-      threshold: () => genesis.draft.threshold,
+      threshold: () => authority.threshold,
       askToAdmit: (fellow, encoded) => this.#fellows.ask(fellow, 'authority.admit', encoded),
       performers: { note: NOTING },
     });

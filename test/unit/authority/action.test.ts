@@ -6,8 +6,8 @@ import {
   MAX_ACTION_LIFE_MS,
   proposeAction,
   readProposal,
+  requireTimely,
   verifyAction,
-  verifyApproval,
 } from '../../../src/authority/action.ts';
 import { describeAction } from '../../../src/authority/action-words.ts';
 import { encodeDraft, type GenesisDraft, readDraft } from '../../../src/authority/genesis.ts';
@@ -63,8 +63,11 @@ function approved(
   return by.reduce((encoded, { key }) => approveAction(readProposal(crypto, encoded), of, key), proposed);
 }
 
-const verify = (encoded: Uint8Array, at = now, of = draft) =>
-  verifyAction(crypto, { ...genesis, draft: of }, encoded, at);
+function verify(encoded: Uint8Array, at = now, of = draft) {
+  const approvedAction = verifyAction(crypto, { ...genesis, draft: of }, encoded);
+  requireTimely(approvedAction.action, at);
+  return approvedAction;
+}
 
 test('every kind is approved by two of three, and read as what it was', () => {
   assert.equal(
@@ -138,7 +141,7 @@ test('an action ends, begins, and lives no longer than seven days', () => {
   assert.throwsCode(() => verify(encoded, now + 60_001), 'OOTO_AUTHORITY_ACTION_EXPIRED');
   verify(encoded, now - 120_000);
   assert.throwsCode(() => verify(encoded, now - 120_001), 'OOTO_AUTHORITY_ACTION_CLOCK');
-  verifyApproval(crypto, genesis, encoded);
+  verifyAction(crypto, genesis, encoded);
   for (const expires of [now, now - 1, now + MAX_ACTION_LIFE_MS + 1])
     assert.throwsCode(() => proposeAction(revoke, { ...frame, expires }), 'OOTO_AUTHORITY_ACTION');
   assert.throwsCode(() => proposeAction(revoke, { ...frame, number: 0 }), 'OOTO_AUTHORITY_ACTION');

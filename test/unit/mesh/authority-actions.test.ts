@@ -76,9 +76,9 @@ const refresh = (number = 1, from = 0) =>
 const member = (name = 'a1') => members.get(name)!;
 const sizes = () => world.names.map((name) => world.duties.get(name)!.log.size);
 const apply = async (encoded: Uint8Array, at = 'a1') =>
-  readApplied(crypto, world.mesh.record, readProposal(crypto, encoded), await member(at).apply('w', encoded));
+  readApplied(crypto, world.authority, readProposal(crypto, encoded), await member(at).apply('w', encoded));
 const audit = () =>
-  readAudit(crypto, world.mesh.record, world.names, async (name, body) => member(name).list('w', body));
+  readAudit(crypto, world.authority, world.names, async (name, body) => member(name).list('w', body));
 
 test('an approved action is in every log before it is performed, by one member', async () => {
   onPerform = async () => assert.equal(sizes(), [1, 1, 1]);
@@ -113,15 +113,27 @@ test('an action is applied once: not by the member that led, nor by another, nor
   assert.equal(sizes(), [2, 2, 2]);
 });
 
-test('a member that has begun an action does not begin it again, even if it failed', async () => {
+test('what failed can be finished by the same member or another, also when it has expired meanwhile', async () => {
   onPerform = async () => {
     throw new OotoError('OOTO_THRESHOLD_TOO_FEW', 'peer', 'too few');
   };
-  const applied = await apply(refresh());
-  assert.is(applied.failure?.code, 'OOTO_THRESHOLD_TOO_FEW');
-  await assert.rejectsCode(apply(refresh()), 'OOTO_MESH_ACTION_REPLAYED');
+  const encoded = refresh();
+  assert.is((await apply(encoded)).failure?.code, 'OOTO_THRESHOLD_TOO_FEW');
+  assert.is((await apply(encoded, 'a2')).failure?.code, 'OOTO_THRESHOLD_TOO_FEW');
   onPerform = async () => {};
-  assert.equal((await apply(refresh(), 'a2')).facts, { epoch: 1 }, 'another may, since nothing came of it');
+  await world.clock.advance(120_000);
+  assert.equal((await apply(encoded)).facts, { epoch: 1 });
+  assert.equal(sizes(), [1, 1, 1], 'one entry each');
+  await assert.rejectsCode(apply(encoded), 'OOTO_MESH_ACTION_REPLAYED');
+});
+
+test('what is done is not begun again, though the mesh looks as it did', async () => {
+  const encoded = refresh();
+  await apply(encoded);
+  epoch = 0;
+  await assert.rejectsCode(apply(encoded), 'OOTO_MESH_ACTION_REPLAYED');
+  await member('a2').finish(readProposal(crypto, encoded));
+  await assert.rejectsCode(member('a2').admit('a1', encoded), 'OOTO_MESH_ACTION_REPLAYED');
 });
 
 test('one number stands for one action, at every member', async () => {
@@ -227,14 +239,14 @@ test('an audit that does not verify is its member’s fault, and none of it is b
   for (const [code, forge] of Object.entries(forged)) {
     const { actions, failed } = await readAudit(
       crypto,
-      world.mesh.record,
+      world.authority,
       ['a1'],
       async (name, body) => forge(member(name).list('w', body) as never) as CborValue,
     );
     assert.equal(actions, []);
     assert.is((failed[0].error as OotoError).code, code);
   }
-  const borrowed = await readAudit(crypto, world.mesh.record, ['a1'], async (_, body) =>
+  const borrowed = await readAudit(crypto, world.authority, ['a1'], async (_, body) =>
     member('a2').list('w', body),
   );
   assert.is((borrowed.failed[0].error as OotoError).code, 'OOTO_MESH_AUDIT');
@@ -248,7 +260,7 @@ test('a leader’s word about others counts only with their proofs', async () =>
   const [, second] = answer.members;
   const lie = { ...answer, members: [{ member: 'a3', proof: second.proof }] } as unknown as CborValue;
   assert.throwsCode(
-    () => readApplied(crypto, world.mesh.record, readProposal(crypto, encoded), lie),
+    () => readApplied(crypto, world.authority, readProposal(crypto, encoded), lie),
     'OOTO_MESH_AUDIT',
   );
 });
