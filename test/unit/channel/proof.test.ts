@@ -3,11 +3,12 @@ import fc from 'fast-check';
 import { concat, utf8 } from '../../../src/base/bytes.ts';
 import { isOotoError } from '../../../src/base/errors.ts';
 import { hex } from '../../../src/base/hex.ts';
+import type { CredentialVerifier } from '../../../src/channel/credential.ts';
 import { MAX_PROOF_BYTES, verifyMessageProof } from '../../../src/channel/proof.ts';
 import { exportMessageProof, ProofMaker } from '../../../src/channel/proof-maker.ts';
 import type { SignedItem } from '../../../src/channel/signed-batch.ts';
 import { type CborValue, decode, encode } from '../../../src/envelope/cbor.ts';
-import { bytes, is, ok, throwsCode } from '../../support/assert.ts';
+import { bytes, equal, is, ok, throwsCode } from '../../support/assert.ts';
 import { MESH_ID, makeParty, Pair, START, verifierOf } from '../../support/network.ts';
 import { suite } from '../../support/suite.ts';
 
@@ -120,6 +121,38 @@ test('a part cannot pass for a message, nor a message lack parts or order', () =
   };
   throwsCode(edited(run, 0, withPlaceAsText), 'OOTO_CHANNEL_SIGNATURE');
   for (const edit of wrong.slice(1)) throwsCode(edited(run, 0, edit), 'OOTO_CHANNEL_PROOF');
+});
+
+test('parts of two messages make none, nor does one part alone', () => {
+  const run = sent(new Uint8Array(700_000).fill(1), new Uint8Array(700_000).fill(2));
+  const other = decode(exportMessageProof(run.pair.crypto, run.items[1]), { maxBytes: MAX_PROOF_BYTES });
+  const others = (other as Record<string, CborValue>).parts as Record<string, CborValue>[];
+  const last = others.length - 1;
+  for (const edit of [
+    (_, parts) => void parts.splice(last, 1, others[last]),
+    (_, parts) => void parts.splice(0, 1, others[0]),
+    (_, parts) => {
+      parts.splice(0, last);
+      const fragment = parts[0].fragment as Record<string, CborValue>;
+      parts[0].fragment = { ...fragment, index: 0 };
+    },
+  ] satisfies Edit[])
+    throwsCode(edited(run, 0, edit), 'OOTO_CHANNEL_PROOF');
+});
+
+test('the verifier hears of each party in its own role', () => {
+  const run = sent(utf8('one'));
+  const roles: [string, string][] = [];
+  const verifier: CredentialVerifier = (presented, now) => {
+    roles.push([presented.id, presented.role]);
+    return contextOf(run).verifier(presented, now);
+  };
+  const proof = exportMessageProof(run.pair.crypto, run.items[0]);
+  verifyMessageProof(run.pair.crypto, proof, { ...contextOf(run), verifier });
+  equal(roles, [
+    [run.pair.alice.own.id, 'initiator'],
+    [run.pair.bob.own.id, 'responder'],
+  ]);
 });
 
 test('a path is exactly as long as index and leaf count call for', () => {

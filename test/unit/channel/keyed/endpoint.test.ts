@@ -1,9 +1,11 @@
 /** Channels between programs that pin each other's keys: who gets in, and that what stands goes on standing. */
 import { concat, u32be, utf8, utf8Decode } from '../../../../src/base/bytes.ts';
+import { OotoError } from '../../../../src/base/errors.ts';
 import { hex } from '../../../../src/base/hex.ts';
 import { Channel } from '../../../../src/channel/channel.ts';
 import { Endpoint, type EndpointOptions } from '../../../../src/channel/keyed/endpoint.ts';
 import { identityOf } from '../../../../src/channel/keyed/identity.ts';
+import type { Admission, HalfOpen } from '../../../../src/channel/keyed/listener.ts';
 import { verifyProof } from '../../../../src/channel/keyed/message-proof.ts';
 import { OwnKey, RENEWAL_MS } from '../../../../src/channel/keyed/own-key.ts';
 import {
@@ -127,6 +129,45 @@ test('what the other side says first is heard, however the signatures are checke
   }
 });
 
+test('a stranger counts from its connection until it is known or gone, and can be sent away meanwhile', async () => {
+  const { crypto, clock, network, alice, bob } = world();
+  const told: string[] = [];
+  const strangers: HalfOpen[] = [];
+  const doorway = new Doorway(crypto, clock);
+  const admission: Admission = {
+    guardFor: (address, admitted) => doorway.guardFor(address, admitted),
+    opened: (stranger) => {
+      told.push('opened');
+      strangers.push(stranger);
+    },
+    admitted: () => {},
+    settled: (stranger) => told.push(`settled ${strangers.indexOf(stranger)}`),
+  };
+  const surroundings = { crypto, clock, soon: setImmediate };
+  await using far = new Endpoint(
+    { ...surroundings, transport: network.transport('bob'), admission: () => admission },
+    { identity: bob },
+  );
+  await far.listen({ address: ADDRESS, peers: [alice.publicKey] });
+  await using near = new Endpoint(
+    { ...surroundings, transport: network.transport('alice'), admission: () => admission },
+    { identity: alice },
+  );
+  await near.connect({ address: ADDRESS, peer: bob.publicKey });
+  await settled();
+  equal(told, ['opened', 'settled 0']);
+  await network.transport('silent').dial(ADDRESS);
+  const sentAway = await network.transport('another').dial(ADDRESS);
+  await settled();
+  equal(told.slice(2), ['opened', 'opened']);
+  strangers[2].close(new OotoError('OOTO_CHANNEL_HALF_OPEN', 'peer', 'too many'));
+  await settled();
+  equal(told.slice(4), ['settled 2']);
+  for await (const _ of sentAway.incoming) ok(false, 'a stranger that is sent away hears nothing');
+  await clock.run(6_000, 500);
+  equal(told.slice(5), ['settled 1']);
+});
+
 test('methods that nobody registered are not there, whatever objects have by nature', async () => {
   const { endpoint, alice, bob } = world();
   await endpoint(bob).listen({ address: ADDRESS, peers: [alice.publicKey], handlers: {} });
@@ -178,6 +219,25 @@ test('one’s own key at the other end is refused though it is pinned', async ()
     endpoint(alice).connect({ address: ADDRESS, peer: alice.publicKey }),
     'OOTO_CHANNEL_SELF',
   );
+});
+
+test('a key with which anybody signs is nobody’s, whoever pins it', () => {
+  const { crypto, alice } = world();
+  const verifier = pinnedKeyVerifier(crypto, () => true);
+  const judge = (credential: Uint8Array) =>
+    verifier(
+      { kind: 'member', id: '', credential, meshId: new Uint8Array(32), role: 'initiator' },
+      { wall: 0, monotonic: 0 },
+    );
+  is(judge(alice.publicKey).id, alice.id);
+  const neutral = new Uint8Array(32).with(0, 1);
+  for (const credential of [
+    neutral,
+    new Uint8Array(32),
+    neutral.with(31, 0x80),
+    new Uint8Array(32).fill(0xff),
+  ])
+    throwsCode(() => judge(credential), 'OOTO_CRYPTO_KEY');
 });
 
 test('other applications do not meet', async () => {
@@ -386,6 +446,12 @@ test('a message is proven to who knows both keys; no other key, application, tim
     [{ at: late }, 'OOTO_CHANNEL_DELEGATION'],
   ] as const)
     throwsCode(() => verifyProof(crypto, proof, { ...expected, ...other }), code);
+  // The kind of a party is nothing that anybody signed.
+  const kinds = [...hex(proof).matchAll(new RegExp(hex(utf8('member')), 'g'))].map(({ index }) => index / 2);
+  is(kinds.length, 2);
+  const founder = concat(proof.subarray(0, kinds[0] - 1), Uint8Array.of(0x67), utf8('founder'));
+  const asFounder = concat(founder, proof.subarray(kinds[0] + 6));
+  throwsCode(() => verifyProof(crypto, asFounder, expected), 'OOTO_CHANNEL_PIN');
   const changed = proof.slice();
   changed[hex(proof).indexOf(hex(utf8('I owe you'))) / 2] ^= 1;
   throwsCode(() => verifyProof(crypto, changed, expected), 'OOTO_CHANNEL_SIGNATURE');
