@@ -1,5 +1,5 @@
 /** Datagram channels between two hosts: handshake with cookie and pieces, messages, timers, roaming, ends. */
-import { concat, u64be, utf8, utf8Decode } from '../../../../src/base/bytes.ts';
+import { concat, u32be, u64be, utf8, utf8Decode } from '../../../../src/base/bytes.ts';
 import { hex } from '../../../../src/base/hex.ts';
 import { Channel } from '../../../../src/channel/channel.ts';
 import { DATAGRAM, encodeReply, readFirst, typeOf } from '../../../../src/channel/datagram/packet.ts';
@@ -219,6 +219,51 @@ test('a record of the peer that does not decode ends the session, and is not cou
   }
 });
 
+test('data before the responder has confirmed the session is not heard', () => {
+  const pair = new DatagramPair();
+  pair.tamper = (datagram) => (typeOf(datagram.bytes) === FRAME.confirmation ? [] : [datagram]);
+  pair.dial();
+  pair.until(() => pair.responder?.state === 'established', 4_000);
+  pair.send('responder', HELLO);
+  pair.run(1_000);
+  equal(pair.takeMessages('initiator'), []);
+  is(pair.initiator.state, 'handshake');
+  ok(pair.initiator.status.refused > 0);
+});
+
+test('a session is confirmed once, whatever its responder signs', () => {
+  const crypto = testCrypto(seededRandom('twice'));
+  let confirmation = new Uint8Array();
+  const twice = rogueCrypto(crypto, (record) => {
+    if (record.type === FRAME.confirmation) confirmation = record.plaintext.slice();
+    return [
+      record.type === FRAME.batch
+        ? { ...record, type: FRAME.confirmation, plaintext: confirmation.slice() }
+        : record,
+    ];
+  });
+  const pair = DatagramPair.established({ crypto, responder: { crypto: twice } });
+  pair.send('responder', HELLO);
+  pair.run(100);
+  is(pair.closedBy('initiator'), 'OOTO_CHANNEL_FRAME');
+});
+
+test('the record of a part holds one part, and nothing else', () => {
+  const part = concat(u32be(2 ** 31 + 2), new Uint8Array(2));
+  const whole = concat(u32be(2), new Uint8Array(2));
+  for (const items of [[part, part], [whole], [part, whole]]) {
+    const crypto = testCrypto(seededRandom('parts'));
+    const plaintext = concat(new Uint8Array(8 + 64), u32be(items.length), ...items);
+    const liar = rogueCrypto(crypto, (record) => [
+      record.type === DATAGRAM.part ? { ...record, plaintext } : record,
+    ]);
+    const pair = DatagramPair.established({ crypto, initiator: { crypto: liar } });
+    pair.send('initiator', new Uint8Array(2_000));
+    pair.run(100);
+    is(pair.closedBy('responder'), 'OOTO_CHANNEL_FRAME');
+  }
+});
+
 test('a handshake of a stream, carried in datagrams, is none', () => {
   const pair = new DatagramPair();
   const firsts: Uint8Array[] = [];
@@ -243,6 +288,27 @@ test('a handshake of a stream, carried in datagrams, is none', () => {
   for (const cut of cutPieces(reply, 1_100)) pair.inject('initiator', encodeReply(sender, 77, cut));
   is(finishes, 0);
   is(pair.initiator.state, 'handshake');
+});
+
+test('what belongs to a handshake is taken from the address that it goes on with, and from no other', () => {
+  for (const type of [DATAGRAM.cookie, DATAGRAM.reply, DATAGRAM.finish]) {
+    const pair = new DatagramPair();
+    let refused = 0;
+    pair.tamper = (datagram, from) => {
+      if (typeOf(datagram.bytes) !== type) return [datagram];
+      const side = from === 'initiator' ? 'responder' : 'initiator';
+      const channel = () => (side === 'initiator' ? pair.initiator : undefined);
+      const before = channel()?.status.refused ?? 0;
+      pair.inject(side, datagram.bytes, '203.0.113.9:9');
+      refused += (channel()?.status.refused ?? 0) - before;
+      return [];
+    };
+    pair.dial();
+    pair.run(4_000);
+    is(pair.initiator.state, 'handshake', `type ${type}`);
+    is(pair.responder, undefined);
+    if (type !== DATAGRAM.finish) ok(refused > 0);
+  }
 });
 
 test('roaming: answers follow the newest authentic record, and neither copies nor junk', () => {

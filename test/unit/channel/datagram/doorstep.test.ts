@@ -1,11 +1,14 @@
 /** T34: what strangers cost before they have shown their address: one MAC each, nothing kept, no answer larger than the question. */
+import { concat } from '../../../../src/base/bytes.ts';
 import { DatagramHost, MOST_HALF_OPEN, MOST_HELD_BYTES } from '../../../../src/channel/datagram/host.ts';
 import {
   COOKIE_DATAGRAM_BYTES,
   DATAGRAM,
+  encodeFinish,
   encodeFirst,
   encodeHello,
   readCookie,
+  readReply,
   typeOf,
 } from '../../../../src/channel/datagram/packet.ts';
 import { encodePreamble, NO_COOKIE } from '../../../../src/channel/preamble.ts';
@@ -25,7 +28,7 @@ function hostUnderAttack() {
     ...{ crypto: watched.crypto, meshId: MESH_ID, own: () => bob.own, verifier: verifierOf(bob) },
   });
   const before = watched.work();
-  return { host, work: () => watched.work() - before };
+  return { host, crypto: watched.crypto, work: () => watched.work() - before };
 }
 
 const hello = (sender: number) => encodeHello({ sender, preamble: encodePreamble(MESH_ID, NO_COOKIE) });
@@ -118,6 +121,32 @@ test('half-open handshakes are bounded in number and bytes; the oldest gives way
   is(host.status.halfOpen, MOST_HALF_OPEN);
   ok(host.status.heldBytes <= MOST_HELD_BYTES);
   is(host.status.channels, MOST_HALF_OPEN);
+});
+
+test('strangers that begin well and then heap up pieces hold so many bytes together, and no more', () => {
+  const { host, crypto } = hostUnderAttack();
+  const { ek } = crypto.mlkem768.keygen(new Uint8Array(64).fill(1));
+  const message = concat(crypto.x25519.publicKey(new Uint8Array(32).fill(2)), ek);
+  const [firstHalf, secondHalf] = [message.subarray(0, 1_100), message.subarray(1_100)];
+  let most = 0;
+  for (let i = 1; i <= 140; i++) {
+    const from = `10.${i >>> 8}.${i & 255}.1:7`;
+    host.receive(hello(i), from, START);
+    const preamble = encodePreamble(MESH_ID, readCookie(host.takeOutput()[0].bytes));
+    for (const [index, bytes] of [firstHalf, secondHalf].entries())
+      host.receive(encodeFirst({ sender: i, preamble }, { index, count: 2, bytes }), from, START);
+    host.turn(START);
+    const { sender } = readReply(host.takeOutput()[0].bytes);
+    for (let index = 0; index < 63; index++)
+      host.receive(encodeFinish(sender, { index, count: 64, bytes: new Uint8Array(1_024) }), from, START);
+    host.turn(START);
+    host.takeTouched();
+    most = Math.max(most, host.status.heldBytes);
+  }
+  ok(most > MOST_HELD_BYTES - 2 ** 16, `${most} bytes`);
+  ok(most <= MOST_HELD_BYTES, `${most} bytes`);
+  ok(host.status.halfOpen < 140);
+  is(host.status.indexes, host.status.halfOpen);
 });
 
 test('a host that only dials answers no stranger', () => {

@@ -70,6 +70,19 @@ test('what a peer says first is heard by whoever dialled it', async () => {
   await close();
 });
 
+test('without anybody to take them no peers may dial, not even pinned ones', async () => {
+  const { open, identity, close, clock } = world();
+  const bob = identity('bob');
+  const far = await open(bob);
+  const near = await open(identity('alice'));
+  const dialling = near.dial(far.address, bob.publicKey).catch(({ code }) => code);
+  await clock.run(3_000, 50);
+  is(far.status.cookiesAsked, 0);
+  is(far.status.channels, 0);
+  await close();
+  is(await dialling, 'OOTO_CHANNEL_CLOSED');
+});
+
 test('no more peers dial than the limit says; whoever leaves makes room', async () => {
   const { open, identity, close, clock } = world();
   const bob = identity('bob');
