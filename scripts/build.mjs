@@ -35,6 +35,7 @@ export async function buildAll({ log = () => {} } = {}) {
   log('doors');
   await bundleNode({ ...DOORS, ...TOOLS });
   await bundleBrowser('src/browser.ts', 'build/browser.js');
+  await bundleBrowser('src/browser-member.ts', 'build/browser-member.js');
   await bundleBrowser('test/oracle/page.ts', 'build/oracle-page.js');
 }
 

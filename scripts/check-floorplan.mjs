@@ -36,6 +36,7 @@ export const ROOMS = [
   { room: 'src/index.ts', floor: 8, door: true },
   { room: 'src/node.ts', floor: 8, door: true },
   { room: 'src/browser.ts', floor: 8, door: true },
+  { room: 'src/browser-member.ts', floor: 8, door: true },
   { room: 'src/sandbox.ts', floor: 8, door: true },
   { room: 'src/channel-thread.ts', floor: 8, door: true },
   {
@@ -50,7 +51,7 @@ export const ROOMS = [
 /** Written by machines for machines at the moment of writing a certificate: never loaded with a door. */
 const LAZY_PACKAGES = ['@peculiar/', 'asn1js', 'reflect-metadata'];
 const FORBIDDEN_NAMES = new Set(['utils', 'util', 'helpers', 'helper', 'common', 'lib', 'misc']);
-const BROWSER_DOOR = 'src/browser.ts';
+const BROWSER_DOORS = ['src/browser.ts', 'src/browser-member.ts'];
 const SOURCE = /\.(ts|tsx|mjs|js)$/;
 
 /**
@@ -65,7 +66,8 @@ export async function checkFloorplan(root) {
     ...imports.flatMap(judgeImport),
     ...cycles(imports),
     ...eagerlyLoaded(imports),
-    ...(await builtinsBehindBrowserDoor(root)),
+    ...(await builtinsBehindBrowserDoor(root, BROWSER_DOORS[0])),
+    ...(await builtinsBehindBrowserDoor(root, BROWSER_DOORS[1])),
   ];
 }
 
@@ -278,9 +280,9 @@ function edgesOf(imports) {
   return edges;
 }
 
-/** Bundles the browser's door with all its packages, as a browser gets it, and looks for Node's modules inside. */
-async function builtinsBehindBrowserDoor(root) {
-  if (!existsSync(join(root, BROWSER_DOOR))) return [];
+/** Bundles a browser's door with all its packages, as a browser gets it, and looks for Node's modules inside. */
+async function builtinsBehindBrowserDoor(root, door) {
+  if (!existsSync(join(root, door))) return [];
   const found = [];
   const recordBuiltins = {
     name: 'record-builtins',
@@ -294,7 +296,7 @@ async function builtinsBehindBrowserDoor(root) {
   };
   const { errors } = await build({
     absWorkingDir: resolve(root),
-    entryPoints: [BROWSER_DOOR],
+    entryPoints: [door],
     bundle: true,
     write: false,
     platform: 'browser',
@@ -304,10 +306,10 @@ async function builtinsBehindBrowserDoor(root) {
     plugins: [recordBuiltins],
   }).catch((failure) => failure);
   const unresolved = errors.map(({ text, location }) =>
-    breach(location?.file ?? BROWSER_DOOR, 'browser', `the browser's door does not bundle: ${text}`),
+    breach(location?.file ?? door, 'browser', `the browser's door does not bundle: ${text}`),
   );
   const builtins = found.map(({ file, path }) =>
-    breach(file, 'browser', `imports ${path}, and ${BROWSER_DOOR} reaches it: browsers have no such module`),
+    breach(file, 'browser', `imports ${path}, and ${door} reaches it: browsers have no such module`),
   );
   return [...builtins, ...unresolved];
 }

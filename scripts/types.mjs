@@ -5,7 +5,9 @@ import { dirname, join, resolve } from 'node:path';
 import ts from 'typescript';
 
 const ROOT = dirname(import.meta.dirname);
-const DOORS = ['index.ts', 'node.ts', 'browser.ts'].map((door) => join(ROOT, 'src', door));
+const DOORS = ['index.ts', 'node.ts', 'browser.ts', 'browser-member.ts'].map((door) =>
+  join(ROOT, 'src', door),
+);
 
 /** Imports in declarations name the scripts that stand beside them, not the sources they came from. */
 const SOURCE_IMPORT = /((?:from |import\()['"]\.[^'"]*)\.ts(['"])/g;

@@ -7,6 +7,7 @@
 import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import { hex, unbase64, unhex } from '../base/hex.ts';
+import { pemDecode } from '../base/pem.ts';
 import { meetsTier, TIERS, type Tier } from '../cert/tier.ts';
 import { readVendorCertificate } from '../cert/vendor-certificate.ts';
 import type { Crypto } from '../crypto/crypto.ts';
@@ -29,6 +30,8 @@ import type { EndorsementPolicy } from './tpm/endorsement.ts';
 import { type PcrValues, REGISTERS } from './tpm/pcr.ts';
 import type { TpmPolicy } from './tpm-proof.ts';
 
+/** Of the PEM block in a file. */
+export const POLICY_LABEL = 'OOTO APPRAISAL POLICY';
 export const MAX_POLICY_BYTES = 256 * 1024;
 const MAX_ROLES = 16;
 const MAX_MANIFESTS = 256;
@@ -89,6 +92,13 @@ export const readRules: Reader<AppraisalRules> = (value, path) => {
   requireSound(rules);
   return rules;
 };
+
+/** The signed policy in a file as `ooto policy sign` writes it, unverified. @throws OOTO_BASE_PEM, OOTO_ATTEST_RULES (peer). */
+export function policyInFile(content: Uint8Array): Uint8Array {
+  const [block, ...more] = pemDecode(new TextDecoder().decode(content));
+  if (more.length === 0 && block?.label === POLICY_LABEL) return block.bytes;
+  throw new OotoError('OOTO_ATTEST_RULES', 'peer', 'the file holds no appraisal policy');
+}
 
 /** A verified policy, and what stands for it in reports and stores. */
 export type AppraisalDocument = VerifiedDocument<AppraisalRules>;

@@ -7,14 +7,16 @@ import {
   type AppraisalDocument,
   type AppraisalRules,
   findings,
+  POLICY_LABEL,
   type ProvenFacts,
+  policyInFile as policyIn,
   readRules,
   requireLaterPolicy,
   verifyAppraisalPolicy,
 } from '../attest/appraisal-policy.ts';
 import { OotoError } from '../base/errors.ts';
 import { hex, unhex } from '../base/hex.ts';
-import { pemDecode, pemEncode } from '../base/pem.ts';
+import { pemEncode } from '../base/pem.ts';
 import { TIERS } from '../cert/tier.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import { type Fields, list, mapOf, object, oneOf, optional, text, uint } from '../envelope/fields.ts';
@@ -24,7 +26,6 @@ import { readQuorum, signedByOperator } from './operator-documents.ts';
 import { openOperator } from './setting-up.ts';
 
 const FILE_BYTES = 512 * 1024;
-const LABEL = 'OOTO APPRAISAL POLICY';
 const digestText = text(64, /^[0-9a-f]{64}$/);
 
 /** What a node has shown, as `ooto policy explain` takes it. */
@@ -55,7 +56,10 @@ export async function signPolicy(
   const body = readRules(await readJson(rulesFile), 'policy');
   const draft = { kind: 'appraisal-policy' as const, version: Number(number), body };
   const encoded = await signedByOperator(crypto, operator, draft);
-  await writeFileAtomically(out, new TextEncoder().encode(pemEncode([{ label: LABEL, bytes: encoded }])));
+  await writeFileAtomically(
+    out,
+    new TextEncoder().encode(pemEncode([{ label: POLICY_LABEL, bytes: encoded }])),
+  );
   return { schema: 'ooto.appraisal-policy/1' as const, file: out, version: draft.version };
 }
 
@@ -97,9 +101,11 @@ async function readPolicyFile(
 
 /** The signed policy that is in `content` of `file`, unverified. @throws OOTO_CLI_USAGE (caller). */
 export function policyInFile(file: string, content: Uint8Array): Uint8Array {
-  const [block, ...more] = pemDecode(new TextDecoder().decode(content));
-  if (more.length === 0 && block?.label === LABEL) return block.bytes;
-  throw new OotoError('OOTO_CLI_USAGE', 'caller', `${file} is no appraisal policy`);
+  try {
+    return policyIn(content);
+  } catch (cause) {
+    throw new OotoError('OOTO_CLI_USAGE', 'caller', `${file} is no appraisal policy`, { cause });
+  }
 }
 
 async function readJson(file: string): Promise<unknown> {

@@ -13,8 +13,6 @@ import { examine } from '../../src/cli/doctor.ts';
 import { measureProgram } from '../../src/cli/program.ts';
 import { openOperator } from '../../src/cli/setting-up.ts';
 import { describeStatus } from '../../src/cli/status.ts';
-import { documentMessage, encodeDocument, withSignature } from '../../src/envelope/document.ts';
-import type { Ed25519SigningKey } from '../../src/envelope/keys.ts';
 import { coreFolder } from '../../src/platform/node/core-file.ts';
 import * as assert from '../support/assert.ts';
 import { FOUNDERS, LiveMesh, untilEnded } from '../support/live-mesh.ts';
@@ -54,13 +52,13 @@ async function attestationOf(key: string, by: vendor.KeyPair): Promise<Uint8Arra
   });
 }
 
-function signedRules(version: number, key: Ed25519SigningKey | { sign(message: Uint8Array): Uint8Array }) {
+function tokenRules(): AppraisalRules {
   const program = hex(measureProgram(mesh.crypto, coreFolder()).digest);
   const role = (name: string, minimumTier: 'software' | 'hardware') => ({
     ...{ role: name, minimumTier },
     maximumAgeMs: 600_000,
   });
-  const body: AppraisalRules = {
+  return {
     development: false,
     roles: [role('authority', 'software'), role('worker', 'software'), role('scheduler', 'hardware')],
     manifests: [{ digest: program, launch: program }],
@@ -68,16 +66,12 @@ function signedRules(version: number, key: Ed25519SigningKey | { sign(message: U
     endorsement: { fingerprints: [], roots: [] },
     tokens: [{ root: base64(makerRoot), mark: MARK }],
   };
-  const draft = { kind: 'appraisal-policy' as const, version, body };
-  const signature = key.sign(documentMessage(draft));
-  const bytes = encodeDocument(withSignature(draft, { keyid: 'operator', signature }));
-  return pemEncode([{ label: 'OOTO APPRAISAL POLICY', bytes }]);
 }
 
 /** A node's folder with its PIN, rules, and an attestation if it has one. */
 async function invited(
   name: string,
-  rules: string,
+  rules: Uint8Array,
   { role = 'worker' as 'worker' | 'scheduler', attestation = undefined as Uint8Array | undefined } = {},
 ): Promise<string> {
   const folder = await mesh.invite(role, name, {
@@ -97,20 +91,14 @@ async function invited(
   return folder;
 }
 
-let rules = '';
+let rules: Uint8Array;
 test.before(async () => {
   if (missing !== undefined) return;
   token = new SoftHsm();
   process.env.SOFTHSM2_CONF = token.configuration;
   await mesh.found();
-  const { key } = await openOperator(mesh.crypto, join(mesh.folder, 'operator'));
-  rules = signedRules(1, key);
-  for (const name of FOUNDERS) {
-    writeFileSync(join(mesh.folderOf(name), 'appraisal.policy'), rules, { mode: 0o600 });
-    await mesh.process(name).stop();
-    mesh.start(name);
-  }
-  await mesh.ready(...FOUNDERS);
+  rules = mesh.rulesFile(1, tokenRules());
+  await mesh.restartWithRules(rules);
 });
 
 test.after(async () => {
@@ -179,8 +167,8 @@ live('a role that asks for hardware is not given to a key that is not attested',
 });
 
 live('rules that the operators did not sign are refused before the invite is spent', async () => {
-  const { key } = await openOperator(mesh.crypto, join(mesh.folder, 'somebody'));
-  const folder = await invited('early', signedRules(2, key));
+  const somebody = await openOperator(mesh.crypto, join(mesh.folder, 'somebody'));
+  const folder = await invited('early', mesh.rulesFile(2, tokenRules(), somebody));
   const child = mesh.start('early');
   await untilEnded(child);
   assert.match(child.lastWords, /OOTO_(?:ENVELOPE|CRYPTO)_/);

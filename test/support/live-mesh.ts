@@ -5,7 +5,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { type AppraisalRules, POLICY_LABEL } from '../../src/attest/appraisal-policy.ts';
+import { utf8 } from '../../src/base/bytes.ts';
 import { hex } from '../../src/base/hex.ts';
+import { pemEncode } from '../../src/base/pem.ts';
 import { NodeProcess } from '../../src/cli/children.ts';
 import type { NodeConfiguration } from '../../src/cli/configuration.ts';
 import { measureProgram } from '../../src/cli/program.ts';
@@ -20,6 +23,7 @@ import {
   writeInvite,
 } from '../../src/cli/setting-up.ts';
 import type { Crypto } from '../../src/crypto/crypto.ts';
+import { documentMessage, encodeDocument, withSignature } from '../../src/envelope/document.ts';
 import type { Role } from '../../src/mesh/operations.ts';
 import { initialPolicy, type Policy } from '../../src/mesh/policy.ts';
 import type { NodeStatus } from '../../src/mesh/status.ts';
@@ -46,20 +50,25 @@ export class LiveMesh {
   readonly processes = new Map<string, NodeProcess>();
   readonly #settings: Partial<NodeConfiguration>;
   readonly #policy: (program: Uint8Array) => Partial<Policy>;
+  readonly #webSockets: boolean;
   readonly #places = new Map<string, string>();
   #operator: Operator | undefined;
 
   constructor({
     folder = temporaryFolder(),
     policy = () => ({}),
+    webSockets = false,
     ...settings
   }: {
     folder?: string;
     /** What differs from the initial policy, given the digest of the program. */
     policy?: (program: Uint8Array) => Partial<Policy>;
+    /** Founders listen for pages too. */
+    webSockets?: boolean;
   } & Partial<NodeConfiguration> = {}) {
     this.folder = folder;
     this.#policy = policy;
+    this.#webSockets = webSockets;
     this.#settings = settings;
     onFailure(() => [...this.processes.values()].map(({ report }) => report).join('\n'));
   }
@@ -71,9 +80,8 @@ export class LiveMesh {
     const founders = [];
     for (const name of FOUNDERS) {
       const listen = `127.0.0.1:${await freePort()}`;
-      founders.push(
-        await createFounder(this.crypto, this.folderOf(name), { ...this.#settings, name, listen }),
-      );
+      const settings = { ...this.#settings, name, listen, ...(await this.#webSocket()) };
+      founders.push(await createFounder(this.crypto, this.folderOf(name), settings));
     }
     const program = measureProgram(this.crypto, coreFolder(import.meta.dirname)).digest;
     const manifests = [hex(program)];
@@ -85,6 +93,29 @@ export class LiveMesh {
       this.#operator,
     );
     for (const name of FOUNDERS) await writeFileAtomically(join(this.folderOf(name), 'genesis.draft'), draft);
+  }
+
+  async #webSocket(): Promise<Partial<NodeConfiguration>> {
+    return this.#webSockets ? { listen_web_socket: `ws://127.0.0.1:${await freePort()}` } : {};
+  }
+
+  /** Signs rules of appraisal as the operator, as the file that nodes take them from. */
+  rulesFile(version: number, body: AppraisalRules, operator = this.#operator): Uint8Array {
+    if (!operator) throw new Error('the mesh has not been prepared');
+    const draft = { kind: 'appraisal-policy' as const, version, body };
+    const { keyid, key } = operator;
+    const signed = withSignature(draft, { keyid, signature: key.sign(documentMessage(draft)) });
+    return utf8(pemEncode([{ label: POLICY_LABEL, bytes: encodeDocument(signed) }]));
+  }
+
+  /** Puts rules into the founders' folders, and starts the founders again with them. */
+  async restartWithRules(file: Uint8Array): Promise<void> {
+    for (const name of FOUNDERS) {
+      await writeFileAtomically(join(this.folderOf(name), 'appraisal.policy'), file);
+      await this.process(name).stop();
+      this.start(name);
+    }
+    await this.ready(...FOUNDERS);
   }
 
   /** Prepares and starts the founders; resolves when the mesh is founded. */

@@ -3,6 +3,8 @@
  * as bytes; the user is verified each time. What it is worth is judged elsewhere, by whoever has the pinned roots.
  */
 
+import type { Authenticator } from '../../ports.ts';
+
 /** The relying party's id and name; `user` is shown to the user. */
 export interface RegistrationRequest {
   readonly party: { readonly id: string; readonly name: string };
@@ -58,4 +60,15 @@ export async function assertByAuthenticator(request: {
 /** In a buffer of its own, as the browser's types want it. */
 function plain(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return new Uint8Array(bytes);
+}
+
+/** The platform's authenticator for one relying party; `user` is shown to the user. */
+export function platformAuthenticator({
+  party,
+  user,
+}: Pick<RegistrationRequest, 'party' | 'user'>): Authenticator {
+  return {
+    register: (challenge) => registerAuthenticator({ party, user, challenge }),
+    sign: (credentialId, challenge) => assertByAuthenticator({ partyId: party.id, credentialId, challenge }),
+  };
 }
