@@ -11,6 +11,7 @@ import type { LabelKind } from '../envelope/labels.ts';
 import type { Role, SplitResult } from '../noise/handshake-state.ts';
 import { Epoch, type EpochOptions } from './epoch.ts';
 import { answerOffer, type EpochContext, EpochOffer, verifyEpochSignature } from './epoch-change.ts';
+import { EpochPace } from './epoch-pace.ts';
 import { epochConfirmationMessage, otherRole, type Sent } from './transcript.ts';
 import { badFrame, FRAME } from './wire.ts';
 
@@ -39,6 +40,7 @@ const SWITCH_BYTES = SENT_BYTES + 64;
 export class EpochKeeper implements Disposable {
   readonly #options: EpochKeeperOptions;
   readonly #role: Role;
+  readonly #pace: EpochPace;
   #sending: Epoch;
   #receiving: Epoch;
   /** Keys that the peer may switch to. */
@@ -53,6 +55,7 @@ export class EpochKeeper implements Disposable {
   constructor(options: EpochKeeperOptions, split: SplitResult, now: number) {
     this.#options = options;
     this.#role = options.role;
+    this.#pace = new EpochPace(now);
     this.#sending = new Epoch({ ...options, number: 0, split, since: now });
     this.#receiving = this.#sending;
     this.#dueAt = this.#nextDue();
@@ -95,17 +98,23 @@ export class EpochKeeper implements Disposable {
     return this.#role === 'initiator' ? this.#makeOffer() : this.#ask();
   }
 
-  /** At the initiator: the responder asks. */
-  receiveRequest(plaintext: Uint8Array): ControlRecord | undefined {
+  /** At the initiator: the responder asks. @throws OOTO_CHANNEL_EPOCH_RATE (peer). */
+  receiveRequest(plaintext: Uint8Array, now: number): ControlRecord | undefined {
     this.#requireRole('initiator');
     if (plaintext.length > 0) throw badFrame('an epoch request with content');
-    return this.#isSettled ? this.#makeOffer() : undefined;
+    if (!this.#isSettled) return undefined;
+    this.#pace.take(now);
+    return this.#makeOffer();
   }
 
-  /** At the responder: an offer arrived. The answer still travels in the running epoch. */
+  /**
+   * At the responder: an offer arrived. The answer still travels in the running epoch.
+   * @throws OOTO_CHANNEL_EPOCH_RATE (peer).
+   */
   receiveOffer(plaintext: Uint8Array, now: number): ControlRecord {
     this.#requireRole('responder');
     if (!this.#isSettled) throw badFrame('an epoch offer while an epoch begins');
+    this.#pace.take(now);
     const { answer, split } = answerOffer(this.#options.context, this.#sending, plaintext);
     this.#incoming = this.#begin(split, now);
     return { type: FRAME.epochAnswer, plaintext: answer };

@@ -256,7 +256,7 @@ export class Session implements Disposable {
         this.#receiveConfirmation(plaintext);
         break;
       case FRAME.epochRequest:
-        this.#sendControl(epochs.receiveRequest(plaintext));
+        this.#sendControl(epochs.receiveRequest(plaintext, now.monotonic));
         break;
       case FRAME.epochOffer:
         this.#sendControl(epochs.receiveOffer(plaintext, now.monotonic));

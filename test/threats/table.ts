@@ -161,8 +161,8 @@ export const THREATS: readonly ThreatRow[] = [
     'both sides at once: one change comes of it',
     guard(
       `${CHANNEL}/epoch-keeper.ts`,
-      'return this.#isSettled ? this.#makeOffer() : undefined;',
-      'return this.#makeOffer();',
+      '    if (!this.#isSettled) return undefined;\n    this.#pace',
+      '    this.#pace',
     ),
   ),
   row(
@@ -609,5 +609,91 @@ export const THREATS: readonly ThreatRow[] = [
       `${CHANNEL}/wire-buffers.ts`,
       '    if (this.#spare.some((spare) => spare.buffer === buffer)) return;\n',
     ),
+  ),
+  row(
+    'O epochs',
+    'a peer that begins one epoch after the other',
+    `${UNIT}/epochs.test.ts`,
+    'a peer that begins epochs without end loses the channel, whichever role it has',
+    guard(
+      `${CHANNEL}/epoch-keeper.ts`,
+      '    this.#pace.take(now);\n    return this.#makeOffer();',
+      '    return this.#makeOffer();',
+    ),
+  ),
+  row(
+    'O resumption',
+    'a stolen resumption, confirmed by nobody',
+    `${UNIT}/lasting/migration.test.ts`,
+    'a fresh resumption in the wrong hands takes nothing over and stops nothing',
+    guard(
+      `${CHANNEL}/lasting/resumption.ts`,
+      '    requireMac(this.#context, 3, otherRole(this.#context.role), rest, this.#transcript);\n',
+    ),
+  ),
+  row(
+    'O resumption',
+    'a resumption played again',
+    `${UNIT}/lasting/migration.test.ts`,
+    'a resumption that is played again is not answered and changes nothing',
+    guard(
+      `${CHANNEL}/lasting/migration.ts`,
+      "    if (!isLater(place, this.#place)) throw refused('a resumption that comes too late');\n",
+    ),
+  ),
+  row(
+    'O resumption',
+    'a resumption of somebody without the key',
+    `${UNIT}/lasting/migration.test.ts`,
+    'a resumption with any bit changed is not answered',
+    guard(
+      `${CHANNEL}/lasting/resumption.ts`,
+      '    requireMac(context, 1, otherRole(context.role), resume.bytes);\n',
+    ),
+  ),
+  row(
+    'O resumption',
+    'connections that say nothing',
+    `${UNIT}/lasting/bounds.test.ts`,
+    'connections that say nothing are so many and no more, and the oldest gives way',
+    guard(
+      `${CHANNEL}/lasting/resumptions.ts`,
+      '    if (this.#silent.size > MOST_SILENT) closeOldest(this.#silent, this.#silent);\n',
+    ),
+  ),
+  row(
+    'O resumption',
+    'one session that is resumed over and over crowds out others',
+    `${UNIT}/lasting/bounds.test.ts`,
+    'resumptions under way are so many and no more, of one session a few',
+    guard(
+      `${CHANNEL}/lasting/resumptions.ts`,
+      '    if (ofThis.length > MOST_PENDING_EACH) closeOldest(this.#pending, ofThis);\n    else if',
+      '    if',
+    ),
+  ),
+  row(
+    'O resumption',
+    'a peer that never says what it has fills memory',
+    `${UNIT}/lasting/bounds.test.ts`,
+    'a peer that never says what it has is kept so much for and no more, waited for or not',
+    guard(`${CHANNEL}/lasting/retained.ts`, '    if (this.#bytes > this.#options.mostBytes) this.letGo();\n'),
+  ),
+  row(
+    'O resumption',
+    'many such peers fill memory together',
+    `${UNIT}/lasting/bounds.test.ts`,
+    'property: all together keep no more than their bound, and the largest gives way',
+    guard(
+      `${CHANNEL}/lasting/kept-memory.ts`,
+      '    if (this.#bytes > this.#most) this.#largest().letGo();\n',
+    ),
+  ),
+  row(
+    'O resumption',
+    'a peer that says nothing of lasting is kept for',
+    `${UNIT}/lasting/bounds.test.ts`,
+    'a peer that says nothing is kept little for, and a writer waits for it 5 seconds',
+    guard(`${CHANNEL}/lasting/lasting-connection.ts`, '    if (!this.#hasRoom) this.#expectDecision();\n'),
   ),
 ];

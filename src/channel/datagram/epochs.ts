@@ -13,6 +13,7 @@ import type { Random } from '../../ports.ts';
 import { Epoch, type EpochOptions } from '../epoch.ts';
 import { answerOffer, type EpochContext, EpochOffer, verifyEpochSignature } from '../epoch-change.ts';
 import { type ControlRecord, epochLife } from '../epoch-keeper.ts';
+import { EpochPace } from '../epoch-pace.ts';
 import { epochConfirmationMessage } from '../transcript.ts';
 import { badFrame, FRAME } from '../wire.ts';
 import { type DatagramLimits, resendAfter } from './limits.ts';
@@ -39,6 +40,7 @@ const FOREVER_AGO = Number.NEGATIVE_INFINITY;
 export class DatagramEpochs implements Disposable {
   readonly #options: DatagramEpochsOptions;
   readonly #role: Role;
+  readonly #pace: EpochPace;
   #sending: Epoch;
   #receiving: OpenEpoch;
   /** Agreed upon; the peer has not sent under it. */
@@ -57,6 +59,7 @@ export class DatagramEpochs implements Disposable {
   constructor(options: DatagramEpochsOptions, split: SplitResult, now: number) {
     this.#options = options;
     this.#role = options.role;
+    this.#pace = new EpochPace(now);
     this.#sending = new Epoch({ ...options, number: 0, split, since: now });
     this.#receiving = opened(this.#sending);
     this.#dueAt = now + epochLife(options);
@@ -127,14 +130,18 @@ export class DatagramEpochs implements Disposable {
     return true;
   }
 
-  /** At the initiator: the responder asks. */
+  /** At the initiator: the responder asks. @throws OOTO_CHANNEL_EPOCH_RATE (peer). */
   receiveRequest(plaintext: Uint8Array, now: number): ControlRecord | undefined {
     this.#requireRole('initiator');
     if (plaintext.length > 0) throw badFrame('an epoch request with content');
+    if (this.#isSettled && !this.#waiting) this.#pace.take(now);
     return this.renew(now);
   }
 
-  /** At the responder (model: `receiveOffer`). The answer still travels in the running epoch. */
+  /**
+   * At the responder (model: `receiveOffer`). The answer still travels in the running epoch.
+   * @throws OOTO_CHANNEL_EPOCH_RATE (peer).
+   */
   receiveOffer(plaintext: Uint8Array, now: number): ControlRecord | undefined {
     this.#requireRole('responder');
     if (!this.#answered) this.#answer(plaintext, now);
@@ -211,6 +218,7 @@ export class DatagramEpochs implements Disposable {
   }
 
   #answer(offer: Uint8Array, now: number): void {
+    this.#pace.take(now);
     const { answer, split } = answerOffer(this.#options.context, this.#sending, offer);
     this.#coming = opened(this.#begin(split, now));
     this.#answered = { offer, answer };

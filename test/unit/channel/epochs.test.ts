@@ -1,6 +1,7 @@
 /** Epochs: when they change, under what traffic, what a liar or a silent peer can do, and what is left of old keys. */
 import fc from 'fast-check';
 import { concat, readU32be, utf8 } from '../../../src/base/bytes.ts';
+import { EPOCH_BURST, EPOCH_LEAST_MS, EpochPace } from '../../../src/channel/epoch-pace.ts';
 import { FRAME } from '../../../src/channel/wire.ts';
 import type { Crypto } from '../../../src/crypto/crypto.ts';
 import { bytes, equal, is, not, ok } from '../../support/assert.ts';
@@ -432,4 +433,46 @@ test('a channel that is disposed of seals nothing more, and the peer does not ta
   pair.responder.receiveEnd();
   pair.collect('responder');
   is(pair.closedBy('responder'), 'OOTO_CHANNEL_TRUNCATED');
+});
+
+test('a peer that begins epochs without end loses the channel, whichever role it has', () => {
+  for (const side of ['initiator', 'responder'] as const) {
+    const pair = Pair.established();
+    const other = side === 'initiator' ? 'responder' : 'initiator';
+    for (let i = 0; i < EPOCH_BURST; i++) {
+      pair[side].renewEpoch();
+      pair.run();
+      is(pair.closedBy(other), undefined);
+    }
+    is(pair[side].status.epoch, EPOCH_BURST);
+    pair[side].renewEpoch();
+    pair.run();
+    is(pair.closedBy(other), 'OOTO_CHANNEL_EPOCH_RATE');
+    is(pair[side].status.epoch, EPOCH_BURST, 'no key was agreed upon for it');
+  }
+});
+
+test('property: of a peer so many changes are taken at once, and one a second after that', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat(3_000), { minLength: 40, maxLength: 200 }), (pauses) => {
+      const pace = new EpochPace(0);
+      const taken: number[] = [];
+      let now = 0;
+      for (const pause of pauses) {
+        now += pause;
+        const before = [...taken];
+        try {
+          pace.take(now);
+          taken.push(now);
+        } catch (error) {
+          is((error as { code: string }).code, 'OOTO_CHANNEL_EPOCH_RATE');
+          equal(taken, before);
+        }
+      }
+      for (const [i, from] of taken.entries())
+        for (const [n, to] of taken.slice(i).entries())
+          ok(n + 1 <= EPOCH_BURST + (to - from) / EPOCH_LEAST_MS + 1, `${n + 1} in ${to - from} ms`);
+      for (let at = now + 1; at < now + 100_000; at += EPOCH_LEAST_MS) pace.take(at + EPOCH_LEAST_MS);
+    }),
+  );
 });

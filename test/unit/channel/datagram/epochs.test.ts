@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { utf8, utf8Decode } from '../../../../src/base/bytes.ts';
 import { readRecordPlace, typeOf } from '../../../../src/channel/datagram/packet.ts';
+import { EPOCH_BURST } from '../../../../src/channel/epoch-pace.ts';
 import { FRAME } from '../../../../src/channel/wire.ts';
 import { equal, is, ok } from '../../../support/assert.ts';
 import { DatagramPair } from '../../../support/datagram-network.ts';
@@ -160,4 +161,19 @@ test('property: 30 % loss, copies and overtaking, both sides asking at once: epo
     }),
     { numRuns: 6 },
   );
+});
+
+test('a peer that begins epochs without end loses the channel, whichever role it has', () => {
+  for (const side of SIDES) {
+    const pair = DatagramPair.established();
+    const other = side === 'initiator' ? 'responder' : 'initiator';
+    let changes = 0;
+    for (; pair[other].state === 'established' && changes < 2 * EPOCH_BURST; changes++) {
+      pair[side].renewEpoch(pair.now);
+      pair.hosts[side].touch(pair[side]);
+      pair.run(100);
+    }
+    is(pair.closedBy(other), 'OOTO_CHANNEL_EPOCH_RATE');
+    ok(changes > EPOCH_BURST && changes <= EPOCH_BURST + 8, `${changes}`);
+  }
 });
