@@ -133,6 +133,6 @@ export async function openDatagrams(
 ): Promise<Datagrams> {
   const { crypto = createNodeCrypto(), address, signal } = options;
   signal?.throwIfAborted();
-  const socket = await udpSocket(address);
+  const socket = await udpSocket(address, { takesStrangers: options.onPeer !== undefined });
   return Datagrams.over({ crypto, clock: nodeClock(), socket, soon: setImmediate }, options, { signal });
 }

@@ -59,7 +59,8 @@ async function endpointOf(name: string, crypto: Crypto = testCrypto()): Promise<
   const known = name === 'victim' ? names : ['victim'];
   return new DatagramEndpoint({
     ...{ crypto, meshId: MESH_ID, own: () => party.own, verifier: verifierOf(...known.map(partyNamed)) },
-    ...{ socket: await udpSocket('127.0.0.1:0'), clock: nodeClock(), soon: setImmediate },
+    socket: await udpSocket('127.0.0.1:0', { takesStrangers: name === 'victim' }),
+    ...{ clock: nodeClock(), soon: setImmediate },
     verifierOfSignatures: new SignatureVerifier(crypto, setImmediate),
   });
 }

@@ -20,6 +20,8 @@ export const MAX_DEADLINE_MS = 86_400_000;
 export const MAX_CREDIT = 2 ** 28;
 /** Streams of one side over the life of a channel. */
 export const MAX_STREAM_NUMBER = 2 ** 32 - 1;
+/** Memory of records that the waiting pieces of a channel keep beside their own bytes. */
+export const SLACK_BYTES = 4 * 2 ** 20;
 
 export interface StreamLimits {
   /** Credit to which one direction of a stream grows whose reader keeps up. */

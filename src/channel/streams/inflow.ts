@@ -10,16 +10,26 @@ import type { Piece } from './frames.ts';
 /** Pieces that were read are dropped from the list so many at a time. */
 const TIDY_AFTER = 64;
 
-/** What all streams of a channel may be granted above their first credit. */
+/** What all streams of a channel may hold above their first credit. */
 export interface GrowthBudget {
+  /** Credit that may still be granted. */
   left: number;
-  /** For one stream at most. */
+  /** Credit for one stream at most. */
   readonly most: number;
+  /** Memory that waiting pieces may still keep beside what they are: each is a view into all that arrived with it. */
+  slack: number;
 }
+
+interface WaitingPiece extends Piece {
+  /** Memory that it keeps beside its bytes. */
+  readonly excess: number;
+}
+
+const WAS_READ: WaitingPiece = { bytes: new Uint8Array(), border: false, excess: 0 };
 
 export class Inflow {
   readonly #growth: GrowthBudget;
-  readonly #pieces: Piece[] = [];
+  readonly #pieces: WaitingPiece[] = [];
   #next = 0;
   /** Credit that the peer may use now. */
   #granted = INITIAL_CREDIT;
@@ -56,14 +66,15 @@ export class Inflow {
     if (cost > this.#granted)
       throw new OotoError('OOTO_STREAM_CREDIT', 'peer', 'the peer sent more on a stream than it was granted');
     this.#granted -= cost;
-    if (cost > 0 && !this.#isDiscarding)
-      this.#pieces.push({ bytes: lasting(piece.bytes), border: piece.border });
+    if (cost > 0 && !this.#isDiscarding) this.#pieces.push(this.#keep(piece));
   }
 
   /** The next piece, if one waits. */
   read(): Piece | undefined {
     if (!this.hasPieces) return undefined;
-    const piece = this.#pieces[this.#next++];
+    const piece = this.#pieces[this.#next];
+    this.#pieces[this.#next++] = WAS_READ;
+    this.#growth.slack += piece.excess;
     if (this.#next === this.#pieces.length || this.#next >= TIDY_AFTER) {
       this.#pieces.splice(0, this.#next);
       this.#next = 0;
@@ -90,6 +101,7 @@ export class Inflow {
   /** What waits is dropped, and so is what comes. */
   discard(): void {
     this.#isDiscarding = true;
+    for (const { excess } of this.#pieces.slice(this.#next)) this.#growth.slack += excess;
     this.#pieces.length = 0;
     this.#next = 0;
     this.#releaseWhenOver();
@@ -99,6 +111,18 @@ export class Inflow {
   end(): void {
     this.#hasEnded = true;
     this.#releaseWhenOver();
+  }
+
+  /**
+   * As a view while there is slack for what it keeps beside it, which a reader that keeps up soon gives back; else, and
+   * where it is but a small part of that, as a copy.
+   */
+  #keep({ bytes, border }: Piece): WaitingPiece {
+    const excess = bytes.buffer.byteLength - bytes.length;
+    if (excess > 7 * bytes.length || excess > this.#growth.slack)
+      return { bytes: bytes.slice(), border, excess: 0 };
+    this.#growth.slack -= excess;
+    return { bytes, border, excess };
   }
 
   /** What is not read yet still takes its part of what all streams may hold. */
@@ -122,9 +146,4 @@ export class Inflow {
 /** What a piece takes of the credit; the mere end of a stream takes nothing. */
 export function costOf({ bytes, border }: Piece): number {
   return bytes.length === 0 && !border ? 0 : bytes.length + PIECE_COST;
-}
-
-/** A view keeps the plain text of its whole record; a small piece of it had better be a copy. */
-function lasting(bytes: Uint8Array): Uint8Array {
-  return bytes.length * 8 >= bytes.buffer.byteLength ? bytes : bytes.slice();
 }

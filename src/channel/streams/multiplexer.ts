@@ -14,6 +14,7 @@ import {
   MAX_PIECE_BYTES,
   MAX_STREAM_NUMBER,
   MOST_STREAMS,
+  SLACK_BYTES,
   type StreamLimits,
 } from './bounds.ts';
 import {
@@ -83,7 +84,8 @@ export class Multiplexer {
 
   constructor({ role, limits }: { role: Role; limits?: Partial<StreamLimits> }) {
     this.#limits = { ...DEFAULT_STREAM_LIMITS, ...limits };
-    this.#growth = { left: this.#limits.growthBytes, most: this.#limits.creditBytes };
+    const { growthBytes: left, creditBytes: most } = this.#limits;
+    this.#growth = { left, most, slack: SLACK_BYTES };
     this.#resetsLeft = this.#limits.resetBurst;
     this.#isOdd = role === 'initiator';
     this.#nextOwn = this.#isOdd ? 1 : 2;

@@ -13,10 +13,13 @@ import { systemError } from './system-error.ts';
 /** So many bytes may wait for the system. */
 const UNSENT_BYTES_MOST = 2 ** 20;
 /**
- * Here sockets may share a port, and one that is connected gets all that its peer sends. What is meant to be shared is
- * bound alone first, so that a port in use is still noticed.
+ * How sockets share a port, where one that is connected gets all that its peer sends: by SO_REUSEPORT, which the kernel
+ * gives to programs of one user alone; Node before 23.1 has SO_REUSEADDR only, by which any user's program can bind the
+ * port too and take datagrams away. Neither is set unless it is asked for. What is meant to be shared is bound alone
+ * first, so that a port in use is still noticed.
  */
-const SHARES_PORTS = process.platform === 'linux';
+const SHARING: SocketSharing | undefined =
+  process.platform === 'linux' ? sharingOf(process.versions.node) : undefined;
 /** Peers with a socket of their own at most. */
 const APART_MOST = 1_024;
 /** Asked of the system for what has arrived and was not read; it may give less. */
@@ -24,7 +27,20 @@ const RECEIVE_BUFFER_BYTES = 4 * 2 ** 20;
 /** Longer datagrams than any of this project's are dropped unseen. */
 const DATAGRAM_BYTES_MOST = 1_500;
 
+type SocketSharing = { readonly reusePort: true } | { readonly reuseAddr: true };
+
+/** Exported for its test. */
+export function sharingOf(version: string): SocketSharing {
+  const [major, minor] = version.split('.').map(Number);
+  return major > 23 || (major === 23 && minor >= 1) ? { reusePort: true } : { reuseAddr: true };
+}
+
 export interface UdpOptions {
+  /**
+   * Whether anybody may send here, so that known peers need room apart from strangers. Where a port can be shared among
+   * sockets it is then, which lets other programs of this user bind it as well.
+   */
+  takesStrangers?: boolean;
   /** Closes the socket when aborted. */
   signal?: AbortSignal;
 }
@@ -33,16 +49,19 @@ export interface UdpOptions {
  * A socket bound to `host:port`; port 0 is any free one.
  * @throws OOTO_TRANSPORT_ADDRESS (caller); OOTO_TRANSPORT_LISTEN (environment); the signal's reason when aborted.
  */
-export async function udpSocket(address: string, { signal }: UdpOptions = {}): Promise<DatagramSocket> {
+export async function udpSocket(
+  address: string,
+  { signal, takesStrangers = false }: UdpOptions = {},
+): Promise<DatagramSocket> {
   signal?.throwIfAborted();
   const { host, port } = parseAddress(await resolveAddress(address, 'OOTO_TRANSPORT_LISTEN'));
   signal?.throwIfAborted();
   try {
-    const alone = await bound({ host, port }, false);
-    if (!SHARES_PORTS) return new UdpSocket(alone, signal);
+    const alone = await bound({ host, port });
+    if (!SHARING || !takesStrangers) return new UdpSocket(alone, signal);
     const own = endpointOf(alone);
     await closed(alone);
-    return new UdpSocket(await bound(own, true), signal);
+    return new UdpSocket(await bound(own, SHARING), signal, SHARING);
   } catch (cause) {
     throw systemError('OOTO_TRANSPORT_LISTEN', `cannot listen on ${address}`, cause);
   }
@@ -52,13 +71,15 @@ class UdpSocket implements DatagramSocket {
   readonly address: string;
   readonly counts: DatagramCounts = { received: 0, sent: 0, dropped: 0 };
   readonly #socket: Socket;
+  readonly #sharing: SocketSharing | undefined;
   /** Connected sockets, by the address of their peer. */
   readonly #apart = new Map<string, Socket>();
   #listener: (datagram: Uint8Array, from: string) => void = () => {};
   #closed: Promise<void> | undefined;
 
-  constructor(socket: Socket, signal: AbortSignal | undefined) {
+  constructor(socket: Socket, signal: AbortSignal | undefined, sharing?: SocketSharing) {
     this.#socket = socket;
+    this.#sharing = sharing;
     this.address = formatAddress(endpointOf(socket));
     this.#read(socket);
     const onAbort = () => void this.close();
@@ -76,9 +97,9 @@ class UdpSocket implements DatagramSocket {
   }
 
   keepApart(address: string): void {
-    if (!SHARES_PORTS || this.#closed || this.#apart.has(address) || this.#apart.size >= APART_MOST) return;
+    if (!this.#sharing || this.#closed || this.#apart.has(address) || this.#apart.size >= APART_MOST) return;
     const peer = parseAddress(address);
-    const socket = createSocket({ type: typeOf(peer.host), reuseAddr: true, lookup: asItIs as never });
+    const socket = createSocket({ type: typeOf(peer.host), ...this.#sharing, lookup: asItIs as never });
     this.#apart.set(address, socket);
     this.#read(socket);
     socket.once('error', () => this.letGo(address));
@@ -142,8 +163,8 @@ class UdpSocket implements DatagramSocket {
   }
 }
 
-async function bound({ host, port }: Endpoint, reuseAddr: boolean): Promise<Socket> {
-  const socket = createSocket({ type: typeOf(host), reuseAddr, lookup: asItIs as never });
+async function bound({ host, port }: Endpoint, sharing?: SocketSharing): Promise<Socket> {
+  const socket = createSocket({ type: typeOf(host), ...sharing, lookup: asItIs as never });
   await new Promise<void>((resolve, reject) => {
     socket.once('error', (cause) => {
       socket.close();

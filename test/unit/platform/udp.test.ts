@@ -1,10 +1,11 @@
 /** UDP over loopback: the socket alone, and datagram channels between two processes. */
 import { type ChildProcess, fork } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { utf8, utf8Decode } from '../../../src/base/bytes.ts';
 import { DatagramEndpoint, type DatagramPeer } from '../../../src/channel/datagram/endpoint.ts';
 import { SignatureVerifier } from '../../../src/channel/signature-verifier.ts';
 import { nodeClock } from '../../../src/platform/node/clock.ts';
-import { udpSocket } from '../../../src/platform/node/udp.ts';
+import { sharingOf, udpSocket } from '../../../src/platform/node/udp.ts';
 import { bytes, equal, is, ok, rejectsCode, throwsCode } from '../../support/assert.ts';
 import { testCrypto } from '../../support/crypto.ts';
 import { MESH_ID, makeParty, type Party, seededRandom, verifierOf } from '../../support/network.ts';
@@ -74,6 +75,51 @@ else {
     aborter.abort();
     ok(socket.isFull);
     await socket.close();
+  });
+
+  test('a port is shared with nobody unless strangers are taken, and then with those who share as well', async () => {
+    const sharing = sharingOf(process.versions.node);
+    const bind = (address: string, options: object) =>
+      new Promise<string>((resolve) => {
+        const socket = createSocket({ type: 'udp4', ...options });
+        const [host, port] = address.split(':');
+        socket.once('error', ({ code }: NodeJS.ErrnoException) => resolve(`${code}`));
+        socket.bind({ address: host, port: Number(port) }, () => socket.close(() => resolve('bound')));
+      });
+    for (const takesStrangers of [false, true]) {
+      const socket = await udpSocket('127.0.0.1:0', { takesStrangers });
+      const isShared = takesStrangers && process.platform === 'linux';
+      is(await bind(socket.address, sharing), isShared ? 'bound' : 'EADDRINUSE');
+      is(await bind(socket.address, {}), 'EADDRINUSE');
+      if ('reusePort' in sharing) is(await bind(socket.address, { reuseAddr: true }), 'EADDRINUSE');
+      await rejectsCode(udpSocket(socket.address, { takesStrangers: true }), 'OOTO_TRANSPORT_LISTEN');
+      await socket.close();
+    }
+    equal(
+      ['20.19.0', '22.22.1', '23.0.9', '23.1.0', '24.0.0', '100.0.0'].map((version) =>
+        Object.keys(sharingOf(version)).join(),
+      ),
+      ['reuseAddr', 'reuseAddr', 'reuseAddr', 'reusePort', 'reusePort', 'reusePort'],
+    );
+  });
+
+  test('a peer that is kept apart is heard by a socket of its own, strangers by the common one', async () => {
+    const here = await udpSocket('127.0.0.1:0', { takesStrangers: true });
+    const [friend, stranger] = [await udpSocket('127.0.0.1:0'), await udpSocket('127.0.0.1:0')];
+    const heard: string[] = [];
+    const all = new Promise<void>((resolve) =>
+      here.onDatagram((datagram, from) => {
+        heard.push(`${from} ${utf8Decode(datagram)}`);
+        if (heard.length === 2) resolve();
+      }),
+    );
+    here.keepApart(friend.address);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    friend.send(utf8('friend'), here.address);
+    stranger.send(utf8('stranger'), here.address);
+    await all;
+    equal(heard.sort(), [`${friend.address} friend`, `${stranger.address} stranger`].sort());
+    await Promise.all([here, friend, stranger].map((socket) => socket.close()));
   });
 
   test('two processes: a handshake, messages signed both ways, large ones in parts, an agreed end', async () => {
