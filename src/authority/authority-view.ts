@@ -51,6 +51,7 @@ export const authorityDocuments = object({
   revocations: nullable(revocationsDelta),
 });
 export type AuthorityDocuments = ReturnType<typeof authorityDocuments>;
+export const NO_DOCUMENTS: Readonly<AuthorityDocuments> = { bundles: [], committees: [], revocations: null };
 
 /** What documents a reader has. */
 export interface KnownDocuments {
@@ -210,6 +211,12 @@ export class AuthorityView {
       .filter(({ until }) => time <= until)
       .map(({ groupKey, until }) => ({ root: this.#rootOf(this.#bundleOf(groupKey)), until }));
     return [{ root: this.root, until: Number.POSITIVE_INFINITY }, ...old];
+  }
+
+  /** Whether certificates under this key count at `time` (milliseconds since 1970). */
+  isIssuerAt(groupKey: Uint8Array, time: number): boolean {
+    if (equal(this.groupKey, groupKey)) return true;
+    return this.bundle.retiring.some((key) => equal(key.groupKey, groupKey) && time <= key.until);
   }
 
   /** Every key that ever was in force; for what is judged at a time that is past. */

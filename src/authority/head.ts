@@ -65,6 +65,11 @@ export function verifyHead(
   return { ...body, encoded };
 }
 
+/** What a head claims. @throws OOTO_ENVELOPE_* (peer). */
+export function peekHead(encoded: Uint8Array): MeshHeadBody {
+  return readStatement('mesh-head', encoded, { body: headBody, maxBytes: MOST_BYTES }).unverified;
+}
+
 /** The newest head a node has seen. Stage, commit the changes, then accept. */
 export class HeadView {
   readonly #crypto: Crypto;
@@ -98,12 +103,20 @@ export class HeadView {
    * Judges a head that a peer shows. An older or equal one needs no change; a newer one must be persisted before
    * {@link accept}. One corrupt member can have honest ones sign one number at two moments, each with others: the one
    * seen first stays. Other versions under one number are signed by nobody honest.
+   * @param groupKey that of the trust bundle which comes with the head, where one does
    * @throws OOTO_AUTHORITY_HEAD, OOTO_AUTHORITY_HEAD_FORK, OOTO_AUTHORITY_CLOCK, OOTO_ENVELOPE_* (peer).
    */
-  stage(encoded: Uint8Array, now: number): { head: MeshHead; changes: StoreChange[] } {
+  stage(
+    encoded: Uint8Array,
+    now: number,
+    groupKey = this.#mesh.groupKey,
+  ): { head: MeshHead; changes: StoreChange[] } {
     const current = this.#head;
+    const { meshId } = this.#mesh;
     const head =
-      current && equal(encoded, current.encoded) ? current : verifyHead(this.#crypto, this.#mesh, encoded);
+      current && equal(encoded, current.encoded)
+        ? current
+        : verifyHead(this.#crypto, { meshId, groupKey }, encoded);
     if (current && head.number === current.number && !saysTheSame(head, current)) {
       this.#onFork(current, head);
       throw refuse(
@@ -129,11 +142,11 @@ export class HeadView {
   }
 
   /**
-   * Whether a new session may begin: the head is there and young enough.
+   * Whether a new session may begin: the head is there and young enough, or the verified one that the peer shows.
    * @throws OOTO_AUTHORITY_HEAD_STALE (environment).
    */
-  requireFresh(now: number, maximumAgeMs: number): MeshHead {
-    const head = this.#head;
+  requireFresh(now: number, maximumAgeMs: number, shown?: MeshHead): MeshHead {
+    const head = shown && shown.number > (this.#head?.number ?? 0) ? shown : this.#head;
     if (!head) throw stale('no mesh head has been seen yet');
     if (now < head.time - MOST_CLOCK_SKEW_MS)
       throw new OotoError('OOTO_AUTHORITY_CLOCK', 'environment', 'the clock of this machine went back', {

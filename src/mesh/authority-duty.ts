@@ -5,7 +5,12 @@
  * entry. As witness it has a room of its own beside this.
  */
 
-import type { AuthorityView } from '../authority/authority-view.ts';
+import type { ApprovedAction } from '../authority/action.ts';
+import {
+  type AuthorityDocuments,
+  type AuthorityView,
+  authorityDocuments,
+} from '../authority/authority-view.ts';
 import { rootTbs } from '../authority/certification.ts';
 import { type LogProof, logOrigin } from '../authority/credential.ts';
 import { readTpmKeys } from '../authority/device.ts';
@@ -19,16 +24,29 @@ import {
   readClaim,
 } from '../authority/member.ts';
 import { type EnrolmentRequest, readRequest } from '../authority/request.ts';
+import { revocationsMessage } from '../authority/revocation.ts';
 import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import { hex } from '../base/hex.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import { type CborValue, decode, encode } from '../envelope/cbor.ts';
-import { boolean, bytes, bytesBetween, fields, object, optional, uint, variant } from '../envelope/fields.ts';
+import {
+  boolean,
+  bytes,
+  bytesBetween,
+  fields,
+  list,
+  object,
+  optional,
+  uint,
+  variant,
+} from '../envelope/fields.ts';
 import type { SigningKey } from '../envelope/keys.ts';
 import { Log, type LogJudgement, LogWriter, type NoteKey, type NoteSigner } from '../log/index.ts';
 import type { Clock, Store } from '../ports.ts';
 import { decodeSecretShare, SigningMember } from '../threshold/index.ts';
+import { nextRevocations } from './revoking.ts';
+import { Successors } from './successors.ts';
 import { Witnessing } from './witnessing.ts';
 
 const SIGNED_HEAD_KEY = 'authority/signed-head';
@@ -37,11 +55,20 @@ const HEAD_TOLERANCE_MS = 60_000;
 const MOST_SKIPPED_HEADS = 1_000;
 /** The index of each definition that is in the log, by its digest. */
 const DEFINITION_PREFIX = 'authority/definition/';
+/** Actions that one version of the revocations follows from. */
+const MOST_CAUSES = 256;
 
 const proposal = variant('kind', {
   certificate: { session: bytes(32), application: object(applicationShape), tbs: bytesBetween(1, 8 * 1024) },
   root: { session: bytes(32) },
-  head: { session: bytes(32), body: headBody },
+  head: { session: bytes(32), body: headBody, documents: optional(authorityDocuments) },
+  /** The version that these actions lead to. */
+  revocations: {
+    session: bytes(32),
+    version: uint(),
+    time: uint(),
+    causes: list(object({ number: uint(), digest: bytes(32) }), { max: MOST_CAUSES }),
+  },
 });
 
 const challengeShape = {
@@ -76,6 +103,8 @@ export interface AuthorityDutyOptions {
   headParts(): Pick<MeshHeadBody, 'bundle' | 'policy' | 'committee' | 'revocations'>;
   /** The number of the newest head that this member has seen; 0 before the first. */
   newestHead(): number;
+  /** What operators approved, if this member has it in its own log; throws where it has not. */
+  admittedAction?(number: number, digest: Uint8Array): ApprovedAction;
 }
 
 export class AuthorityDuty {
@@ -83,6 +112,8 @@ export class AuthorityDuty {
   #signing: { epoch: number; machine: SigningMember };
   readonly log: Log;
   readonly witnessing: Witnessing;
+  /** For every document of which there is one in each version. */
+  readonly successors: Successors;
   readonly #writer: LogWriter;
   #writing: Promise<unknown> = Promise.resolve();
 
@@ -90,6 +121,7 @@ export class AuthorityDuty {
     const { crypto, store, authority, name, secretShare, logKey } = options;
     this.#options = options;
     this.#signing = this.#signingWith(secretShare);
+    this.successors = new Successors(crypto, store);
     this.log = new Log({
       crypto,
       store,
@@ -128,8 +160,7 @@ export class AuthorityDuty {
   async appraise(coordinator: string, body: CborValue): Promise<LogProof | null> {
     const proposed = proposal(body, 'authority.appraise');
     if (proposed.kind === 'certificate') return this.#appraiseCertificate(coordinator, proposed);
-    const message =
-      proposed.kind === 'root' ? await this.#rootMessage() : await this.#headMessage(proposed.body);
+    const message = await this.#messageOf(proposed);
     this.#approve(coordinator, proposed.session, message);
     return null;
   }
@@ -223,15 +254,44 @@ export class AuthorityDuty {
     return { log: this.#options.name, leaf, index, path: this.log.proveInclusion(index), checkpoint };
   }
 
-  #rootMessage(): Promise<Uint8Array> {
+  #messageOf(proposed: Exclude<Proposal, { kind: 'certificate' }>): Promise<Uint8Array> {
+    if (proposed.kind === 'revocations') return this.#revocationsMessage(proposed);
+    if (proposed.kind === 'head') return this.#headMessage(proposed.body, proposed.documents);
     return rootTbs(this.#options.crypto, this.#options.authority.bundle);
   }
 
-  /** A head may be signed when its parts are ours, its time is now, and its number is new; each number once. */
-  #headMessage(body: MeshHeadBody): Promise<Uint8Array> {
+  /** What the actions in this member's own log lead to from the version it has, and nothing else. */
+  async #revocationsMessage({
+    version,
+    time,
+    causes,
+  }: Extract<Proposal, { kind: 'revocations' }>): Promise<Uint8Array> {
+    const { crypto, clock, authority, admittedAction } = this.#options;
+    const approved = causes.map(({ number, digest }) => {
+      if (!admittedAction)
+        throw new OotoError('OOTO_AUTHORITY_REVOCATION', 'local', 'this member has no log of actions');
+      return admittedAction(number, digest);
+    });
+    const { body } = nextRevocations(crypto, authority, approved, clock.now());
+    if (version !== body.version || time !== body.time)
+      throw new OotoError(
+        'OOTO_AUTHORITY_REVOCATION',
+        'peer',
+        `version ${body.version} of the revocations comes next here, and not this one`,
+      );
+    const message = revocationsMessage(body);
+    await this.successors.admit('revocations', version, message);
+    return message;
+  }
+
+  /**
+   * A head may be signed when its parts are ours, or those of documents that come with it and follow ours, its time is
+   * now, and its number is new; each number once.
+   */
+  async #headMessage(body: MeshHeadBody, documents?: AuthorityDocuments): Promise<Uint8Array> {
     const { authority, clock, store, headParts } = this.#options;
     const { bundle, policy, committee, revocations } = body;
-    const parts = headParts();
+    const parts = { ...headParts(), ...(documents ? authority.stage(documents).versions : {}) };
     if (!equal(body.mesh, authority.meshId)) throw refuse('the head is for another mesh');
     if (!equal(encode(plain({ bundle, policy, committee, revocations })), encode(plain(parts))))
       throw refuse('the head names versions that this member does not have');

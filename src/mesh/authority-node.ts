@@ -6,7 +6,7 @@
  */
 
 import { AuthorityView } from '../authority/authority-view.ts';
-import { logKeyOf } from '../authority/credential.ts';
+import { logKeyOf, type ValidCredential } from '../authority/credential.ts';
 import { draftDigest, type GenesisRecord, readDraft } from '../authority/genesis.ts';
 import {
   type Application,
@@ -40,9 +40,11 @@ import { DELEGATION_LIFE_MS, OwnCredentials } from './own-credential.ts';
 import { pause } from './patience.ts';
 import { endorsementJudge, readPolicy } from './policy.ts';
 import { Registrar } from './registrar.ts';
+import { Revoking } from './revoking.ts';
 import { originatorKey } from './workload-trust.ts';
 
 const POLL_MS = 100;
+const CERTIFICATE_CHECK_MS = 15_000;
 const FOUNDER_LIFE_MS = 365 * 24 * 3_600_000;
 
 export interface AuthorityKeys {
@@ -63,10 +65,12 @@ export class AuthorityNode {
   readonly #fellows: FellowMembers;
   /** Two requests a renewal, for each of a few members that are tried. */
   readonly #renewals = new Rates({ perSecond: 0.2, burst: 16, most: 65_536 });
+  #authority: AuthorityView | undefined;
   #duty: AuthorityDuty | undefined;
   #issuing: Issuing | undefined;
   #heads: HeadKeeping | undefined;
   #actions: AuthorityActions | undefined;
+  #revoking: Revoking | undefined;
 
   /** `foreignLogs` are those of others that this member witnesses over HTTP. */
   constructor(
@@ -82,11 +86,18 @@ export class AuthorityNode {
     this.#signed = signed;
     this.#digest = draftDigest(node.options.crypto, signed.draft);
     this.#signal = signal;
-    this.#fellows = new FellowMembers(node, readDraft(signed.draft).founders, this.#digest, signal);
+    const { founders } = readDraft(signed.draft);
+    const members = () => this.#authority?.activeMembers ?? founders;
+    this.#fellows = new FellowMembers(node, members, this.#digest, signal);
   }
 
   get duty(): AuthorityDuty {
     return required(this.#duty);
+  }
+
+  /** How it revokes, once it has taken up its duty. */
+  get revoking(): Revoking {
+    return required(this.#revoking);
   }
 
   /**
@@ -101,11 +112,13 @@ export class AuthorityNode {
     if (rules) await this.node.adoptRules(rules);
     const { crypto, store } = this.node.options;
     const authority = AuthorityView.open(crypto, genesis, store, store.get(ROOT_KEY));
+    this.#authority = authority;
     this.#takeUpDuty(authority);
     await this.#establishRoot(authority);
     await this.#becomeMember(lifeMs);
     await required(this.#heads).establish();
     this.#serve();
+    void this.#keepCertified(lifeMs);
   }
 
   async #standAsFounder(): Promise<Founding> {
@@ -122,8 +135,14 @@ export class AuthorityNode {
     const own = await OwnCredentials.create({ crypto, clock, signer }, presentation);
     void this.#keepDelegated(own);
     const policy = readPolicy(draft.policy, 'policy');
-    this.node.attestAsFounder({ digest: this.#digest, policy, founders: draft.founders, own });
-    const verifier = founderVerifier(draft, this.#digest);
+    const members = () => this.#authority?.members ?? draft.founders;
+    this.node.attestAsFounder({
+      ...{ digest: this.#digest, policy, own },
+      get founders() {
+        return members();
+      },
+    });
+    const verifier = founderVerifier(draft, this.#digest, () => this.#authority);
     this.node.peers.join({
       meshId: this.#digest,
       own: () => own.forChannel(),
@@ -176,6 +195,7 @@ export class AuthorityNode {
       foreignLogs: this.#foreignLogs,
       headParts: () => headParts(crypto, authority),
       newestHead: () => (store.get(ROOT_KEY) ? (this.node.head.current?.number ?? 0) : 0),
+      admittedAction: (number, digest) => required(this.#actions).requireAdmitted(number, digest),
     });
     this.#duty = duty;
     const issuing = new Issuing({ crypto, clock, logger, authority, ask: this.#askMember });
@@ -190,6 +210,8 @@ export class AuthorityNode {
       signal: this.#signal,
     });
     this.#heads = heads;
+    const revoking = new Revoking({ crypto, clock, authority, issuing, heads });
+    this.#revoking = revoking;
     this.node.handle('authority.challenge', (peer, body) => duty.challenge(peer.name, body));
     this.node.handle('authority.appraise', async (peer, body) =>
       plainProof(await duty.appraise(peer.name, body)),
@@ -200,14 +222,14 @@ export class AuthorityNode {
       fellows: () => this.#fellows.names,
       threshold: () => authority.threshold,
       askToAdmit: (fellow, encoded) => this.#fellows.ask(fellow, 'authority.admit', encoded),
-      performers: { note: NOTING },
+      performers: { note: NOTING, 'revoke-node': revoking.performer, 'revoke-key': revoking.performer },
     });
     this.#actions = actions;
     this.node.handle('authority.admit', async (peer, body) =>
       plainProof(await actions.admit(peer.name, body)),
     );
-    this.node.handle('authority.adopt-head', (_, body) =>
-      heads.adopt(bytesBetween(1, 4 * 1024)(body, 'head')),
+    this.node.handle('authority.adopt-head', (_, body, session) =>
+      heads.adopt(bytesBetween(1, 4 * 1024)(body, 'head'), session),
     );
   }
 
@@ -230,24 +252,30 @@ export class AuthorityNode {
   async #becomeMember(lifeMs: number): Promise<void> {
     const stored = storedCredential(this.node);
     if (stored) return present(this.node, stored);
-    const { trust } = this.node;
-    const issuing = required(this.#issuing);
-    for (;;) {
-      const request = await newRequest(this.node, trust, lifeMs);
-      const done = await this.#attempt(() =>
-        obtain(
-          this.node,
-          trust,
-          request,
-          { kind: 'founder' },
-          {
-            challenge: async () => plainChallenges(await issuing.challenge(request)),
-            apply: async (body) => plainIssued(await issuing.issue(fields(body, applicationShape)), null),
-          },
-        ),
-      );
-      if (done) return;
+    while (!(await this.#attempt(() => this.#certify(lifeMs))))
       await pause(this.node.options.clock, POLL_MS, this.#signal);
+  }
+
+  /** A certificate on the word of the committee's record, which needs none that is still valid. */
+  async #certify(lifeMs: number): Promise<ValidCredential> {
+    const { node } = this;
+    const issuing = required(this.#issuing);
+    const request = await newRequest(node, node.trust, lifeMs);
+    const applicant = {
+      challenge: async () => plainChallenges(await issuing.challenge(request)),
+      apply: async (body: CborValue) =>
+        plainIssued(await issuing.issue(fields(body, applicationShape)), null),
+    };
+    return obtain(node, node.trust, request, { kind: 'founder' }, applicant);
+  }
+
+  /** Where renewal has failed for long, or the certificate has lapsed meanwhile, it is asked for like the first. */
+  async #keepCertified(lifeMs: number): Promise<void> {
+    const { clock } = this.node.options;
+    while (!this.#signal.aborted) {
+      await pause(clock, CERTIFICATE_CHECK_MS, this.#signal).catch(() => {});
+      const left = this.node.own.presentation.notAfter - clock.now();
+      if (!this.#signal.aborted && left < lifeMs / 4) await this.#attempt(() => this.#certify(lifeMs));
     }
   }
 

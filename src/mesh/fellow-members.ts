@@ -1,6 +1,6 @@
 /**
  * The other members of the authority, and how to reach them. What flows through here: a request goes over a
- * member's session when both sides have certificates and a young head, else over the channel that the genesis draft
+ * member's session when both sides have certificates that are valid and a young head, else over the channel that the genesis draft
  * pins, on which founders meet before there is a mesh and again when no head is young enough.
  */
 import { nodeIdOf } from '../authority/certification.ts';
@@ -19,25 +19,28 @@ export type MemberOperation =
   | 'authority.sign'
   | 'authority.adopt-head'
   | 'authority.admit'
+  | 'mesh.announce'
   | 'genesis.certify';
 
 export class FellowMembers {
   readonly #node: MeshNode;
-  readonly #founders: readonly Founder[];
+  readonly #members: () => readonly Founder[];
   readonly #digest: Uint8Array;
   readonly #signal: AbortSignal;
   #meshId: Uint8Array | undefined;
 
-  /** `digest` is that of the genesis draft. */
-  constructor(node: MeshNode, founders: readonly Founder[], digest: Uint8Array, signal: AbortSignal) {
+  /** `members` are those of the committee in force, `digest` that of the genesis draft. */
+  constructor(node: MeshNode, members: () => readonly Founder[], digest: Uint8Array, signal: AbortSignal) {
     this.#node = node;
-    this.#founders = founders.filter(({ name }) => name !== node.options.name);
+    this.#members = members;
     this.#digest = digest;
     this.#signal = signal;
   }
 
   get names(): string[] {
-    return this.#founders.map(({ name }) => name);
+    return this.#members()
+      .map(({ name }) => name)
+      .filter((name) => name !== this.#node.options.name);
   }
 
   /** The mesh has been founded: from now on members may meet as members. */
@@ -74,7 +77,7 @@ export class FellowMembers {
   }
 
   #dial(member: string): Promise<Session> {
-    const { addresses } = this.#founders.find(({ name }) => name === member) ?? { addresses: [] };
+    const { addresses } = this.#members().find(({ name }) => name === member) ?? { addresses: [] };
     if (this.#meshId && this.#canMeetMembers)
       return this.#node.session(nodeIdOf(this.#meshId, 'authority', member), addresses, this.#signal);
     return this.#node.peers.dial(this.#digest, addresses[0], member, { signal: this.#signal });
@@ -82,7 +85,8 @@ export class FellowMembers {
 
   /** Members meet under a young head alone; when it is too old, it is as founders that they make the next. */
   get #canMeetMembers(): boolean {
-    if (!this.#node.isMember) return false;
+    const { isMember, options } = this.#node;
+    if (!isMember || this.#node.own.presentation.notAfter <= options.clock.now()) return false;
     try {
       this.#node.head.requireFresh(this.#node.options.clock.now(), this.#node.policy.headMaximumAgeMs);
       return true;

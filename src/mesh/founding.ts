@@ -5,6 +5,7 @@
  * the same genesis record and its own share. A founder that was down meanwhile asks the others for the record.
  */
 
+import type { AuthorityView } from '../authority/authority-view.ts';
 import {
   createGenesisRecord,
   draftDigest,
@@ -79,12 +80,22 @@ export function readSignedDraft(crypto: Crypto, encoded: Uint8Array): SignedDraf
   return signed;
 }
 
-/** Founders are who the draft says, as long as they hold the identity key it names. */
-export function founderVerifier(draft: GenesisDraft, digest: Uint8Array): CredentialVerifier {
+/**
+ * Founders are who the draft says, as long as they hold the identity key it names; once there is a mesh, who its
+ * committee is, those that are revoked excepted.
+ */
+export function founderVerifier(
+  draft: GenesisDraft,
+  digest: Uint8Array,
+  authority: () => AuthorityView | undefined = () => undefined,
+): CredentialVerifier {
   return ({ id, kind }, now) => {
-    const founder = draft.founders.find((candidate) => candidate.name === id);
+    const view = authority();
+    const founder = (view?.members ?? draft.founders).find((candidate) => candidate.name === id);
     if (!founder || kind !== 'founder')
       throw new OotoError('OOTO_MESH_NOT_A_FOUNDER', 'peer', 'the genesis draft names no such founder');
+    if (view?.isRevokedMember(founder))
+      throw new OotoError('OOTO_AUTHORITY_REVOKED', 'peer', `${id} is revoked`, { culprits: [id] });
     return {
       id,
       kind,

@@ -3,9 +3,11 @@
  * session between members begins without one; then members take turns, the first of the committee first; each new head
  * is signed by the group, adopted here, and shown to the other members and, with the credential, to every peer.
  */
-import type { AuthorityView } from '../authority/authority-view.ts';
-import { type MeshHeadBody, verifyHead } from '../authority/head.ts';
+import type { AuthorityDocuments, AuthorityView, DocumentVersions } from '../authority/authority-view.ts';
+import type { MeshHeadBody } from '../authority/head.ts';
+import { isOotoError } from '../base/errors.ts';
 import type { Crypto } from '../crypto/crypto.ts';
+import type { CborValue } from '../envelope/cbor.ts';
 import { statementMessage } from '../envelope/statement.ts';
 import type { AuthorityDuty } from './authority-duty.ts';
 import type { FellowMembers } from './fellow-members.ts';
@@ -14,6 +16,7 @@ import type { Issuing } from './issuing.ts';
 import { present, storedCredential } from './joining.ts';
 import type { MeshNode } from './node.ts';
 import { pause } from './patience.ts';
+import type { Session } from './session.ts';
 
 /** A new head is made this often. */
 const HEAD_INTERVAL_MS = 300_000;
@@ -22,6 +25,7 @@ const HEAD_LIFE_MS = 3_600_000;
 /** Members take turns: the next one in the committee waits this much longer. */
 const TURN_MS = 10_000;
 const POLL_MS = 100;
+const MOST_TRIES = 10;
 
 export type HeadParts = Pick<MeshHeadBody, 'bundle' | 'policy' | 'committee' | 'revocations'>;
 
@@ -66,10 +70,59 @@ export class HeadKeeping {
     void this.#keepComing();
   }
 
-  /** Takes a head that another member made, and shows it from now on. @throws OOTO_AUTHORITY_*, OOTO_ENVELOPE_* (peer). */
-  async adopt(encoded: Uint8Array): Promise<null> {
-    const { node, authority } = this.#options;
-    await node.adoptHead(verifyHead(node.options.crypto, authority, encoded));
+  /**
+   * Takes a head that another member made, with what its session gives of the documents that it names, and shows it
+   * from now on.
+   * @throws OOTO_AUTHORITY_*, OOTO_ENVELOPE_* (peer).
+   */
+  async adopt(encoded: Uint8Array, session?: Session): Promise<null> {
+    const { following } = this.#options.node;
+    if (session) await following.follow(encoded, session);
+    else await following.adopt(encoded);
+    return this.#show();
+  }
+
+  /**
+   * Has the group sign a head that names these documents, which follow those in force, puts all in force here, and
+   * sends it to everybody at once.
+   * @throws OOTO_AUTHORITY_UNAVAILABLE (environment) below the threshold; what the members refuse with.
+   */
+  async publish(documents: AuthorityDocuments): Promise<void> {
+    const { node, authority, fellows } = this.#options;
+    const { versions } = authority.stage(documents);
+    const encoded = await this.#sign(versions, documents);
+    await node.following.adopt(encoded, documents);
+    node.following.announce(encoded, documents);
+    const body = { head: encoded, documents } as unknown as CborValue;
+    for (const name of fellows.names) void fellows.ask(name, 'mesh.announce', body).catch(() => undefined);
+    await this.#show();
+  }
+
+  /** Another head may take the number meanwhile: then it is the next. */
+  async #sign(versions: DocumentVersions, documents: AuthorityDocuments): Promise<Uint8Array> {
+    const { node, issuing } = this.#options;
+    for (let tries = 1; ; tries++) {
+      try {
+        return await issuing.issueHead({ ...this.#body(), ...versions }, documents);
+      } catch (error) {
+        const isTaken = isOotoError(error) && error.code === 'OOTO_AUTHORITY_HEAD';
+        if (!isTaken || tries === MOST_TRIES) throw error;
+        await pause(node.options.clock, POLL_MS, this.#options.signal);
+      }
+    }
+  }
+
+  #body(): MeshHeadBody {
+    const { node, authority, duty } = this.#options;
+    const time = node.options.clock.now();
+    return {
+      ...{ mesh: authority.meshId, number: duty.nextHeadNumber, time, expires: time + HEAD_LIFE_MS },
+      ...headParts(node.options.crypto, authority),
+    };
+  }
+
+  async #show(): Promise<null> {
+    const { node } = this.#options;
     const stored = node.isMember ? storedCredential(node) : undefined;
     if (stored) await present(node, stored);
     return null;
@@ -87,16 +140,8 @@ export class HeadKeeping {
   }
 
   async #make(): Promise<Uint8Array> {
-    const { node, authority, duty, issuing, fellows } = this.#options;
-    const { clock, crypto } = node.options;
-    const time = clock.now();
-    const encoded = await issuing.issueHead({
-      mesh: authority.meshId,
-      number: duty.nextHeadNumber,
-      time,
-      expires: time + HEAD_LIFE_MS,
-      ...headParts(crypto, authority),
-    });
+    const { issuing, fellows } = this.#options;
+    const encoded = await issuing.issueHead(this.#body());
     await this.adopt(encoded);
     for (const name of fellows.names)
       void fellows.ask(name, 'authority.adopt-head', encoded).catch(() => undefined);

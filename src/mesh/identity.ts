@@ -10,15 +10,16 @@ import { readNodeId } from '../authority/certification.ts';
 import { validateCredential } from '../authority/credential.ts';
 import type { Device } from '../authority/device.ts';
 import { type GenesisRecord, verifyGenesisRecord } from '../authority/genesis.ts';
-import type { HeadView, MeshHead } from '../authority/head.ts';
+import { type HeadView, type MeshHead, peekHead } from '../authority/head.ts';
 import { KnownCheckpoints } from '../authority/known-checkpoints.ts';
 import { readRequest, requireMesh } from '../authority/request.ts';
-import { OotoError } from '../base/errors.ts';
+import { isOotoError, OotoError } from '../base/errors.ts';
 import type { Tier } from '../cert/tier.ts';
 import type { Root } from '../cert/validate.ts';
 import type { CredentialVerifier, Peer } from '../channel/credential.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import type { Store } from '../ports.ts';
+import { isAhead } from './following.ts';
 import { type ChannelKind, ROLES, type Role } from './operations.ts';
 import { type Policy, readPolicy } from './policy.ts';
 
@@ -81,6 +82,12 @@ export interface MemberDetails {
   readonly role: Role;
   readonly tier: Tier;
   readonly device?: Device;
+  /** The group key that its certificate stands under. */
+  readonly issuerKey: Uint8Array;
+  /** The head it showed, where that names documents which are not known here yet. */
+  readonly ahead?: Uint8Array;
+  /** The session began under a head that is too old for all but what policy names. */
+  readonly isDegraded?: true;
 }
 
 /**
@@ -102,9 +109,10 @@ export function memberVerifier(
       expectedId: presented.id,
       checkpoints,
     });
-    const [role, { tier, device, publicKey }] = [requireRole(member.role), member];
-    if (member.credential.head) onHead(head.stage(member.credential.head, now.wall).head);
-    if (!presented.isRenewal) head.requireFresh(now.wall, trust.policy.headMaximumAgeMs);
+    const [role, { tier, device, publicKey, issuerKey }] = [requireRole(member.role), member];
+    const shown = judgeHead(trust.authority, head, member.credential.head, now.wall);
+    if (shown.head && !shown.ahead) onHead(shown.head);
+    const isDegraded = !presented.isRenewal && requireHead(trust.policy, head, shown.head, now.wall);
     return {
       id: member.id,
       kind: presented.kind,
@@ -112,9 +120,49 @@ export function memberVerifier(
       identityKey: { algorithm: publicKey.algorithm, bytes: publicKey.bytes.slice() },
       subject: member.tbsSha256,
       notAfter: member.notAfter,
-      details: { role, tier, ...(device ? { device } : {}) } satisfies MemberDetails,
+      details: {
+        ...{ role, tier, issuerKey },
+        ...(device ? { device } : {}),
+        ...(shown.ahead ? { ahead: shown.ahead } : {}),
+        ...(isDegraded ? { isDegraded } : {}),
+      } satisfies MemberDetails,
     };
   };
+}
+
+/**
+ * A head that names newer documents than are known counts once they are here. Under a trust bundle that is not known
+ * its signature cannot be judged before, and it says nothing yet.
+ */
+function judgeHead(
+  authority: AuthorityView,
+  head: Pick<HeadView, 'stage'>,
+  shown: Uint8Array | null,
+  now: number,
+): { head?: MeshHead; ahead?: Uint8Array } {
+  if (!shown) return {};
+  const claimed = peekHead(shown);
+  const { versions } = authority;
+  const ahead = isAhead(claimed, versions) ? { ahead: shown } : {};
+  if (claimed.bundle.version > versions.bundle.version) return ahead;
+  return { head: head.stage(shown, now).head, ...ahead };
+}
+
+/** Whether the session begins under an old head, as policy allows. @throws OOTO_AUTHORITY_HEAD_STALE where it does not. */
+function requireHead(
+  { headMaximumAgeMs, degraded }: Policy,
+  head: Pick<HeadView, 'requireFresh'>,
+  shown: MeshHead | undefined,
+  now: number,
+): true | undefined {
+  try {
+    head.requireFresh(now, headMaximumAgeMs, shown);
+    return undefined;
+  } catch (error) {
+    if (!degraded || !isOotoError(error) || error.code !== 'OOTO_AUTHORITY_HEAD_STALE') throw error;
+    head.requireFresh(now, degraded.headMaximumAgeMs, shown);
+    return true;
+  }
 }
 
 /** Who was verified, for dispatch and policy. */

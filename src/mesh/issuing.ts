@@ -4,12 +4,14 @@
  * and logs it; those that did sign together. The coordinator carries and collects; it cannot make anybody sign.
  */
 
-import type { AuthorityView } from '../authority/authority-view.ts';
+import type { ApprovedAction } from '../authority/action.ts';
+import type { AuthorityDocuments, AuthorityView } from '../authority/authority-view.ts';
 import { leafTbs, rootTbs } from '../authority/certification.ts';
 import { type LogProof, readMemberProof } from '../authority/credential.ts';
 import { encodeHead, headMessage, type MeshHeadBody } from '../authority/head.ts';
 import type { Application, Claim } from '../authority/member.ts';
 import { type EnrolmentRequest, readRequest } from '../authority/request.ts';
+import { encodeRevocations, type RevocationsBody, revocationsMessage } from '../authority/revocation.ts';
 import { OotoError } from '../base/errors.ts';
 import { assembleCertificate } from '../cert/write.ts';
 import type { Crypto } from '../crypto/crypto.ts';
@@ -141,7 +143,7 @@ export class Issuing {
 
   async #release(digest: Uint8Array, good: readonly { member: string }[]): Promise<void> {
     const kept = good.map(({ member }) => member);
-    await this.#askAll(kept, 'authority.challenge', { digest, isReleased: true }, approved);
+    await this.#askAll(kept, 'authority.challenge', { digest, isReleased: true }, agreed);
   }
 
   /** Coordinators that see different members dead can be in each other's way; not twice in the same moment. */
@@ -168,14 +170,28 @@ export class Issuing {
   /** The group key's own certificate. */
   async issueRoot(): Promise<Uint8Array> {
     const tbs = await rootTbs(this.#crypto, this.#authority.bundle);
-    const { signature } = await this.#signTogether(this.#members, { kind: 'root' }, tbs, approved);
+    const { signature } = await this.#signTogether(this.#members, { kind: 'root' }, tbs, agreed);
     return assembleCertificate(tbs, signature);
   }
 
-  async issueHead(body: MeshHeadBody): Promise<Uint8Array> {
-    const proposal = { kind: 'head', body: body as unknown as CborValue };
-    const { signature } = await this.#signTogether(this.#members, proposal, headMessage(body), approved);
+  /** @param documents those that it names and that the members do not have yet */
+  async issueHead(body: MeshHeadBody, documents?: AuthorityDocuments): Promise<Uint8Array> {
+    const proposal = {
+      ...{ kind: 'head', body: body as unknown as CborValue },
+      ...(documents ? { documents: documents as unknown as CborValue } : {}),
+    };
+    const { signature } = await this.#signTogether(this.#members, proposal, headMessage(body), agreed);
     return encodeHead(body, signature);
+  }
+
+  /** The statement of a version of the revocations, which the members make themselves from these actions. */
+  async issueRevocations(body: RevocationsBody, approved: readonly ApprovedAction[]): Promise<Uint8Array> {
+    const { version, time } = body;
+    const causes = approved.map(({ action, digest }) => ({ number: action.number, digest }));
+    const proposal = { kind: 'revocations', version, time, causes };
+    const message = revocationsMessage(body);
+    const { signature } = await this.#signTogether(this.#members, proposal, message, agreed);
+    return encodeRevocations(body, signature);
   }
 
   get #members(): string[] {
@@ -273,8 +289,8 @@ function isBusy({ error: { code } }: { error: OotoError }): boolean {
   return code === 'OOTO_AUTHORITY_INVITE_BUSY';
 }
 
-/** Root and head are logged nowhere: to approve is all there is to say. */
-const approved: Reader<null> = () => null;
+/** Root, head and documents are logged nowhere: to approve is all there is to say. */
+const agreed: Reader<null> = () => null;
 
 /** Whether the member was not there, as opposed to having said no. */
 function isAbsence({ code }: OotoError): boolean {

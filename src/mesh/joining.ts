@@ -103,6 +103,7 @@ async function joinThrough(
   }
   const options = { signal, timeoutMs: ENROLMENT_MS };
   try {
+    await node.following.caughtUp(session, 'enrol.challenge');
     return await obtain(node, trust, request, claim, {
       challenge: (body) => session.request('enrol.challenge', body, options),
       apply: (body) => session.request('enrol.evidence', body, options),
@@ -152,7 +153,7 @@ export async function obtain(
       'peer',
       'the certificate is for another key than this node has',
     );
-  if (issued.head) await node.adoptHead(node.head.stage(issued.head, clock.now()).head);
+  if (issued.head) await node.following.adopt(issued.head);
   await store.commit([
     { put: CREDENTIAL_KEY, value: encoded },
     { put: ROOT_KEY, value: trust.authority.firstRoot.der },

@@ -7,7 +7,7 @@
 import type { SoftwareClaims } from '../attest/evidence.ts';
 import { nodeIdOf } from '../authority/certification.ts';
 import type { GenesisRecord } from '../authority/genesis.ts';
-import { HeadView, type MeshHead } from '../authority/head.ts';
+import { HeadView } from '../authority/head.ts';
 import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import type { Tier } from '../cert/tier.ts';
@@ -16,9 +16,10 @@ import type { Signer, Transport } from '../ports.ts';
 import { TelemetryMeters } from '../telemetry/index.ts';
 import type { Attester } from './attester.ts';
 import type { RequestOptions } from './exchange.ts';
+import { Following } from './following.ts';
 import type { FounderAttestation } from './founder-attestation.ts';
 import { HeadForks } from './head-forks.ts';
-import { type KnownPeer, knownPeer, type MeshTrust, memberVerifier } from './identity.ts';
+import { type KnownPeer, knownPeer, type MemberDetails, type MeshTrust, memberVerifier } from './identity.ts';
 import type { KeyFinding } from './key-proving.ts';
 import { type AttestedNode, NodeAttestation } from './node-attestation.ts';
 import { admitOperation, isForMembers, type OperationName, type Role } from './operations.ts';
@@ -44,6 +45,7 @@ export class MeshNode {
   readonly peers: Peers;
   readonly meters: TelemetryMeters;
   readonly headForks: HeadForks;
+  readonly following: Following;
   readonly #dialling = new Map<string, Promise<Session>>();
   readonly #life = new AbortController();
   readonly #attestation: NodeAttestation;
@@ -56,6 +58,7 @@ export class MeshNode {
   constructor(options: NodeOptions) {
     this.options = options;
     this.headForks = new HeadForks(options);
+    this.following = new Following(this);
     this.#attestation = new NodeAttestation(options, this.#life.signal);
     const { crypto, clock, logger, transport, epochMs, role, name, versions } = options;
     this.meters = new TelemetryMeters({
@@ -76,6 +79,7 @@ export class MeshNode {
         answer: (session, operation, body) => this.#answer(session, operation, body),
       },
     });
+    this.following.serve();
   }
 
   /** The mesh this node is in. @throws OOTO_MESH_NOT_JOINED (caller). */
@@ -172,7 +176,9 @@ export class MeshNode {
     this.peers.join({
       meshId: presentation.meshId,
       own: () => this.own.forChannel(),
-      verifier: memberVerifier(crypto, this.trust, this.head, (head) => this.#adoptInBackground(head)),
+      verifier: memberVerifier(crypto, this.trust, this.head, (head) =>
+        this.#adoptInBackground(head.encoded),
+      ),
       accept: role === 'authority' ? ['member', 'enrol'] : ['member'],
     });
   }
@@ -183,22 +189,10 @@ export class MeshNode {
     this.peers.renewCredentials(this.own.presentation.meshId);
   }
 
-  /** Keeps a verified head that is newer than the one known; one after the other, so that none overtakes a newer. */
-  adoptHead(head: MeshHead): Promise<void> {
-    const turn = this.#adopting.then(async () => {
-      const { changes } = this.head.stage(head.encoded, this.options.clock.now());
-      if (changes.length === 0) return;
-      await this.options.store.commit(changes);
-      this.head.accept(head);
-    });
-    this.#adopting = turn.catch(() => {});
-    return turn;
-  }
-
-  #adoptInBackground(head: MeshHead): void {
-    this.adoptHead(head).catch((error) =>
-      this.options.logger.log('error', 'a mesh head was not stored', { error }),
-    );
+  #adoptInBackground(head: Uint8Array): void {
+    this.following
+      .adopt(head)
+      .catch((error) => this.options.logger.log('error', 'a mesh head was not stored', { error }));
   }
 
   handle(operation: OperationName, handler: Handler): void {
@@ -242,6 +236,17 @@ export class MeshNode {
     options?: RequestOptions,
   ): Promise<CborValue> {
     const session = await this.session(to.id, to.addresses, options?.signal);
+    return this.askOver(session, operation, body, options);
+  }
+
+  /** Asks the peer of this session, once this node knows all that the peer's head names. */
+  async askOver(
+    session: Session,
+    operation: OperationName,
+    body: CborValue,
+    options?: RequestOptions,
+  ): Promise<CborValue> {
+    await this.following.caughtUp(session, operation);
     return session.request(operation, body, options);
   }
 
@@ -274,16 +279,27 @@ export class MeshNode {
     this.meters.count('ooto.handshakes', 1, { result: 'ok' });
     this.meters.count('ooto.attestations', 1, { result: 'ok' });
     this.options.logger.log('info', 'session ready', { peer: id, kind, remote: session.remoteAddress });
+    this.following.noteReady(session);
   }
 
   async #answer(session: Session, name: string, body: CborValue): Promise<CborValue> {
     const peer = knownPeer(session.peer);
     const operation = admitOperation(name, this.options.role, peer.kind);
+    await this.following.caughtUp(session, operation);
     if (isForMembers(operation)) decide(this.#policyFor(peer), peer, operation);
+    this.#requireMayGoOn(session, operation);
     const handler = this.#handlers.get(operation);
     if (!handler)
       throw new OotoError('OOTO_MESH_NOT_READY', 'local', `this node does not answer ${operation} yet`);
     return handler(peer, body, session);
+  }
+
+  /** A session that began under an old head does what policy names, until there is a young one. */
+  #requireMayGoOn({ peer }: Session, operation: OperationName): void {
+    const { isDegraded } = (peer.identity.details ?? {}) as Partial<MemberDetails>;
+    const { degraded, headMaximumAgeMs } = isDegraded ? this.policy : {};
+    if (!degraded || degraded.operations.includes(operation)) return;
+    this.head.requireFresh(this.options.clock.now(), headMaximumAgeMs ?? 0);
   }
 
   #policyFor({ kind }: KnownPeer): Policy {

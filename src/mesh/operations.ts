@@ -28,6 +28,8 @@ export const OPERATIONS = {
   'authority.challenge': { offeredBy: ['authority'], over: ['member', 'founder'] },
   'authority.appraise': { offeredBy: ['authority'], over: ['member', 'founder'] },
   'authority.sign': { offeredBy: ['authority'], over: ['member', 'founder'] },
+  'mesh.documents': { offeredBy: everyone, over: ['member', 'founder', 'enrol'] },
+  'mesh.announce': { offeredBy: everyone, over: ['member', 'founder'] },
   'authority.adopt-head': { offeredBy: ['authority'], over: ['member', 'founder'] },
   'authority.admit': { offeredBy: ['authority'], over: ['member', 'founder'] },
   'authority.apply': { offeredBy: ['authority'], over: ['member', 'founder'] },

@@ -40,6 +40,8 @@ const policyShape = {
   attestationIntervalMs: uint(),
   /** With a mesh head older than this no new session is made, in milliseconds. */
   headMaximumAgeMs: uint(),
+  /** What may go on all the same, over sessions that begin under a head of at most this age; nothing where it is absent. */
+  degraded: optional(object({ headMaximumAgeMs: uint(), operations: list(text(64), { max: 64 }) })),
 } as const;
 
 export type Policy = Fields<typeof policyShape>;
@@ -118,6 +120,7 @@ export function initialPolicy(options: Pick<Policy, 'manifests' | 'originators'>
       rule(everyone, ['certificate.renew', 'certificate.renew-evidence', 'head.current', 'node.ping']),
       // Whoever carries an action needs no right of its own: the operators' signatures are in it.
       rule(everyone, ['authority.apply', 'authority.actions']),
+      rule(everyone, ['mesh.documents', 'mesh.announce']),
       rule(everyone, ['membership.publish', 'membership.list', 'telemetry.append']),
       rule(
         ['originator'],

@@ -7,7 +7,7 @@
 import { HeadView } from '../authority/head.ts';
 import { OotoError } from '../base/errors.ts';
 import type { CborValue } from '../envelope/cbor.ts';
-import { bytesBetween } from '../envelope/fields.ts';
+import { bytesBetween, fields, list, nullable, text } from '../envelope/fields.ts';
 import { memberVerifier } from './identity.ts';
 import {
   createRecord,
@@ -20,6 +20,33 @@ import type { MeshNode } from './node.ts';
 
 const PREFIX = 'membership/';
 const AFTER_PREFIX = 'membership0';
+const MOST_ID_BYTES = 2048;
+/** An answer holds about so much: it must not keep other messages of the channel waiting. */
+const PAGE_BYTES = 256 * 1024;
+const MOST_PAGES = 4_096;
+
+/** A part of the list; `next` is the id to go on after. */
+const pageShape = {
+  records: list(bytesBetween(1, MOST_RECORD_BYTES), { max: 4_096 }),
+  next: nullable(text(MOST_ID_BYTES)),
+} as const;
+
+/**
+ * The whole list, unverified, one part after the other.
+ * @throws OOTO_MESH_MEMBERSHIP (peer) for a list that does not go on or does not end; OOTO_ENVELOPE_FIELD (peer).
+ */
+export async function* listRecords(ask: (body: CborValue) => Promise<CborValue>): AsyncGenerator<Uint8Array> {
+  let after: string | null = null;
+  for (let page = 0; page < MOST_PAGES; page++) {
+    const answer: CborValue = await ask({ after });
+    const { records, next } = fields(answer, pageShape, 'membership.list');
+    yield* records;
+    if (next === null) return;
+    if (after !== null && next <= after) break;
+    after = next;
+  }
+  throw new OotoError('OOTO_MESH_MEMBERSHIP', 'peer', 'the list of members does not come to an end');
+}
 
 export class Registrar {
   readonly #node: MeshNode;
@@ -42,10 +69,27 @@ export class Registrar {
       this.#membership.keep(record);
       return null;
     });
-    this.#node.handle(
-      'membership.list',
-      (): CborValue => [this.#ownRecord(), ...this.#membership.all.map(({ encoded }) => encoded)],
-    );
+    this.#node.handle('membership.list', (_, body) => {
+      const { after } = fields(body, { after: nullable(text(MOST_ID_BYTES)) }, 'membership.list');
+      return this.#page(after);
+    });
+  }
+
+  /** The records after this id, in the order of ids, as many as one answer should hold; of revoked nodes there are none. */
+  #page(after: string | null): CborValue {
+    const { own, trust } = this.#node;
+    const { revocations } = trust.authority;
+    const all = [...this.#membership.all, { id: own.presentation.id, encoded: this.#ownRecord() }]
+      .filter(({ id }) => (after === null || id > after) && revocations.nodeRevokedAt(id) === undefined)
+      .sort((a, b) => (a.id < b.id ? -1 : 1));
+    const records: Uint8Array[] = [];
+    let room = PAGE_BYTES;
+    while (records.length < all.length && room > 0) {
+      const { encoded } = all[records.length];
+      room -= encoded.length;
+      records.push(encoded);
+    }
+    return { records, next: records.length < all.length ? all[records.length - 1].id : null };
   }
 
   /** This member's own, with the addresses that the committee's record gives it. */

@@ -132,6 +132,11 @@ export class Session {
     return this.#ended;
   }
 
+  /** Whether requests can be sent here now. */
+  get isReady(): boolean {
+    return this.#isReady && !this.#ended;
+  }
+
   /** Resolves when both sides have authenticated and attested each other; rejects when the session ends before. */
   ready(): Promise<void> {
     return this.#ready;

@@ -5,18 +5,26 @@
  */
 import { nodeIdOf } from '../authority/certification.ts';
 import type { ValidCredential } from '../authority/credential.ts';
+import { peekHead } from '../authority/head.ts';
+import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
-import { bytesBetween, list } from '../envelope/fields.ts';
-import { newRequest, obtain, present } from './joining.ts';
-import { createRecord, Membership, MOST_RECORD_BYTES } from './membership.ts';
+import type { CborValue } from '../envelope/cbor.ts';
+import { newRequest, obtain, present, storedCredential } from './joining.ts';
+import { createRecord, Membership } from './membership.ts';
 import type { MeshNode } from './node.ts';
 import { DELEGATION_LIFE_MS } from './own-credential.ts';
 import { pause } from './patience.ts';
-import { judgeRecord } from './registrar.ts';
+import { judgeRecord, listRecords } from './registrar.ts';
+import type { Session } from './session.ts';
 
 const REFRESH_MS = 15_000;
 const EAGER_MS = 500;
-const MOST_RECORDS = 100_000;
+
+type AskedOfAuthority =
+  | 'head.current'
+  | 'membership.list'
+  | 'certificate.renew'
+  | 'certificate.renew-evidence';
 
 export interface UpkeepOptions {
   node: MeshNode;
@@ -96,21 +104,21 @@ export class Upkeep {
 
   async #fetchHead(): Promise<void> {
     const { node } = this.#options;
-    const encoded = await this.#askAny('head.current');
+    const { answer: encoded, session } = await this.#askAnyOver('head.current');
     if (!(encoded instanceof Uint8Array)) return;
-    const { head } = node.head.stage(encoded, node.options.clock.now());
-    if (head.number <= (node.head.current?.number ?? 0)) return;
-    await node.adoptHead(head);
+    if (peekHead(encoded).number <= (node.head.current?.number ?? 0)) return;
+    await node.following.follow(encoded, session);
     await present(node, this.#credential);
   }
 
   /** At a quarter of the certificate's life, so that three quarters are left for the authority to come back. */
   async #renewCertificate(): Promise<void> {
     const { node, lifeMs } = this.#options;
-    const { notAfter, notBefore } = this.#credential;
-    const life = Math.min(lifeMs, notAfter - notBefore);
-    if (notAfter - node.options.clock.now() > (3 / 4) * life) return;
     const { trust } = node;
+    if (!this.#isRenewalDue()) return;
+    const stored = storedCredential(node);
+    if (stored) this.#credential = stored;
+    if (!this.#isRenewalDue()) return;
     const request = await newRequest(node, trust, lifeMs);
     const right = { kind: 'renewal' as const, credential: node.own.presentation.credential };
     this.#credential = await obtain(node, trust, request, right, {
@@ -120,13 +128,21 @@ export class Upkeep {
     node.options.logger.log('info', 'certificate renewed', { serial: this.#credential.serial });
   }
 
+  /** Also once its issuer is not the group key in force any more: that one retires. */
+  #isRenewalDue(): boolean {
+    const { node, lifeMs } = this.#options;
+    const { notAfter, notBefore, issuerKey } = this.#credential;
+    const life = Math.min(lifeMs, notAfter - notBefore);
+    const isYoung = notAfter - node.options.clock.now() > (3 / 4) * life;
+    return !isYoung || !equal(issuerKey, node.trust.authority.groupKey);
+  }
+
   async #exchangeRecords(): Promise<void> {
     const { node, addresses } = this.#options;
     const record = createRecord(node.own, addresses, node.options.clock.now());
     const others = this.authorities.filter(({ id }) => id !== node.own.presentation.id);
     await Promise.allSettled(others.map((member) => node.ask(member, 'membership.publish', record)));
-    const records = list(bytesBetween(1, MOST_RECORD_BYTES), { max: MOST_RECORDS });
-    for (const encoded of records(await this.#askAny('membership.list'), 'membership.list'))
+    for await (const encoded of listRecords((body) => this.#askAny('membership.list', body)))
       this.#keep(encoded);
   }
 
@@ -140,10 +156,14 @@ export class Upkeep {
   }
 
   /** The answer of the first member of the authority that gives one. */
-  async #askAny(
-    operation: 'head.current' | 'membership.list' | 'certificate.renew' | 'certificate.renew-evidence',
-    body: Parameters<MeshNode['ask']>[2] = null,
-  ) {
+  async #askAny(operation: AskedOfAuthority, body: CborValue = null): Promise<CborValue> {
+    return (await this.#askAnyOver(operation, body)).answer;
+  }
+
+  async #askAnyOver(
+    operation: AskedOfAuthority,
+    body: CborValue = null,
+  ): Promise<{ answer: CborValue; session: Session }> {
     const { node } = this.#options;
     let failure: unknown = new OotoError(
       'OOTO_MESH_UNAVAILABLE',
@@ -153,7 +173,8 @@ export class Upkeep {
     for (const member of this.authorities) {
       if (member.id === node.own.presentation.id) continue;
       try {
-        return await node.ask(member, operation, body);
+        const session = await node.session(member.id, member.addresses);
+        return { answer: await node.askOver(session, operation, body), session };
       } catch (error) {
         failure = error;
       }

@@ -123,12 +123,9 @@ export class AuthorityWorld {
     return duty;
   }
 
-  readonly headParts: Pick<MeshHeadBody, 'bundle' | 'policy' | 'committee' | 'revocations'> = {
-    bundle: { version: 0, digest: new Uint8Array(32).fill(1) },
-    policy: { version: 1, digest: new Uint8Array(32).fill(2) },
-    committee: { version: 0, digest: new Uint8Array(32).fill(3) },
-    revocations: { version: 0, digest: new Uint8Array(32).fill(4) },
-  };
+  get headParts(): Pick<MeshHeadBody, 'bundle' | 'policy' | 'committee' | 'revocations'> {
+    return { ...this.authority.versions, policy: { version: 1, digest: new Uint8Array(32).fill(2) } };
+  }
 
   headBody(changes: Partial<MeshHeadBody> = {}): MeshHeadBody {
     const time = this.clock.now();

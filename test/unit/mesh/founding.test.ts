@@ -83,7 +83,7 @@ test('of two heads that come at the same moment the newer stays, in memory and i
   await empty.commit([{ delete: 'head/current' }]);
   fresh.trustMesh(node.trust);
   empty.beforeCommit = () => new Promise<void>((resolve) => release.push(resolve));
-  const adopted = [fresh.adoptHead(newest), fresh.adoptHead(first)];
+  const adopted = [fresh.following.adopt(newest.encoded), fresh.following.adopt(first.encoded)];
   for (let turn = 0; turn < 3; turn++) {
     await settled();
     release.shift()?.();

@@ -138,7 +138,7 @@ test('certificate and proofs are judged each time, and of them a session keeps r
   const unsigned = encodeCredential({ certificate: signature, proofs, head: shown });
   for (let i = 0; i < 2; i++) {
     const { details, identityKey } = judge(credential);
-    assert.equal(details, { role: 'worker', tier: 'software' });
+    assert.equal(details, { role: 'worker', tier: 'software', issuerKey: world.authority.groupKey });
     assert.is(identityKey.bytes.buffer.byteLength, 32);
     assert.throwsCode(() => judge(unproven), 'OOTO_LOG_INCLUSION');
     assert.throwsCode(() => judge(unsigned), 'OOTO_CERT_SIGNATURE');

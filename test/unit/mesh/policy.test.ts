@@ -32,10 +32,13 @@ test('each operation is answered by exactly these roles over exactly these chann
     'workload.': 'worker/member',
     'telemetry.': 'collector/member',
     'node.': `${ROLES.join()}/member`,
+    'mesh.documents': `${ROLES.join()}/member,founder,enrol`,
+    'mesh.announce': `${ROLES.join()}/member,founder`,
   };
   for (const name of names) {
     const { offeredBy, over } = OPERATIONS[name];
-    assert.is(`${offeredBy.join()}/${over.join()}`, table[name.slice(0, name.indexOf('.') + 1)], name);
+    const expected = table[name] ?? table[name.slice(0, name.indexOf('.') + 1)];
+    assert.is(`${offeredBy.join()}/${over.join()}`, expected, name);
   }
 });
 
@@ -58,12 +61,12 @@ test('what the table does not offer is not admitted: every name, role and channe
       }
 });
 
-test('nobody without a certificate reaches anything but enrolment and genesis', () => {
+test('nobody without a certificate reaches anything but enrolment, genesis, and documents that everybody may see', () => {
   for (const role of ROLES)
     for (const name of operationsOf(role)) {
       const over: readonly string[] = OPERATIONS[name].over;
-      assert.is(over.includes('enrol'), name.startsWith('enrol.'));
-      if (over.includes('founder')) assert.match(name, /^(genesis|authority)\./);
+      assert.is(over.includes('enrol'), name.startsWith('enrol.') || name === 'mesh.documents');
+      if (over.includes('founder')) assert.match(name, /^(genesis|authority|mesh)\./);
     }
 });
 
@@ -134,6 +137,8 @@ test('the first policy lets each role do its work and nothing of the others', ()
     'certificate.renew',
     'certificate.renew-evidence',
     'head.current',
+    'mesh.documents',
+    'mesh.announce',
     'node.ping',
     'membership.publish',
     'membership.list',

@@ -5,7 +5,7 @@ import { createRecord } from '../../../src/mesh/membership.ts';
 import type { Handler, MeshNode } from '../../../src/mesh/node.ts';
 import type { OperationName } from '../../../src/mesh/operations.ts';
 import { OwnCredentials } from '../../../src/mesh/own-credential.ts';
-import { judgeRecord, Registrar } from '../../../src/mesh/registrar.ts';
+import { judgeRecord, listRecords, Registrar } from '../../../src/mesh/registrar.ts';
 import * as assert from '../../support/assert.ts';
 import { AuthorityWorld } from '../../support/authority.ts';
 import { testCrypto } from '../../support/crypto.ts';
@@ -52,10 +52,14 @@ function registrar(store = new MemoryStore()) {
   const call = async (operation: OperationName, name: string, body: CborValue) =>
     handlers.get(operation)!({ id: owns[name].presentation.id } as KnownPeer, body, undefined as never);
   const listed = async () =>
-    ((await call('membership.list', 'w1', null)) as Uint8Array[]).map((encoded) =>
-      judgeRecord(node, encoded),
-    );
+    (await pages((body) => call('membership.list', 'w1', body))).map((encoded) => judgeRecord(node, encoded));
   return { store, call, listed };
+}
+
+async function pages(ask: (body: CborValue) => Promise<CborValue>): Promise<Uint8Array[]> {
+  const records: Uint8Array[] = [];
+  for await (const encoded of listRecords(ask)) records.push(encoded);
+  return records;
 }
 
 const record = (name: string, sequence = world.clock.now(), addresses = ['x:1']) =>
@@ -112,4 +116,20 @@ test('a registrar that starts with a damaged or lapsed record in its store start
   await store.commit([{ put: 'membership/worker/w2', value: Uint8Array.of(1, 2, 3) }]);
   const restarted = registrar(store.reopened());
   assert.is((await restarted.listed()).length, 2);
+});
+
+test('a long list comes in parts, each member once, and one that does not go on or end is refused', async () => {
+  const { call, listed } = registrar();
+  await call('membership.publish', 'w1', record('w1'));
+  await call('membership.publish', 'w2', record('w2'));
+  const ids = (await listed()).map(({ id }) => id);
+  assert.equal(ids, [...ids].sort());
+  const rest = (await call('membership.list', 'w1', { after: ids[0] })) as { records: Uint8Array[] };
+  assert.is(rest.records.length, ids.length - 1);
+  await assert.rejectsCode(call('membership.list', 'w1', null), 'OOTO_ENVELOPE_FIELD');
+  const stuck = pages(async () => ({ records: [], next: 'same' }));
+  await assert.rejectsCode(stuck, 'OOTO_MESH_MEMBERSHIP');
+  let page = 0;
+  const endless = pages(async () => ({ records: [], next: String(page++).padStart(8, '0') }));
+  await assert.rejectsCode(endless, 'OOTO_MESH_MEMBERSHIP');
 });

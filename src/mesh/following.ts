@@ -1,0 +1,255 @@
+/**
+ * How a node follows the authority. What flows through here, in order: a peer shows a mesh head; where it names newer
+ * documents than are known, they come with it or are asked of the peer that showed it; documents and head are judged
+ * together, kept together, and only then go into force; sessions with whoever is revoked end at once; what was new is
+ * passed on to every session, once. A head counts for no more than the documents it names.
+ */
+
+import {
+  type AuthorityDocuments,
+  authorityDocuments,
+  type DocumentVersions,
+  NO_DOCUMENTS,
+  type StagedDocuments,
+} from '../authority/authority-view.ts';
+import { nodeIdOf } from '../authority/certification.ts';
+import { type MeshHead, peekHead } from '../authority/head.ts';
+import { countIn } from '../authority/revocation.ts';
+import { equal } from '../base/bytes.ts';
+import { isOotoError, OotoError } from '../base/errors.ts';
+import type { Peer } from '../channel/credential.ts';
+import { Rates } from '../channel/rates.ts';
+import type { CborValue } from '../envelope/cbor.ts';
+import { bytesBetween, fields, nullable, uint } from '../envelope/fields.ts';
+import type { MemberDetails } from './identity.ts';
+import type { MeshNode } from './node.ts';
+import type { Session } from './session.ts';
+
+const MOST_HEAD_BYTES = 4 * 1024;
+/** Messages that one catching up may take. */
+const MOST_ROUNDS = 256;
+const ANSWER_MS = 10_000;
+const PARTS = ['bundle', 'committee', 'revocations'] as const;
+
+const announcement = { head: bytesBetween(1, MOST_HEAD_BYTES), documents: authorityDocuments } as const;
+const answer = { head: nullable(bytesBetween(1, MOST_HEAD_BYTES)), documents: authorityDocuments } as const;
+const known = { bundle: uint(), committee: uint(), revocations: uint() } as const;
+
+/** Whether a head names a newer document than these. */
+export function isAhead(head: DocumentVersions, versions: DocumentVersions): boolean {
+  return PARTS.some((part) => head[part].version > versions[part].version);
+}
+
+export class Following {
+  readonly #node: MeshNode;
+  readonly #rates = new Rates({ perSecond: 1, burst: 32, most: 4_096 });
+  /** Sessions that began under a head whose documents are not here yet. */
+  readonly #catchingUp = new WeakMap<Session, Promise<void>>();
+  #adopting: Promise<unknown> = Promise.resolve();
+
+  constructor(node: MeshNode) {
+    this.#node = node;
+  }
+
+  serve(): void {
+    this.#node.handle('mesh.documents', (peer, body) => {
+      this.#requireRate(peer.id);
+      const { trust, head } = this.#node;
+      const documents = trust.authority.documentsAfter(fields(body, known, 'mesh.documents'));
+      return plain({ head: head.current?.encoded ?? null, documents });
+    });
+    this.#node.handle('mesh.announce', async (peer, body, session) => {
+      this.#requireRate(peer.id);
+      const { head, documents } = fields(body, announcement, 'mesh.announce');
+      if (equal(head, this.#node.head.current?.encoded ?? new Uint8Array())) return null;
+      await this.#take(head, documents, session);
+      return null;
+    });
+  }
+
+  /**
+   * Keeps a head that is newer than the one known, with the documents it names, which go into force; one after the
+   * other, so that none overtakes a newer. Resolves to whether documents are new.
+   * @throws OOTO_AUTHORITY_HEAD_DOCUMENTS (peer) where it names others than those that are known and given;
+   * OOTO_AUTHORITY_*, OOTO_ENVELOPE_*, OOTO_CERT_*, OOTO_THRESHOLD_*, OOTO_CRYPTO_* (peer).
+   */
+  async adopt(encoded: Uint8Array, documents: AuthorityDocuments = NO_DOCUMENTS): Promise<boolean> {
+    const turn = this.#adopting.then(() => this.#adopt(encoded, documents));
+    this.#adopting = turn.catch(() => {});
+    const hasChanged = await turn;
+    if (hasChanged) this.#enforce();
+    return hasChanged;
+  }
+
+  /** Adopts the head that this peer showed, with the documents that it gives for it; what is new is passed on. */
+  async follow(encoded: Uint8Array, session: Session): Promise<void> {
+    await this.#take(encoded, NO_DOCUMENTS, session);
+  }
+
+  /** Sends what is in force to every session but this one. `before` is what the others are thought to have. */
+  announce(head: Uint8Array, documents: AuthorityDocuments, except?: Session): void {
+    const { peers, options } = this.#node;
+    for (const session of peers.sessions) {
+      if (session === except || !session.isReady || session.peer.identity.kind === 'enrol') continue;
+      session
+        .request('mesh.announce', plain({ head, documents }), { timeoutMs: ANSWER_MS })
+        .catch((error) =>
+          options.logger.log('debug', 'an announcement was not taken', { peer: session.peerId, error }),
+        );
+    }
+  }
+
+  /** A session is ready: if its peer knows more than this node, that is asked for first. */
+  noteReady(session: Session): void {
+    const { ahead } = (session.peer.identity.details ?? {}) as Partial<MemberDetails>;
+    if (!ahead) return;
+    const done = this.follow(ahead, session);
+    this.#catchingUp.set(session, done);
+    done.catch((error) =>
+      session.close(
+        new OotoError('OOTO_MESH_BEHIND', 'peer', 'the peer did not give the documents that its head names', {
+          cause: error,
+        }),
+      ),
+    );
+  }
+
+  /** Resolves once requests may go over this session. */
+  async caughtUp(session: Session, operation: string): Promise<void> {
+    if (operation !== 'mesh.documents') await this.#catchingUp.get(session);
+  }
+
+  async #take(encoded: Uint8Array, documents: AuthorityDocuments, session: Session): Promise<void> {
+    const { authority } = this.#node.trust;
+    const before = authority.known;
+    let shown = { head: encoded, documents };
+    let hasChanged: boolean;
+    try {
+      if (isAhead(peekHead(encoded), this.#versionsWith(documents)))
+        shown = await this.#fetch(encoded, session);
+      hasChanged = await this.adopt(shown.head, shown.documents);
+    } catch (error) {
+      if (!isOvertaken(error)) throw error;
+      shown = await this.#fetch(encoded, session);
+      hasChanged = await this.adopt(shown.head, shown.documents);
+    }
+    if (hasChanged) this.announce(shown.head, authority.documentsAfter(before), session);
+  }
+
+  #versionsWith(documents: AuthorityDocuments): DocumentVersions {
+    return this.#node.trust.authority.stage(documents).versions;
+  }
+
+  /** All that this node lacks, from the peer that has it, and the head that names it. */
+  async #fetch(
+    head: Uint8Array,
+    session: Session,
+  ): Promise<{ head: Uint8Array; documents: AuthorityDocuments }> {
+    const have = this.#node.trust.authority.known;
+    const documents: AuthorityDocuments = { bundles: [], committees: [], revocations: null };
+    let newest = head;
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      const asked = await session.request('mesh.documents', { ...have }, { timeoutMs: ANSWER_MS });
+      const page = fields(asked, answer, 'mesh.documents');
+      newest = page.head ?? newest;
+      if (!append(documents, page.documents, have)) break;
+    }
+    return { head: newest, documents };
+  }
+
+  async #adopt(encoded: Uint8Array, documents: AuthorityDocuments): Promise<boolean> {
+    const { trust, head: view, options } = this.#node;
+    const { authority } = trust;
+    const staged = authority.stage(documents);
+    const { head, changes } = view.stage(encoded, options.clock.now(), staged.groupKey);
+    if (changes.length === 0) return false;
+    this.#requireNamed(head, staged);
+    await options.store.commit([...staged.changes, ...changes]);
+    authority.accept(staged);
+    view.accept(head);
+    return staged.changes.length > 0;
+  }
+
+  /** Exactly these documents: of older ones it is a step back, of newer ones they must be here first. */
+  #requireNamed(head: MeshHead, { versions }: StagedDocuments): void {
+    for (const part of PARTS) {
+      const [named, has] = [head[part], versions[part]];
+      if (named.version !== has.version)
+        throw new OotoError(
+          'OOTO_AUTHORITY_HEAD_DOCUMENTS',
+          'peer',
+          `the head names ${part} ${named.version}, and ${has.version} is what there is`,
+        );
+      if (equal(named.digest, has.digest)) continue;
+      const { current } = this.#node.head;
+      if (current) this.#node.headForks.keep(current, head);
+      throw new OotoError(
+        'OOTO_AUTHORITY_DOCUMENTS_FORK',
+        'peer',
+        `there are two of ${part} ${named.version}: the authority is compromised`,
+      );
+    }
+  }
+
+  /** Ends every session whose peer does not count any more. */
+  #enforce(): void {
+    for (const session of this.#node.peers.sessions) {
+      if (session.peerId === undefined) continue;
+      const reason = this.#whyOver(session.peer);
+      if (reason) session.close(reason);
+    }
+  }
+
+  #whyOver({ identity }: Peer): OotoError | undefined {
+    const { trust, options } = this.#node;
+    const { authority } = trust;
+    const { id, kind, identityKey } = identity;
+    const nodeId = kind === 'founder' ? nodeIdOf(authority.meshId, 'authority', id) : id;
+    if (authority.isRevoked({ id: nodeId, key: identityKey.bytes }))
+      return new OotoError('OOTO_AUTHORITY_REVOKED', 'peer', `${nodeId} is revoked`, { culprits: [nodeId] });
+    if (kind !== 'member') return undefined;
+    const { issuerKey } = identity.details as MemberDetails;
+    const now = options.clock.now();
+    if (authority.isIssuerAt(issuerKey, now)) return undefined;
+    return new OotoError(
+      'OOTO_AUTHORITY_ROTATED',
+      'peer',
+      'the group key of its certificate is not in force',
+    );
+  }
+
+  #requireRate(id: string): void {
+    if (!this.#rates.take(id, this.#node.options.clock.monotonic()))
+      throw new OotoError('OOTO_MESH_BUSY', 'peer', 'documents are asked for too often');
+  }
+}
+
+/** Documents went into force meanwhile that these do not follow, or the peer has newer ones than the head it showed. */
+function isOvertaken(error: unknown): boolean {
+  const codes = ['OOTO_ENVELOPE_VERSION', 'OOTO_AUTHORITY_HEAD_DOCUMENTS', 'OOTO_AUTHORITY_REVOCATION'];
+  return isOotoError(error) && codes.includes(error.code);
+}
+
+/** Adds a page, and counts what there is then; whether more may come. */
+function append(
+  documents: AuthorityDocuments,
+  page: AuthorityDocuments,
+  have: { bundle: number; committee: number; revocations: number },
+): boolean {
+  documents.bundles.push(...page.bundles);
+  documents.committees.push(...page.committees);
+  have.bundle += page.bundles.length;
+  have.committee += page.committees.length;
+  const delta = page.revocations;
+  if (delta) {
+    const earlier = documents.revocations ?? { from: delta.from, entries: [] };
+    documents.revocations = { ...delta, from: earlier.from, entries: [...earlier.entries, ...delta.entries] };
+    have.revocations += delta.entries.length;
+  }
+  const lacksEntries = delta !== null && delta.entries.length > 0 && have.revocations < countIn(delta);
+  return page.bundles.length > 0 || page.committees.length > 0 || lacksEntries;
+}
+
+function plain(value: { head: Uint8Array | null; documents: AuthorityDocuments }): CborValue {
+  return value as unknown as CborValue;
+}
