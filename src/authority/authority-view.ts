@@ -65,6 +65,13 @@ export interface KnownDocuments {
 
 /** The parts of a mesh head that name documents. */
 export type DocumentVersions = Pick<MeshHeadBody, 'bundle' | 'committee' | 'revocations'>;
+export const DOCUMENT_KINDS = ['bundle', 'committee', 'revocations'] as const;
+
+/** Whether a head names a newer document than these. */
+export function isAhead(head: DocumentVersions, versions: DocumentVersions): boolean {
+  return DOCUMENT_KINDS.some((kind) => head[kind].version > versions[kind].version);
+}
+
 /** A certificate's issuer, and until when certificates under it count. */
 export interface Issuer {
   root: Root;

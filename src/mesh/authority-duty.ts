@@ -23,6 +23,7 @@ import {
   type Claim,
   readClaim,
 } from '../authority/member.ts';
+import { nextRevocations } from '../authority/next-revocations.ts';
 import { type EnrolmentRequest, readRequest } from '../authority/request.ts';
 import { revocationsMessage } from '../authority/revocation.ts';
 import { equal } from '../base/bytes.ts';
@@ -45,7 +46,6 @@ import type { SigningKey } from '../envelope/keys.ts';
 import { Log, type LogJudgement, LogWriter, type NoteKey, type NoteSigner } from '../log/index.ts';
 import type { Clock, Store } from '../ports.ts';
 import { decodeSecretShare, SigningMember } from '../threshold/index.ts';
-import { nextRevocations } from './revoking.ts';
 import { Successors } from './successors.ts';
 import { Witnessing } from './witnessing.ts';
 

@@ -8,12 +8,14 @@
 import {
   type AuthorityDocuments,
   authorityDocuments,
+  DOCUMENT_KINDS,
   type DocumentVersions,
+  isAhead,
   NO_DOCUMENTS,
   type StagedDocuments,
 } from '../authority/authority-view.ts';
 import { nodeIdOf } from '../authority/certification.ts';
-import { type MeshHead, peekHead } from '../authority/head.ts';
+import { type HeadView, type MeshHead, peekHead } from '../authority/head.ts';
 import { countIn } from '../authority/revocation.ts';
 import { equal } from '../base/bytes.ts';
 import { isOotoError, OotoError } from '../base/errors.ts';
@@ -21,33 +23,41 @@ import type { Peer } from '../channel/credential.ts';
 import { Rates } from '../channel/rates.ts';
 import type { CborValue } from '../envelope/cbor.ts';
 import { bytesBetween, fields, nullable, uint } from '../envelope/fields.ts';
-import type { MemberDetails } from './identity.ts';
-import type { MeshNode } from './node.ts';
+import type { Clock, Logger, Store } from '../ports.ts';
+import type { HeadForks } from './head-forks.ts';
+import type { KnownPeer, MemberDetails, MeshTrust } from './identity.ts';
 import type { Session } from './session.ts';
 
 const MOST_HEAD_BYTES = 4 * 1024;
 /** Messages that one catching up may take. */
 const MOST_ROUNDS = 256;
 const ANSWER_MS = 10_000;
-const PARTS = ['bundle', 'committee', 'revocations'] as const;
 
 const announcement = { head: bytesBetween(1, MOST_HEAD_BYTES), documents: authorityDocuments } as const;
 const answer = { head: nullable(bytesBetween(1, MOST_HEAD_BYTES)), documents: authorityDocuments } as const;
 const known = { bundle: uint(), committee: uint(), revocations: uint() } as const;
 
-/** Whether a head names a newer document than these. */
-export function isAhead(head: DocumentVersions, versions: DocumentVersions): boolean {
-  return PARTS.some((part) => head[part].version > versions[part].version);
+/** What of a node follows. */
+export interface FollowingNode {
+  readonly options: { readonly clock: Clock; readonly store: Store; readonly logger: Logger };
+  readonly trust: MeshTrust;
+  readonly head: HeadView;
+  readonly headForks: HeadForks;
+  readonly peers: { readonly sessions: readonly Session[] };
+  handle(
+    operation: 'mesh.documents' | 'mesh.announce',
+    handler: (peer: KnownPeer, body: CborValue, session: Session) => CborValue | Promise<CborValue>,
+  ): void;
 }
 
 export class Following {
-  readonly #node: MeshNode;
+  readonly #node: FollowingNode;
   readonly #rates = new Rates({ perSecond: 1, burst: 32, most: 4_096 });
   /** Sessions that began under a head whose documents are not here yet. */
   readonly #catchingUp = new WeakMap<Session, Promise<void>>();
   #adopting: Promise<unknown> = Promise.resolve();
 
-  constructor(node: MeshNode) {
+  constructor(node: FollowingNode) {
     this.#node = node;
   }
 
@@ -172,7 +182,7 @@ export class Following {
 
   /** Exactly these documents: of older ones it is a step back, of newer ones they must be here first. */
   #requireNamed(head: MeshHead, { versions }: StagedDocuments): void {
-    for (const part of PARTS) {
+    for (const part of DOCUMENT_KINDS) {
       const [named, has] = [head[part], versions[part]];
       if (named.version !== has.version)
         throw new OotoError(

@@ -5,7 +5,7 @@
  * it has.
  */
 
-import { AuthorityView } from '../authority/authority-view.ts';
+import { AuthorityView, isAhead } from '../authority/authority-view.ts';
 import { readNodeId } from '../authority/certification.ts';
 import { validateCredential } from '../authority/credential.ts';
 import type { Device } from '../authority/device.ts';
@@ -19,7 +19,6 @@ import type { Root } from '../cert/validate.ts';
 import type { CredentialVerifier, Peer } from '../channel/credential.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import type { Store } from '../ports.ts';
-import { isAhead } from './following.ts';
 import { type ChannelKind, ROLES, type Role } from './operations.ts';
 import { type Policy, readPolicy } from './policy.ts';
 

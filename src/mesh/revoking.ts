@@ -5,54 +5,15 @@
  */
 import type { ActionOf, ApprovedAction } from '../authority/action.ts';
 import { type AuthorityView, NO_DOCUMENTS } from '../authority/authority-view.ts';
-import { REVOCATIONS_LIFE_MS, type Revocation, type RevocationsBody } from '../authority/revocation.ts';
+import { nextRevocations } from '../authority/next-revocations.ts';
 import { OotoError } from '../base/errors.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import type { Clock } from '../ports.ts';
 import type { HeadKeeping } from './head-keeping.ts';
 import type { Issuing } from './issuing.ts';
 
-/** A version without new entries begins at a multiple of this, so that all members make the same. */
-const RENEWAL_MS = REVOCATIONS_LIFE_MS / 2;
-const CLOCK_TOLERANCE_MS = 60_000;
-
 /** What operators approve that revokes. */
 export type RevokingAction = ActionOf<'revoke-node'> | ActionOf<'revoke-key'>;
-
-/** The entry that an action stands for. @throws OOTO_AUTHORITY_REVOCATION (peer) for an action that revokes nothing. */
-export function revocationOf({ action }: ApprovedAction): Revocation {
-  const { created: time } = action;
-  if (action.kind === 'revoke-node') return { kind: 'node', ...action.parameters, time };
-  if (action.kind === 'revoke-key') return { kind: 'key', ...action.parameters, time };
-  throw new OotoError('OOTO_AUTHORITY_REVOCATION', 'peer', `an action ${action.kind} revokes nothing`);
-}
-
-/**
- * The version that these actions lead to: the same on every member that has the version before.
- * @throws OOTO_AUTHORITY_REVOCATION (peer) where one of them is revoked already.
- */
-export function nextRevocations(
-  crypto: Crypto,
-  { revocations }: AuthorityView,
-  approved: readonly ApprovedAction[],
-  now: number,
-): { body: RevocationsBody; entries: Revocation[] } {
-  const entries = approved.map(revocationOf);
-  const began = entries.length > 0 ? entries.map(({ time }) => time) : [renewalTime(revocations.body, now)];
-  const time = Math.max(revocations.body.time, ...began);
-  return { body: revocations.next(crypto, entries, time), entries };
-}
-
-/** Whether a version without new entries is due, so that readers of the list alone see that it is still kept. */
-export function isRenewalDue({ version, next }: RevocationsBody, now: number): boolean {
-  return version > 0 && next - now < RENEWAL_MS;
-}
-
-function renewalTime(body: RevocationsBody, now: number): number {
-  if (!isRenewalDue(body, now + CLOCK_TOLERANCE_MS))
-    throw new OotoError('OOTO_AUTHORITY_REVOCATION', 'peer', 'no version without new entries is due');
-  return Math.floor(now / RENEWAL_MS) * RENEWAL_MS;
-}
 
 export interface RevokingOptions {
   crypto: Crypto;
