@@ -61,6 +61,7 @@ export const LABELS = [
   // mesh
   'membership',
   'request',
+  'ceremony-relay',
   // workload
   'assignment',
   'receipt',

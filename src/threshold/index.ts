@@ -13,6 +13,7 @@ export {
   decodeGenerationCertificate,
   encodeGenerationCertificate,
   type GenerationCertificate,
+  generatedPackage,
   verifyGenerationCertificate,
 } from './generation-certificate.ts';
 export { type Ceremony, createCeremony } from './generation-message.ts';

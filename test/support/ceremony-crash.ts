@@ -1,0 +1,66 @@
+/**
+ * One member dies in a ceremony and comes back: what was begun must be finished or undone, whoever it was and whenever.
+ */
+import type { Change } from '../../src/authority/action.ts';
+import { utf8 } from '../../src/base/bytes.ts';
+import { hex } from '../../src/base/hex.ts';
+import type { Crypto } from '../../src/crypto/crypto.ts';
+import * as assert from './assert.ts';
+import { CeremonyWorld } from './ceremony-world.ts';
+
+export const CHANGES = ['refresh', 'reshare', 'rotate'] as const;
+/** The leader, another old member, and one that is new in a reshare. */
+export const VICTIMS = ['a1', 'a2', 'b1'] as const;
+const FOUNDERS = ['a1', 'a2', 'a3'];
+const RESHARED = ['a1', 'a2', 'b1'];
+
+function changeOf(world: CeremonyWorld, what: (typeof CHANGES)[number]): Change {
+  if (what === 'refresh') return { kind: what, parameters: { epoch: 0 } };
+  if (what === 'rotate') return { kind: what, parameters: { version: 0, overlapMs: 3_600_000 } };
+  const members = RESHARED.map((name) => world.founderOf(name));
+  return { kind: what, parameters: { epoch: 0, threshold: 2, members } };
+}
+
+/** Kills `victim` at the request of this number. Returns whether there were so many. */
+export async function surviveDeath(
+  crypto: Crypto,
+  what: (typeof CHANGES)[number],
+  victim: string,
+  at: number,
+): Promise<boolean> {
+  const world = await CeremonyWorld.create(crypto);
+  world.newcomer('b1');
+  let count = 0;
+  world.onRequest = (_, __, body) => {
+    if (++count === at) world.kill(victim);
+    return body;
+  };
+  const lead = (name: string) => world.member(name).leader.change(world.approve(changeOf(world, what)));
+  await lead('a1').catch(() => {});
+  world.onRequest = (_, __, body) => body;
+  if (count < at) return false;
+  if (!world.living.has(victim)) world.start(victim);
+  await finishAll(world);
+  if (world.member('a2').authority.committee.epoch === 0) await lead('a2');
+  await finishAll(world);
+  const members = what === 'reshare' ? RESHARED : FOUNDERS;
+  requireSettled(world, members, 1);
+  assert.ok(world.sign(utf8('after the crash'), ...members.slice(1)));
+  return true;
+}
+
+async function finishAll(world: CeremonyWorld): Promise<void> {
+  for (const name of world.living.keys()) await world.member(name).leader.finish();
+}
+
+/** Every one of them is in the same epoch, and has the share of it and nothing beside. */
+export function requireSettled(world: CeremonyWorld, names: readonly string[], epoch: number): void {
+  const digests = names.map((name) => {
+    const { authority, participant } = world.member(name);
+    assert.is(authority.committee.epoch, epoch, name);
+    assert.ok(participant.shares.inForce(authority.publicPackage), `${name} has its share`);
+    assert.equal(world.stores.get(name)!.range('ceremony/', 'ceremony0'), [], name);
+    return hex(authority.committee.digest);
+  });
+  assert.is(new Set(digests).size, 1, 'there is one committee');
+}
