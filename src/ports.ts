@@ -242,8 +242,15 @@ export interface Tpm {
   /** Calls `listener` whenever the state has changed. */
   onState(listener: (state: TpmState) => void): void;
   info(): Promise<{ manufacturer: string; firmware: string }>;
-  /** The public area of the endorsement key, and its certificate (DER, perhaps padded) where the TPM has one. */
-  endorsement(): Promise<{ publicArea: Uint8Array; certificate?: Uint8Array }>;
+  /**
+   * The public area of the endorsement key, its certificate (DER, perhaps padded) where the TPM has one, and those of its
+   * vendor's authorities, one after the other. Without `algorithm` the key is that which has a certificate.
+   */
+  endorsement(algorithm?: 'p256' | 'rsa2048'): Promise<{
+    publicArea: Uint8Array;
+    certificate?: Uint8Array;
+    chain?: Uint8Array;
+  }>;
   createAttestationKey(): Promise<TpmKey>;
   /** A P-256 key that signs only while these registers hold what they hold now. */
   createIdentityKey(registers: readonly number[]): Promise<TpmKey>;

@@ -64,8 +64,12 @@ const policyShape = {
   launchRegisters: list(register, { max: 1 }),
   /** Firmware versions of TPMs, 16 digits of hexadecimal; an empty list allows any. */
   firmware: list(text(16, /^[0-9a-f]{16}$/), { max: MAX_FIRMWARE }),
-  /** Endorsement keys, and vendors' authorities as base64 of DER. */
+  /**
+   * Endorsement keys, and vendors' authorities as base64 of DER. A TPM has a key of each algorithm, and could be two nodes:
+   * where vendors' word is enough, one algorithm is named, and keys of the other count for nothing, whoever names them.
+   */
   endorsement: object({
+    algorithm: optional(oneOf('p256', 'rsa2048')),
     fingerprints: list(digestText, { max: MAX_FINGERPRINTS }),
     roots: list(text(MAX_ROOT_TEXT), { max: MAX_ROOTS }),
   }),
@@ -274,6 +278,10 @@ function requireSound(rules: AppraisalRules): void {
   const forged = quoted.find((number) => RESETTABLE.includes(number));
   if (forged !== undefined && !development)
     throw unsound(`it relies on register ${forged}, which every program can reset`);
+  if (endorsement.roots.length > 0 && endorsement.algorithm === undefined)
+    throw unsound(
+      'it pins vendors of TPMs and names no algorithm of endorsement keys: one TPM could be two nodes',
+    );
   for (const root of endorsement.roots) requireRoot('the endorsement keys', root);
   for (const { root } of rules.tokens ?? []) requireRoot('tokens', root);
   for (const root of rules.authenticators?.roots ?? []) requireRoot('authenticators', root);

@@ -27,7 +27,7 @@ import { MAX_PROOF_HASHES, verifyInclusion } from '../log/proof.ts';
 import type { AuthorityView, Issuer } from './authority-view.ts';
 import { BACKDATE_MS, readNodeId } from './certification.ts';
 import type { CommitteeRecord } from './committee-record.ts';
-import type { Device } from './device.ts';
+import type { LoggedDevice } from './device.ts';
 import { KnownCheckpoints, unproven } from './known-checkpoints.ts';
 import { type CertificateLeaf, type Leaf, readLeaf } from './leaf.ts';
 
@@ -95,7 +95,7 @@ export interface ValidCredential extends ValidCertificate {
   /** The group key that signed the certificate. */
   readonly issuerKey: Uint8Array;
   /** The TPM that it enrolled with, on the word of the members that logged it; for tier `measured` alone. */
-  readonly device?: Device;
+  readonly device?: LoggedDevice;
 }
 
 export interface CredentialExpectations {
@@ -160,7 +160,7 @@ function underOneOf(
 }
 
 /** All entries agree on the TPM, and a measured node has one. @throws OOTO_AUTHORITY_PROOFS (peer). */
-function loggedDevice(entries: readonly Leaf[], tier: Tier): Device | undefined {
+function loggedDevice(entries: readonly Leaf[], tier: Tier): LoggedDevice | undefined {
   const devices = entries.map((entry) => (entry.kind === 'certificate' ? entry.device : undefined));
   const [device] = devices;
   if (devices.some((other) => !isSameDevice(device, other))) throw unproven('the entries name several TPMs');
@@ -168,9 +168,13 @@ function loggedDevice(entries: readonly Leaf[], tier: Tier): Device | undefined 
   return device;
 }
 
-function isSameDevice(a: Device | undefined, b: Device | undefined): boolean {
+function isSameDevice(a: LoggedDevice | undefined, b: LoggedDevice | undefined): boolean {
   if (!a || !b) return a === b;
-  return equal(a.endorsementKey, b.endorsementKey) && equal(a.attestationKey, b.attestationKey);
+  return (
+    equal(a.endorsementKey, b.endorsementKey) &&
+    equal(a.attestationKey, b.attestationKey) &&
+    a.vouched === b.vouched
+  );
 }
 
 export interface LogExpectations {

@@ -16,17 +16,20 @@ import { OotoError } from '../base/errors.ts';
 import { hex, unhex } from '../base/hex.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import { decode, encode } from '../envelope/cbor.ts';
-import { bytesBetween, type Fields, fields, object, optional, text, uint } from '../envelope/fields.ts';
+import { bytesBetween, type Fields, fields, list, object, optional, text, uint } from '../envelope/fields.ts';
 import type { StoreChange } from '../ports.ts';
 
 const MOST_KEY_BYTES = 1024;
 const MOST_CERTIFICATE_BYTES = 4096;
+const MOST_AUTHORITIES = 6;
 
 const tpmShape = {
   /** TPMT_PUBLIC. */
   endorsementKey: bytesBetween(1, MOST_KEY_BYTES),
   /** DER, of the manufacturer, where the TPM has one. */
   certificate: optional(bytesBetween(1, MOST_CERTIFICATE_BYTES)),
+  /** DER: authorities between it and the manufacturer's root, where the TPM has them. */
+  chain: optional(list(bytesBetween(1, MOST_CERTIFICATE_BYTES), { min: 1, max: MOST_AUTHORITIES })),
   /** TPMT_PUBLIC. */
   attestationKey: bytesBetween(1, MOST_KEY_BYTES),
 } as const;
@@ -43,11 +46,22 @@ export interface Device {
   attestationKey: Uint8Array;
 }
 
+/** The same as an entry of a log has it. */
+export interface LoggedDevice extends Device {
+  vouched: Vouched;
+}
+
 /**
- * Decides on an endorsement key that no operator has named: by a list, or by its certificate and its maker's root.
- * Throws to refuse.
+ * Whose word an endorsement key stands on: operators have named it, in an invite or in the committee's record; or it was
+ * judged by the rules, and is judged again at each renewal.
  */
-export type EndorsementJudge = (keys: TpmKeys, now: number) => void;
+export type Vouched = 'named' | 'judged';
+
+/**
+ * Decides on an endorsement key: one that no operator has named by a list, or by its certificate and its maker's root;
+ * any by its algorithm. Throws to refuse.
+ */
+export type EndorsementJudge = (keys: TpmKeys, vouched: Vouched, now: number) => void;
 
 /** What this member's store holds under a key. */
 type Bound = (storeKey: string) => Uint8Array | undefined;

@@ -31,8 +31,13 @@ const certificateLeaf = {
   /** SHA-256 of the evidence that was judged. */
   evidence: bytes(32),
   verdict: oneOf('software', 'authenticator', 'hardware', 'measured'),
-  /** The TPM that the node enrolled with: fingerprint of its endorsement key, SHA-256 of its attestation key. */
-  device: optional(object({ endorsementKey: bytes(32), attestationKey: bytes(32) })),
+  /**
+   * The TPM that the node enrolled with: fingerprint of its endorsement key, whose word that stands on, and SHA-256 of its
+   * attestation key.
+   */
+  device: optional(
+    object({ endorsementKey: bytes(32), attestationKey: bytes(32), vouched: oneOf('named', 'judged') }),
+  ),
 } as const;
 
 const definitionLeaf = {

@@ -16,21 +16,23 @@ import type { StoreChange } from '../ports.ts';
 import { bindAuthenticator, type ShownCredential } from './authenticator.ts';
 import type { AuthorityView } from './authority-view.ts';
 import { readNodeId, requireFaithful } from './certification.ts';
-import { validateCredential } from './credential.ts';
+import { readCredential, validateCredential } from './credential.ts';
 import {
   bindDevice,
   type Device,
   deviceOf,
   type EndorsementJudge,
   keepClock,
+  type LoggedDevice,
   lastClock,
   requireOpened,
   sealChallenge,
   type TpmKeys,
+  type Vouched,
 } from './device.ts';
 import { inviteStoreKey, readGrant, requireUnspent, verifyClaim } from './invite.ts';
-import { type CertificateLeaf, encodeLeaf } from './leaf.ts';
-import { type EnrolmentRequest, readRequest, requireMesh } from './request.ts';
+import { type CertificateLeaf, encodeLeaf, readLeaf } from './leaf.ts';
+import { type EnrolmentRequest, MOST_REQUEST_BYTES, readRequest, requireMesh } from './request.ts';
 import { Reservations } from './reservation.ts';
 
 const NONCE_BYTES = 32;
@@ -53,7 +55,7 @@ export const readClaim = claim;
 
 /** What a coordinator carries to each member. */
 export const applicationShape = {
-  request: bytesBetween(1, 8 * 1024),
+  request: bytesBetween(1, MOST_REQUEST_BYTES),
   claim,
   /** In the order of the committee. */
   nonces: list(object({ member: text(63), nonce: bytes(NONCE_BYTES) }), { min: 1, max: 64 }),
@@ -192,7 +194,7 @@ export class AuthorityMember {
         'nobody is invited into the authority; its committee changes otherwise',
       );
     const grant = verifyClaim(crypto, authority.genesis, { ...right, id, requestDigest, now: context.now });
-    this.#requireEndorsed(request, grant.endorsementKey, context.now);
+    this.#requireInvitedTpm(request, grant.endorsementKey, context.now);
     const storeKey = inviteStoreKey(grant);
     requireUnspent(context.bound(storeKey), requestDigest);
     this.#reservations.requireFree(storeKey, requestDigest, context.now);
@@ -200,17 +202,20 @@ export class AuthorityMember {
   }
 
   /** The operators' word in the invite is the last; without it the endorsement key is judged by list or certificate. */
-  #requireEndorsed({ tpm }: EnrolmentRequest, granted: Uint8Array | undefined, now: number): void {
-    const { crypto, endorsement } = this.#options;
+  #requireInvitedTpm({ tpm }: EnrolmentRequest, granted: Uint8Array | undefined, now: number): void {
     if (!tpm) {
       if (granted) throw refuse('OOTO_AUTHORITY_DEVICE', 'the invite is for a node with a TPM');
       return;
     }
-    const { endorsementKey } = deviceOf(crypto, tpm);
-    if (granted && equal(granted, endorsementKey)) return;
-    if (granted || !endorsement)
-      throw refuse('OOTO_AUTHORITY_DEVICE', 'no operator vouches for the endorsement key of this TPM');
-    endorsement(tpm, now);
+    const { endorsementKey } = deviceOf(this.#options.crypto, tpm);
+    if (granted && !equal(granted, endorsementKey)) throw notVouchedFor();
+    this.#requireEndorsed(tpm, granted ? 'named' : 'judged', now);
+  }
+
+  #requireEndorsed(tpm: TpmKeys, vouched: Vouched, now: number): void {
+    const { endorsement } = this.#options;
+    if (!endorsement && vouched === 'judged') throw notVouchedFor();
+    endorsement?.(tpm, vouched, now);
   }
 
   /**
@@ -246,7 +251,7 @@ export class AuthorityMember {
     { nonces, evidence: encoded, claim: right }: Application,
     seed: Uint8Array,
     { bound }: AppraisalContext,
-  ): { evidence: JudgedEvidence; device?: Device; bindings: StoreChange[] } {
+  ): { evidence: JudgedEvidence; device?: LoggedDevice; bindings: StoreChange[] } {
     const { crypto, judge, name: member } = this.#options;
     const { id, tpm: keys, digest } = request;
     if (!keys) return this.#judgeWithoutTpm(judge(request, nonces, encoded), id, bound);
@@ -257,7 +262,8 @@ export class AuthorityMember {
     if (!evidence.tpm) throw refuse('OOTO_AUTHORITY_DEVICE', 'a TPM is named, and the evidence is of none');
     const { clock, answers } = evidence.tpm;
     requireOpened(crypto, seed, keys, { member, request: digest, answers });
-    return { evidence, device, bindings: [binding, keepClock(device, clock)] };
+    const logged = { ...device, vouched: vouchedBy(right) };
+    return { evidence, device: logged, bindings: [binding, keepClock(device, clock)] };
   }
 
   #judgeWithoutTpm(evidence: JudgedEvidence, id: string, bound: AppraisalContext['bound']) {
@@ -294,8 +300,10 @@ export class AuthorityMember {
       throw refuse('OOTO_AUTHORITY_RENEWAL', 'a renewal keeps the key; a new key needs a new invite');
     if (holder.tier !== request.tier)
       throw refuse('OOTO_AUTHORITY_RENEWAL', 'a renewal keeps the tier; another needs a new invite');
-    if (request.tpm && !isSameEndorsement(crypto, request.tpm, holder.device))
+    if (!request.tpm) return;
+    if (!holder.device || !isSameEndorsement(crypto, request.tpm, holder.device))
       throw refuse('OOTO_AUTHORITY_DEVICE', 'a renewal keeps the TPM; another needs a new invite');
+    this.#requireEndorsed(request.tpm, holder.device.vouched, context.now);
   }
 
   #requireOwnNonce(request: EnrolmentRequest, { nonces }: Application, now: number): OpenChallenge {
@@ -315,8 +323,20 @@ function isNamed(right: Claim): boolean {
   return right.kind === 'invite' && readGrant(right.grant).endorsementKey !== undefined;
 }
 
-function isSameEndorsement(crypto: Crypto, keys: TpmKeys, device: Device | undefined): boolean {
-  return device !== undefined && equal(deviceOf(crypto, keys).endorsementKey, device.endorsementKey);
+/** Of a right that was verified: whose word the TPM stands on from now on. */
+function vouchedBy(right: Claim): Vouched {
+  if (right.kind === 'founder') return 'named';
+  if (right.kind === 'invite') return isNamed(right) ? 'named' : 'judged';
+  const entry = readLeaf(readCredential(right.credential).proofs[0].leaf);
+  return entry.kind === 'certificate' && entry.device ? entry.device.vouched : 'judged';
+}
+
+function notVouchedFor(): OotoError {
+  return refuse('OOTO_AUTHORITY_DEVICE', 'no operator vouches for the endorsement key of this TPM');
+}
+
+function isSameEndorsement(crypto: Crypto, keys: TpmKeys, device: Device): boolean {
+  return equal(deviceOf(crypto, keys).endorsementKey, device.endorsementKey);
 }
 
 function isSameTpm(a: TpmKeys | undefined, b: TpmKeys | undefined): boolean {

@@ -12,7 +12,8 @@ import { encodeStatement, readStatement, statementMessage, verifyStatement } fro
 import type { Signer } from '../ports.ts';
 import { readTpmKeys } from './device.ts';
 
-const MOST_BYTES = 8 * 1024;
+/** With the certificates that a TPM may have. */
+export const MOST_REQUEST_BYTES = 24 * 1024;
 
 const requestShape = {
   mesh: bytes(32),
@@ -53,7 +54,7 @@ export async function createRequest(
 export function readRequest(crypto: Crypto, encoded: Uint8Array): EnrolmentRequest {
   const statement = readStatement('enrolment-request', encoded, {
     body: object(requestShape),
-    maxBytes: MOST_BYTES,
+    maxBytes: MOST_REQUEST_BYTES,
   });
   const key: VerificationKey = statement.unverified.key;
   if (key.algorithm === 'ed25519') crypto.ed25519.admitKey(key.bytes);

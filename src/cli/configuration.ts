@@ -33,6 +33,8 @@ const fields = v.strictObject({
   certificate_ms: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1_000)), 14_400_000),
   /** The TPM that holds the identity key: a device such as /dev/tpmrm0, or as tpm2-tss writes it. */
   tpm: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(1024))),
+  /** Of which algorithm the endorsement key is; the one with a certificate if absent. */
+  tpm_endorsement: v.optional(v.picklist(['p256', 'rsa2048'])),
   /** The firmware's event log. */
   tpm_event_log: v.optional(v.string(), '/sys/kernel/security/tpm0/binary_bios_measurements'),
   /** The PKCS#11 token that holds the identity key, instead of a TPM. Its PIN is in a file, which is named from the folder. */

@@ -26,6 +26,10 @@ interface DemoWords {
 
 /** Where the identity key is made. */
 const TPM_OPTION = ['--tpm <place>', 'the identity key is made in this TPM, such as /dev/tpmrm0'] as const;
+const TPM_ENDORSEMENT_OPTION = [
+  '--tpm-endorsement <algorithm>',
+  'of which algorithm its endorsement key is, p256 or rsa2048; the one with a certificate if absent',
+] as const;
 const TOKEN_OPTIONS = {
   module: ['--pkcs11-module <file>', 'or in a token behind this PKCS#11 module'],
   token: ['--pkcs11-token <label>', 'the label of the token'],
@@ -66,6 +70,7 @@ describeOutput(
   .requiredOption('--listen <host:port>', 'the address others dial')
   .option('--listen-web-socket <ws://host:port>', 'the address pages dial')
   .option(...TPM_OPTION)
+  .option(...TPM_ENDORSEMENT_OPTION)
   .option(...TOKEN_OPTIONS.module)
   .option(...TOKEN_OPTIONS.token)
   .option(...TOKEN_OPTIONS.key)
@@ -164,6 +169,7 @@ command('join', 'join the mesh of an invite')
   .requiredOption('--invite <file>', 'the invite; it can be spent once')
   .option('--listen <host:port>', 'the address others dial', '127.0.0.1:0')
   .option(...TPM_OPTION)
+  .option(...TPM_ENDORSEMENT_OPTION)
   .option(...TOKEN_OPTIONS.module)
   .option(...TOKEN_OPTIONS.token)
   .option(...TOKEN_OPTIONS.key)

@@ -100,10 +100,10 @@ interface OpenIdentity {
 async function openIdentity(
   crypto: Crypto,
   folder: string,
-  { tpm, tpm_event_log, pkcs11 }: NodeConfiguration,
+  { tpm, tpm_event_log, tpm_endorsement, pkcs11 }: NodeConfiguration,
 ): Promise<OpenIdentity> {
   if (tpm !== undefined) {
-    const { signer, node } = await openNodeTpm(crypto, folder, { tpm, tpm_event_log });
+    const { signer, node } = await openNodeTpm(crypto, folder, { tpm, tpm_event_log, tpm_endorsement });
     return { signer, tpm: node };
   }
   if (pkcs11 !== undefined) {

@@ -59,20 +59,29 @@ export function openTpm(crypto: Crypto, place: string): Tpm {
 export async function openNodeTpm(
   crypto: Crypto,
   folder: string,
-  { tpm: place, tpm_event_log: log }: Pick<NodeConfiguration, 'tpm' | 'tpm_event_log'> & { tpm: string },
+  {
+    tpm: place,
+    tpm_event_log: log,
+    tpm_endorsement: endorsement,
+  }: Pick<NodeConfiguration, 'tpm_event_log'> & Partial<NodeConfiguration> & { tpm: string },
 ): Promise<OpenTpm> {
   const tpm = openTpm(crypto, place);
   try {
-    const { signer, endorsementKey, certificate, ...keys } = await openTpmIdentity({
+    const { signer, endorsementKey, certificate, chain, ...keys } = await openTpmIdentity({
       tpm,
       codec: { encode, decode },
       file: join(folder, KEYS),
       sha256: (message) => crypto.sha256(message),
+      endorsement,
       registers: IDENTITY_REGISTERS,
       certificationData: certificationData(crypto),
     });
     const { publicArea: attestationKey } = keys.attestationKey;
-    const shown = { endorsementKey, attestationKey, ...(certificate ? { certificate } : {}) };
+    const shown = {
+      ...{ endorsementKey, attestationKey },
+      ...(certificate ? { certificate } : {}),
+      ...(chain.length > 0 ? { chain: [...chain] } : {}),
+    };
     const node = { tpm, keys: shown, ...keys, readLog: () => readLog(log) };
     return { signer: patient(signer, nodeClock()), node };
   } catch (error) {

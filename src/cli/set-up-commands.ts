@@ -52,6 +52,7 @@ const founderSchema = v.strictObject({
       endorsementKey: hexText,
       attestationKey: hexText,
       certificate: v.optional(hexText),
+      chain: v.optional(v.array(hexText)),
       registers: v.record(v.string(), keyText),
     }),
   ),
@@ -60,6 +61,7 @@ const founderSchema = v.strictObject({
 /** Where a new node's identity key is to be. */
 interface IdentityWords {
   tpm?: string;
+  tpmEndorsement?: string;
   listenWebSocket?: string;
   pkcs11Module?: string;
   pkcs11Token?: string;
@@ -71,7 +73,7 @@ interface IdentityWords {
 /** As `node.toml` says it; files are named from where the command runs. */
 function identityOf(
   words: IdentityWords,
-): Partial<Pick<NodeConfiguration, 'tpm' | 'pkcs11' | 'listen_web_socket'>> {
+): Partial<Pick<NodeConfiguration, 'tpm' | 'tpm_endorsement' | 'pkcs11' | 'listen_web_socket'>> {
   const { tpm, listenWebSocket, pkcs11Module: module, pkcs11Token: token } = words;
   const {
     pkcs11Key: key = 'ooto',
@@ -82,6 +84,7 @@ function identityOf(
     throw new OotoError('OOTO_CLI_USAGE', 'caller', '--pkcs11-module and --pkcs11-token belong together');
   return {
     ...(tpm === undefined ? {} : { tpm }),
+    ...(words.tpmEndorsement === undefined ? {} : { tpm_endorsement: endorsementWord(words.tpmEndorsement) }),
     ...(listenWebSocket === undefined ? {} : { listen_web_socket: listenWebSocket }),
     ...(module === undefined || token === undefined
       ? {}
@@ -93,6 +96,11 @@ function identityOf(
           },
         }),
   };
+}
+
+function endorsementWord(word: string): 'p256' | 'rsa2048' {
+  if (word === 'p256' || word === 'rsa2048') return word;
+  throw new OotoError('OOTO_CLI_USAGE', 'caller', 'an endorsement key is of p256 or rsa2048');
 }
 
 /** `ooto authority init`: a founder's folder; what is printed goes to the operator. */
@@ -115,11 +123,12 @@ export async function initFounder(options: { folder: string; name: string; liste
   };
 }
 
-function textOf({ endorsementKey, attestationKey, certificate }: TpmKeys) {
+function textOf({ endorsementKey, attestationKey, certificate, chain }: TpmKeys) {
   return {
     endorsementKey: hex(endorsementKey),
     attestationKey: hex(attestationKey),
     ...(certificate ? { certificate: hex(certificate) } : {}),
+    ...(chain ? { chain: chain.map(hex) } : {}),
   };
 }
 
@@ -258,11 +267,13 @@ function keysOf({
   endorsementKey,
   attestationKey,
   certificate,
+  chain,
 }: NonNullable<v.InferOutput<typeof founderSchema>['tpm']>): TpmKeys {
   return {
     endorsementKey: unhex(endorsementKey),
     attestationKey: unhex(attestationKey),
     ...(certificate === undefined ? {} : { certificate: unhex(certificate) }),
+    ...(chain === undefined ? {} : { chain: chain.map(unhex) }),
   };
 }
 

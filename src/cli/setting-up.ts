@@ -72,7 +72,7 @@ export async function createFounder(
 async function founderIdentity(
   crypto: Crypto,
   folder: string,
-  { tpm, tpm_event_log = '', pkcs11 }: Partial<NodeConfiguration>,
+  { tpm, tpm_event_log = '', tpm_endorsement, pkcs11 }: Partial<NodeConfiguration>,
 ): Promise<Pick<Founder, 'identityKey' | 'tpm'>> {
   if (pkcs11 !== undefined) {
     const { signer } = await openNodeToken(crypto, folder, pkcs11);
@@ -80,7 +80,7 @@ async function founderIdentity(
     return { identityKey: signer.publicKey };
   }
   if (tpm === undefined) return { identityKey: (await keyIn(crypto, folder, 'identity.key')).publicKey };
-  const { node, signer } = await openNodeTpm(crypto, folder, { tpm, tpm_event_log });
+  const { node, signer } = await openNodeTpm(crypto, folder, { tpm, tpm_event_log, tpm_endorsement });
   await node.tpm.close();
   return { identityKey: signer.publicKey, tpm: node.keys };
 }

@@ -15,7 +15,7 @@ import {
   type Claim,
   readClaim,
 } from '../authority/member.ts';
-import { type EnrolmentRequest, readRequest } from '../authority/request.ts';
+import { type EnrolmentRequest, MOST_REQUEST_BYTES, readRequest } from '../authority/request.ts';
 import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import { Rates } from '../channel/rates.ts';
@@ -350,7 +350,11 @@ export class AuthorityNode {
     announced: EnrolmentRequest | undefined,
     peer: KnownPeer,
   ): { request: EnrolmentRequest; claim: Claim } {
-    const opening = fields(body, { request: bytesBetween(1, 8 * 1024), claim: readClaim }, 'enrolment');
+    const opening = fields(
+      body,
+      { request: bytesBetween(1, MOST_REQUEST_BYTES), claim: readClaim },
+      'enrolment',
+    );
     return { request: this.#requireMayAsk(opening, announced, peer), claim: opening.claim };
   }
 

@@ -4,9 +4,9 @@
  * is to deny. The policy itself is data: versioned, part of what the mesh has agreed on, the same on every node.
  */
 import type { AppraisalPolicy } from '../attest/appraisal.ts';
-import { endorsementRules, readRules } from '../attest/appraisal-policy.ts';
+import { type AppraisalRules, endorsementRules, readRules } from '../attest/appraisal-policy.ts';
 import { requireEndorsement } from '../attest/tpm/endorsement.ts';
-import { readPublicArea } from '../attest/tpm/public-area.ts';
+import { type PublicArea, readPublicArea } from '../attest/tpm/public-area.ts';
 import type { EndorsementJudge } from '../authority/device.ts';
 import { OotoError } from '../base/errors.ts';
 import { meetsTier, TIERS, type Tier } from '../cert/tier.ts';
@@ -59,17 +59,29 @@ export function appraisalPolicy(
   return rules ? { ...base, manifests: rules.manifests.map(({ digest }) => digest), rules } : base;
 }
 
-/** Endorsement keys that no invite names: those that the rules list, and those of vendors that they trust. */
+/** Endorsement keys that operators do not name: those that the rules list, and those of vendors that they trust. */
 export function endorsementJudge(crypto: Crypto, policy: () => Policy): EndorsementJudge {
-  return ({ endorsementKey, certificate }, now) => {
+  return ({ endorsementKey, certificate, chain = [] }, vouched, now) => {
     const { appraisal } = policy();
-    const presented = {
-      key: readPublicArea(endorsementKey),
-      certificates: certificate ? [certificate] : [],
-    };
+    const key = readPublicArea(endorsementKey);
+    requireAlgorithm(key, appraisal);
+    if (vouched === 'named') return;
+    const presented = { key, certificates: certificate ? [certificate, ...chain] : [] };
     const trusted = appraisal ? endorsementRules(appraisal) : { fingerprints: [], roots: [] };
     requireEndorsement(crypto, presented, trusted, now);
   };
+}
+
+/** Every TPM has a key of each algorithm: only those of one are told apart as TPMs. */
+function requireAlgorithm({ algorithm }: PublicArea, rules: AppraisalRules | undefined): void {
+  const wanted = rules?.endorsement.algorithm;
+  if (wanted === undefined || algorithm === wanted) return;
+  throw new OotoError(
+    'OOTO_ATTEST_TPM_ENDORSEMENT',
+    'peer',
+    `the endorsement key is of ${algorithm}, and TPMs count by their keys of ${wanted} here`,
+    { hint: `tpm_endorsement = "${wanted}" in node.toml, before the keys in the TPM are made` },
+  );
 }
 
 export interface Subject {

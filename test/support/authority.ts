@@ -29,7 +29,7 @@ import { AuthorityDuty } from '../../src/mesh/authority-duty.ts';
 import { enrolmentJudge } from '../../src/mesh/enrolment-judge.ts';
 import { type MeshTrust, trustIn } from '../../src/mesh/identity.ts';
 import { type AskMember, Issuing } from '../../src/mesh/issuing.ts';
-import { initialPolicy, type Policy } from '../../src/mesh/policy.ts';
+import { endorsementJudge, initialPolicy, type Policy } from '../../src/mesh/policy.ts';
 import type { Signer, Store } from '../../src/ports.ts';
 import { type FoundedMesh, foundMesh } from './founders.ts';
 import { ManualClock } from './manual-clock.ts';
@@ -69,7 +69,9 @@ export class AuthorityWorld {
   /** Signs workload definitions, under the name `test`. */
   readonly originator: Ed25519SigningKey;
 
-  readonly policy: Policy;
+  /** In force; a test may put another in its place. */
+  policy: Policy;
+  readonly #judgesEndorsements: boolean;
 
   constructor(
     crypto: Crypto,
@@ -77,16 +79,20 @@ export class AuthorityWorld {
       count = 3,
       threshold = 2,
       appraisal,
+      judgesEndorsements = false,
       ...operators
     }: {
       count?: number;
       threshold?: number;
       appraisal?: AppraisalRules;
+      /** Endorsement keys that nobody named are judged by the rules. */
+      judgesEndorsements?: boolean;
       operators?: number;
       operatorQuorum?: number;
     } = {},
   ) {
     this.crypto = crypto;
+    this.#judgesEndorsements = judgesEndorsements;
     this.originator = Ed25519SigningKey.generate(crypto);
     const originators = [{ name: 'test', publicKey: this.originator.publicKey }];
     const rules = appraisal ? { appraisal } : {};
@@ -107,6 +113,7 @@ export class AuthorityWorld {
     const founder = this.mesh.founders[position];
     const member = new AuthorityMember({
       ...{ crypto, authority, name, longestLifeMs: LIFE_MS },
+      ...(this.#judgesEndorsements ? { endorsement: endorsementJudge(crypto, () => this.policy) } : {}),
       judge: enrolmentJudge({ crypto, clock, meshId: genesis.meshId, policy: () => this.policy }),
     });
     const duty = new AuthorityDuty({

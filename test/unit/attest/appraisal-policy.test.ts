@@ -46,7 +46,7 @@ const rules: AppraisalRules = {
   identityRegisters: [0, 15],
   launchRegisters: [15],
   firmware: ['0000000000002020'],
-  endorsement: { fingerprints: ['ab'.repeat(32)], roots: [base64(root)] },
+  endorsement: { algorithm: 'p256', fingerprints: ['ab'.repeat(32)], roots: [base64(root)] },
 };
 const facts: ProvenFacts = {
   role: 'worker',
@@ -120,8 +120,11 @@ test('rules that are not sound', () => {
     { identityRegisters: [0, 0] },
     { roles: [...rules.roles, rules.roles[0]] },
     { manifests: [...rules.manifests, rules.manifests[0]] },
-    { endorsement: { fingerprints: [], roots: ['AAAA'] } },
-    { endorsement: { fingerprints: [], roots: ['not base64'] } },
+    { endorsement: { algorithm: 'p256', fingerprints: [], roots: ['AAAA'] } },
+    { endorsement: { algorithm: 'p256', fingerprints: [], roots: ['not base64'] } },
+    { endorsement: { fingerprints: [], roots: [base64(root)] } },
+    { tokens: [{ root: 'AAAA', mark: '1.2.3' }] },
+    { authenticators: { party: { id: 'a', origin: 'https://a' }, roots: ['AAAA'] } },
   ];
   for (const change of bad)
     throwsCode(() => readRules({ ...rules, ...change }, 'policy'), 'OOTO_ATTEST_RULES');

@@ -1,5 +1,9 @@
 /** Enrolment with live software TPMs: each member's own challenge, and who may be whose. */
 
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { AppraisalRules } from '../../../src/attest/appraisal-policy.ts';
+import { unpadded } from '../../../src/attest/tpm/endorsement-certificate.ts';
 import { readPublicArea } from '../../../src/attest/tpm/public-area.ts';
 import { certificationData } from '../../../src/attest/tpm-proof.ts';
 import { leafTbs } from '../../../src/authority/certification.ts';
@@ -8,17 +12,22 @@ import { deviceOf, keepClock } from '../../../src/authority/device.ts';
 import { readLeaf } from '../../../src/authority/leaf.ts';
 import type { Application, Claim } from '../../../src/authority/member.ts';
 import { createRequest, type EnrolmentRequest } from '../../../src/authority/request.ts';
+import { base64, hex } from '../../../src/base/hex.ts';
 import { measuredRules } from '../../../src/cli/setting-up.ts';
+import { decode, encode } from '../../../src/envelope/cbor.ts';
 import type { NodeTpm } from '../../../src/mesh/attester.ts';
 import { enrolmentEvidence } from '../../../src/mesh/enrolment-evidence.ts';
 import type { MemberChallenge } from '../../../src/mesh/issuing.ts';
 import type { MeshNode } from '../../../src/mesh/node.ts';
+import { openTpmIdentity } from '../../../src/platform/node/tpm/identity.ts';
 import type { Signer } from '../../../src/ports.ts';
 import * as assert from '../../support/assert.ts';
 import { AuthorityWorld, LIFE_MS, MANIFEST, signerOf } from '../../support/authority.ts';
 import { testCrypto } from '../../support/crypto.ts';
+import { temporaryFolder } from '../../support/folder.ts';
 import { suite } from '../../support/suite.ts';
 import { missingForTpm, Swtpm } from '../../support/swtpm.ts';
+import { unpem } from '../../support/vendor.ts';
 
 const test = suite('authority/device', { timeout: 90_000 });
 const missing = missingForTpm();
@@ -36,14 +45,17 @@ interface Owner {
 let alice: Owner;
 let mallory: Owner;
 
-async function owner(before?: Swtpm): Promise<Owner> {
+async function owner(before?: Swtpm, algorithm?: 'p256' | 'rsa2048'): Promise<Owner> {
   const swtpm = before ?? (await Swtpm.start());
   const port = swtpm.client();
   const attestationKey = await port.createAttestationKey();
   const identityKey = await port.createIdentityKey([0, 7]);
   const certification = await port.certify(identityKey, attestationKey, certificationData(crypto));
-  const { publicArea: endorsementKey } = await port.endorsement();
-  const keys = { endorsementKey, attestationKey: attestationKey.publicArea };
+  const { publicArea: endorsementKey, certificate } = await port.endorsement(algorithm);
+  const keys = {
+    ...{ endorsementKey, attestationKey: attestationKey.publicArea },
+    ...(certificate ? { certificate: unpadded(certificate) } : {}),
+  };
   const signer: Signer = {
     algorithm: 'p256',
     publicKey: readPublicArea(identityKey.publicArea).key,
@@ -74,12 +86,13 @@ function requestOf(
   name: string,
   by: Pick<Owner, 'signer'>,
   keys = alice.tpm.keys,
+  at = world,
 ): Promise<EnrolmentRequest> {
   const { algorithm, publicKey } = by.signer;
-  const id = world.id('worker', name);
+  const id = at.id('worker', name);
   const key = { algorithm, bytes: publicKey };
   const nonce = crypto.random.bytes(16);
-  const { meshId: mesh } = world.mesh.record;
+  const { meshId: mesh } = at.mesh.record;
   return createRequest(
     crypto,
     { mesh, id, key, life: LIFE_MS, tier: 'measured', nonce, tpm: keys },
@@ -93,17 +106,18 @@ async function apply(
   by: Owner,
   claim: Claim,
   bend: (challenges: MemberChallenge[]) => MemberChallenge[] = (challenges) => challenges,
+  at = world,
 ): Promise<Application> {
-  const challenges = await world.issuing().challenge(request);
+  const challenges = await at.issuing().challenge(request);
   const node = {
-    options: { crypto, signer: by.signer, tpm: by.tpm, logger: world.logger },
+    options: { crypto, signer: by.signer, tpm: by.tpm, logger: at.logger },
     claims: (mesh: Uint8Array, id: string) => ({
       ...{ mesh, node: id, manifest: MANIFEST, versions: new Map() },
-      time: world.clock.now(),
+      time: at.clock.now(),
     }),
-    rulesOver: () => world.policy,
+    rulesOver: () => at.policy,
   } as unknown as MeshNode;
-  const trust = { ...world.trust!, policy: world.policy };
+  const trust = { ...at.trust!, policy: at.policy };
   const { evidence } = await enrolmentEvidence(node, trust, request, bend(challenges));
   const nonces = challenges.map(({ member, nonce }) => ({ member, nonce }));
   return { request: request.encoded, claim, nonces, evidence };
@@ -113,16 +127,17 @@ async function appraise(
   request: EnrolmentRequest,
   application: Application,
   bound = new Map<string, Uint8Array>(),
+  at = world,
 ) {
-  const tbs = await leafTbs(crypto, world.mesh.record, request, world.clock.now());
-  const context = { now: world.clock.now(), bound: (key: string) => bound.get(key) };
-  const appraisal = world.members.get(judge)!.appraise(application, tbs, context);
+  const tbs = await leafTbs(crypto, at.mesh.record, request, at.clock.now());
+  const context = { now: at.clock.now(), bound: (key: string) => bound.get(key) };
+  const appraisal = at.members.get(judge)!.appraise(application, tbs, context);
   for (const change of appraisal.changes) if ('put' in change) bound.set(change.put, change.value);
   return appraisal;
 }
 
-const invited = (request: EnrolmentRequest, endorsement?: Uint8Array) =>
-  world.inviteClaim(request.id, request, undefined, endorsement);
+const invited = (request: EnrolmentRequest, endorsement?: Uint8Array, at = world) =>
+  at.inviteClaim(request.id, request, undefined, endorsement);
 
 live(
   'a TPM that operators named enrols, and is bound to the node; under another name it is refused',
@@ -132,7 +147,7 @@ live(
     const claim = invited(request, alice.endorsement);
     const leaf = readLeaf((await appraise(request, await apply(request, alice, claim), bound)).leaf);
     assert.ok(leaf.kind === 'certificate' && leaf.verdict === 'measured');
-    assert.equal(leaf.device, deviceOf(crypto, alice.tpm.keys));
+    assert.equal(leaf.device, { ...deviceOf(crypto, alice.tpm.keys), vouched: 'named' });
     const again = await requestOf('one', alice);
     await appraise(again, await apply(again, alice, invited(again, alice.endorsement)), bound);
     const other = await requestOf('two', alice);
@@ -231,3 +246,140 @@ live('a key in software is not certified by naming a genuine TPM', async () => {
   const application = await apply(request, software, invited(request, alice.endorsement));
   await assert.rejectsCode(appraise(request, application), 'OOTO_ATTEST_TPM_IDENTITY');
 });
+
+/** The same with a maker of TPMs whose root is pinned, and keys of one algorithm. */
+async function certifiedWorld(algorithm: 'p256' | 'rsa2048', swtpm: Swtpm): Promise<AuthorityWorld> {
+  const pem = readFileSync(join(swtpm.folder, 'ca', 'swtpm-localca-rootca-cert.pem'), 'utf8');
+  const rules = measuredRules(MANIFEST, [zeros]);
+  const endorsement = { algorithm, fingerprints: [], roots: [base64(unpem(pem))] };
+  const made = new AuthorityWorld(crypto, {
+    appraisal: { ...rules, endorsement },
+    judgesEndorsements: true,
+  });
+  await made.establish();
+  return made;
+}
+
+/** The certificate of swtpm's own authority, as vendors put it into the TPM. */
+async function keepChain(swtpm: Swtpm): Promise<void> {
+  const issuer = unpem(readFileSync(join(swtpm.folder, 'ca', 'issuer.pem'), 'utf8'));
+  const half = Math.ceil(issuer.length / 2);
+  const parts = [issuer.subarray(0, half), issuer.subarray(half)];
+  for (const [i, part] of parts.entries()) {
+    writeFileSync(join(swtpm.folder, 'part'), part);
+    const index = `0x1c0010${i}`;
+    await swtpm.tools(
+      'tpm2_nvdefine',
+      index,
+      '-C',
+      'o',
+      '-s',
+      String(part.length),
+      '-a',
+      'ownerread|ownerwrite|authread|authwrite',
+    );
+    await swtpm.tools('tpm2_nvwrite', index, '-C', 'o', '-i', 'part');
+  }
+}
+
+live(
+  'certified by its maker, over the authority that the TPM holds; and judged again at each renewal',
+  async () => {
+    const swtpm = await Swtpm.start({ certificates: true });
+    await keepChain(swtpm);
+    const at = await certifiedWorld('rsa2048', swtpm);
+    const port = swtpm.client();
+    const keysFile = join(temporaryFolder(), 'tpm.keys');
+    const identity = await openTpmIdentity({
+      ...{ tpm: port, codec: { encode, decode }, file: keysFile, registers: [0, 7] },
+      sha256: (message) => crypto.sha256(message),
+      certificationData: certificationData(crypto),
+    });
+    const { signer, endorsementKey, certificate, chain, ...made } = identity;
+    assert.is(chain.length, 1, 'one certificate in two indexes');
+    const own = { endorsementKey, attestationKey: made.attestationKey.publicArea, certificate: certificate! };
+    const keys = { ...own, chain: [...chain] };
+    const tpm = { tpm: port, keys, ...made, readLog: async () => null };
+    const bob: Owner = { swtpm, tpm, signer, endorsement: deviceOf(crypto, keys).endorsementKey };
+    try {
+      const bare = await requestOf('bare', bob, own, at);
+      await assert.rejectsCode(
+        appraise(bare, await apply(bare, bob, invited(bare, undefined, at), undefined, at), undefined, at),
+        'OOTO_ATTEST_TPM_ENDORSEMENT',
+      );
+      const request = await requestOf('certified', bob, keys, at);
+      const claim = invited(request, undefined, at);
+      const issued = await at.issuing().issue(await apply(request, bob, claim, undefined, at));
+      const renewal: Claim = { kind: 'renewal', credential: encodeCredential({ ...issued, head: null }) };
+      const renew = async () => {
+        const again = await requestOf('certified', bob, keys, at);
+        return appraise(again, await apply(again, bob, renewal, undefined, at), undefined, at);
+      };
+      const leaf = readLeaf((await renew()).leaf);
+      assert.is(leaf.kind === 'certificate' && leaf.device?.vouched, 'judged');
+      const { appraisal } = at.policy;
+      const without = (endorsement: AppraisalRules['endorsement']) => {
+        at.policy = { ...at.policy, appraisal: { ...appraisal!, endorsement } };
+      };
+      without({ fingerprints: [], roots: [] });
+      await assert.rejectsCode(renew(), 'OOTO_ATTEST_TPM_ENDORSEMENT');
+      without({ fingerprints: [hex(bob.endorsement)], roots: [] });
+      await renew();
+      without({ algorithm: 'p256', fingerprints: [hex(bob.endorsement)], roots: [] });
+      await assert.rejectsCode(renew(), 'OOTO_ATTEST_TPM_ENDORSEMENT');
+    } finally {
+      await port.close();
+      await swtpm.remove();
+    }
+  },
+);
+
+live('what operators named is renewed without being judged by lists', async () => {
+  const at = new AuthorityWorld(crypto, {
+    appraisal: measuredRules(MANIFEST, [zeros]),
+    judgesEndorsements: true,
+  });
+  await at.establish();
+  const request = await requestOf('named', alice, alice.tpm.keys, at);
+  const claim = invited(request, alice.endorsement, at);
+  const issued = await at.issuing().issue(await apply(request, alice, claim, undefined, at));
+  const renewal: Claim = { kind: 'renewal', credential: encodeCredential({ ...issued, head: null }) };
+  const again = await requestOf('named', alice, alice.tpm.keys, at);
+  const { leaf } = await appraise(again, await apply(again, alice, renewal, undefined, at), undefined, at);
+  const entry = readLeaf(leaf);
+  assert.is(entry.kind === 'certificate' && entry.device?.vouched, 'named');
+});
+
+live(
+  'one TPM with two endorsement keys is one node: those of one algorithm count, whoever names the other',
+  async () => {
+    const swtpm = await Swtpm.start({ certificates: true });
+    const at = await certifiedWorld('rsa2048', swtpm);
+    const p256 = await owner(swtpm, 'p256');
+    const open = [p256];
+    try {
+      for (const endorsement of [undefined, p256.endorsement]) {
+        const request = await requestOf('second', p256, p256.tpm.keys, at);
+        const application = await apply(request, p256, invited(request, endorsement, at), undefined, at);
+        await assert.rejectsCode(
+          appraise(request, application, undefined, at),
+          'OOTO_ATTEST_TPM_ENDORSEMENT',
+        );
+      }
+      await p256.tpm.tpm.close();
+      const rsa = await owner(swtpm, 'rsa2048');
+      open.push(rsa);
+      assert.not.equal(rsa.endorsement, p256.endorsement);
+      const request = await requestOf('first', rsa, rsa.tpm.keys, at);
+      await appraise(
+        request,
+        await apply(request, rsa, invited(request, rsa.endorsement, at), undefined, at),
+        undefined,
+        at,
+      );
+    } finally {
+      for (const { tpm } of open) await tpm.tpm.close();
+      await swtpm.remove();
+    }
+  },
+);

@@ -36,7 +36,9 @@ type Task = (tpm: TpmConnection, request: Message) => Message;
 
 const TASKS: Readonly<Record<string, Task>> = {
   info: (tpm) => tpm.info(),
-  endorsement: (tpm) => tpm.endorsement(),
+  endorsement: (tpm, request) => ({
+    ...tpm.endorsement('algorithm' in request ? takeAlgorithm(request) : undefined),
+  }),
   createAttestationKey: (tpm, request) => keyMessage(tpm.createAttestationKey(uniqueOf(request))),
   createIdentityKey: (tpm, request) =>
     keyMessage(tpm.createIdentityKey(uniqueOf(request), takeRegisters(request, 'registers'))),
@@ -52,9 +54,7 @@ const TASKS: Readonly<Record<string, Task>> = {
     signature: tpm.sign(takeKey(request, 'key'), takeBytes(request, 'digest', HASH_BYTES, HASH_BYTES)),
   }),
   activateCredential: (tpm, request) => {
-    const algorithm = takeText(request, 'algorithm');
-    if (algorithm !== 'p256' && algorithm !== 'rsa2048')
-      throw misfit('an algorithm that no endorsement key has');
+    const algorithm = takeAlgorithm(request);
     const credential = takeBytes(request, 'credential', MAX_CREDENTIAL_BYTES);
     const encryptedSeed = takeBytes(request, 'encryptedSeed', MAX_CREDENTIAL_BYTES);
     const sealed = { algorithm, credential, encryptedSeed } as const;
@@ -189,6 +189,12 @@ class Agent {
     this.#tpm.flushAll();
     return true;
   }
+}
+
+function takeAlgorithm(request: Message): 'p256' | 'rsa2048' {
+  const algorithm = takeText(request, 'algorithm');
+  if (algorithm === 'p256' || algorithm === 'rsa2048') return algorithm;
+  throw misfit('an algorithm that no endorsement key has');
 }
 
 function uniqueOf(request: Message): Uint8Array {

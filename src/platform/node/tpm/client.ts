@@ -64,11 +64,12 @@ export function tpmClient(options: TpmClientOptions): Tpm {
       const answer = await ask('info');
       return { manufacturer: takeText(answer, 'manufacturer'), firmware: takeText(answer, 'firmware') };
     },
-    async endorsement() {
-      const answer = await ask('endorsement');
+    async endorsement(algorithm) {
+      const answer = await ask('endorsement', algorithm === undefined ? {} : { algorithm });
       const publicArea = takeBytes(answer, 'publicArea', MAX_STRUCTURE_BYTES);
-      if (!('certificate' in answer)) return { publicArea };
-      return { publicArea, certificate: takeBytes(answer, 'certificate', MAX_STRUCTURE_BYTES) };
+      const part = (name: 'certificate' | 'chain') =>
+        name in answer ? { [name]: takeBytes(answer, name, MAX_STRUCTURE_BYTES) } : {};
+      return { publicArea, ...part('certificate'), ...part('chain') };
     },
     async createAttestationKey() {
       return takeKey({ key: await ask('createAttestationKey', unique()) }, 'key');

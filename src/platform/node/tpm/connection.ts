@@ -3,7 +3,7 @@
  * earlier process left; each method is one task of one or a few commands, with keys and sessions flushed behind it
  * whatever happens. All calls block; whoever must not block runs this in the agent.
  */
-import { equal, readU32be } from '../../../base/bytes.ts';
+import { concat, equal, readU32be } from '../../../base/bytes.ts';
 import { OotoError } from '../../../base/errors.ts';
 import { hex } from '../../../base/hex.ts';
 import { ByteReader } from '../../../base/reader.ts';
@@ -43,6 +43,9 @@ const SHA256 = 0xb;
 const CERTIFICATES = { p256: 0x1c0_000a, rsa2048: 0x1c0_0002 } as const;
 const NV_PIECE = 512;
 const MAX_CERTIFICATE_BYTES = 8192;
+/** Those of its vendor's authorities, one behind the other (the same profile, section 2.2.1.5.2). */
+const [FIRST_OF_CHAIN, LAST_OF_CHAIN] = [0x1c0_0100, 0x1c0_01ff];
+const MAX_CHAIN_BYTES = 16 * 1024;
 /** TPML_DIGEST holds eight. */
 const REGISTERS_AT_ONCE = 8;
 /** With an endorsement key beside them they fill the three slots that every TPM has. */
@@ -116,15 +119,17 @@ export class TpmConnection implements Disposable {
     return bytes;
   }
 
-  /** The endorsement key that has a certificate, else the one on P-256. */
-  endorsement(): { publicArea: Uint8Array; certificate?: Uint8Array } {
+  /** The endorsement key of this algorithm, else the one that has a certificate, else the one on P-256. */
+  endorsement(asked?: 'p256' | 'rsa2048'): EndorsementParts {
     const present = new Set(this.#handles(CERTIFICATES.rsa2048));
-    const algorithm = endorsementAlgorithm(present);
+    const algorithm = asked ?? endorsementAlgorithm(present);
     const key = this.#createPrimary(HIERARCHY.endorsement, endorsementTemplate(algorithm));
     this.#flush(key.handle);
     const { publicArea } = key;
     const index = CERTIFICATES[algorithm];
-    return present.has(index) ? { publicArea, certificate: this.#readNv(index) } : { publicArea };
+    if (!present.has(index)) return { publicArea };
+    const chain = this.#readChain([...present].filter(isOfChain));
+    return { publicArea, certificate: this.#readNv(index), ...(chain.length > 0 ? { chain } : {}) };
   }
 
   createAttestationKey(unique: Uint8Array): KeyReference {
@@ -342,6 +347,17 @@ export class TpmConnection implements Disposable {
     return digests;
   }
 
+  /** Indexes are numbered in the order of what they hold; one certificate may go on in the next. */
+  #readChain(indexes: number[]): Uint8Array {
+    let chain: Uint8Array = new Uint8Array(0);
+    for (const index of indexes.sort((a, b) => a - b)) {
+      chain = concat(chain, this.#readNv(index));
+      if (chain.length > MAX_CHAIN_BYTES)
+        throw new OotoError('OOTO_TPM_COMMAND', 'environment', 'the vendor’s certificates are too long');
+    }
+    return chain;
+  }
+
   #readNv(index: number): Uint8Array {
     const handle = new Out();
     this.#call('Esys_TR_FromTPMPublic', index, ...NO_SESSIONS, handle.room);
@@ -416,6 +432,16 @@ export interface SealedCredential {
   readonly algorithm: 'p256' | 'rsa2048';
   readonly credential: Uint8Array;
   readonly encryptedSeed: Uint8Array;
+}
+
+export interface EndorsementParts {
+  readonly publicArea: Uint8Array;
+  readonly certificate?: Uint8Array;
+  readonly chain?: Uint8Array;
+}
+
+function isOfChain(index: number): boolean {
+  return index >= FIRST_OF_CHAIN && index <= LAST_OF_CHAIN;
 }
 
 /** P-256 unless only RSA has a certificate. */

@@ -8,11 +8,12 @@ import { isOotoError, OotoError } from '../../../base/errors.ts';
 import { ByteReader } from '../../../base/reader.ts';
 import type { Signer, Tpm, TpmKey, TpmStatement } from '../../../ports.ts';
 import { createFileOnce, readSecretFile } from '../files.ts';
-import { type Codec, keyMessage, type Message, takeBytes, takeKey } from './messages.ts';
+import { type Codec, keyMessage, type Message, misfit, takeBytes, takeKey } from './messages.ts';
 
 const MOST_BYTES = 32 * 1024;
 const MOST_STRUCTURE_BYTES = 4096;
 const MOST_CERTIFICATE_BYTES = 4096;
+const MOST_AUTHORITIES = 6;
 /** Type, name algorithm, attributes. */
 const FIXED_BYTES = 2 + 2 + 4;
 /** Symmetric algorithm, scheme and its hash, curve, key derivation. */
@@ -28,6 +29,8 @@ export interface TpmIdentityOptions {
   /** Where the keys' templates are kept. */
   file: string;
   sha256(message: Uint8Array): Uint8Array;
+  /** Of the endorsement key; without it that which has a certificate. */
+  endorsement?: 'p256' | 'rsa2048' | undefined;
   /** Those that bind the identity key. */
   registers: readonly number[];
   /** What the certification is over, 32 bytes. */
@@ -41,6 +44,8 @@ export interface TpmIdentity {
   readonly endorsementKey: Uint8Array;
   /** Of the endorsement key: DER, without what pads it in the TPM. */
   readonly certificate: Uint8Array | undefined;
+  /** Of its vendor's authorities, DER. */
+  readonly chain: readonly Uint8Array[];
   readonly attestationKey: TpmKey;
   readonly identityKey: TpmKey;
   readonly certification: TpmStatement;
@@ -49,6 +54,7 @@ export interface TpmIdentity {
 interface Kept {
   endorsementKey: Uint8Array;
   certificate: Uint8Array | undefined;
+  chain: readonly Uint8Array[];
   attestationKey: TpmKey;
   identityKey: TpmKey;
   certification: TpmStatement;
@@ -75,19 +81,23 @@ export async function openTpmIdentity(options: TpmIdentityOptions): Promise<TpmI
 /** Two processes may get here at once: one file wins, and nothing is returned to the other. */
 async function make(options: TpmIdentityOptions): Promise<Kept | undefined> {
   const { tpm, codec, file, registers, certificationData } = options;
-  const { publicArea: endorsementKey, certificate: padded } = await tpm.endorsement();
-  const certificate = padded && trimmed(padded);
+  const endorsement = await tpm.endorsement(options.endorsement);
+  const { publicArea: endorsementKey, certificate: padded } = endorsement;
+  const [certificate] = padded ? certificatesIn(padded) : [];
+  const chain = endorsement.chain ? certificatesIn(endorsement.chain).slice(0, MOST_AUTHORITIES) : [];
   const attestationKey = await tpm.createAttestationKey();
   const identityKey = await tpm.createIdentityKey(registers);
   const certification = await tpm.certify(identityKey, attestationKey, certificationData);
-  const made = { endorsementKey, certificate, attestationKey, identityKey, certification };
+  const made = { endorsementKey, certificate, chain, attestationKey, identityKey, certification };
   return (await createFileOnce(file, codec.encode(plain(made)))) ? made : undefined;
 }
 
-function plain({ endorsementKey, certificate, attestationKey, identityKey, certification }: Kept): Message {
+function plain(kept: Kept): Message {
+  const { endorsementKey, certificate, chain, attestationKey, identityKey, certification } = kept;
   return {
     endorsementKey,
     ...(certificate ? { certificate } : {}),
+    ...(chain.length > 0 ? { chain: [...chain] } : {}),
     attestationKey: keyMessage(attestationKey),
     identityKey: keyMessage(identityKey),
     certification: { ...certification },
@@ -114,6 +124,7 @@ function keptIn(message: Message): Kept {
     endorsementKey: takeBytes(message, 'endorsementKey', MOST_STRUCTURE_BYTES),
     certificate:
       'certificate' in message ? takeBytes(message, 'certificate', MOST_CERTIFICATE_BYTES) : undefined,
+    chain: takeChain(message),
     attestationKey: takeKey(message, 'attestationKey'),
     identityKey: takeKey(message, 'identityKey'),
     certification: {
@@ -140,9 +151,19 @@ function pointOf({ publicArea }: TpmKey): Uint8Array {
   return point;
 }
 
-/** A certificate as the TPM keeps it, without the padding behind it. */
-function trimmed(certificate: Uint8Array): Uint8Array {
-  const isLong = certificate[0] === DER_SEQUENCE && certificate[1] === DER_LONG;
-  const length = isLong ? 4 + ((certificate[2] << 8) | certificate[3]) : certificate.length;
-  return certificate.slice(0, length);
+function takeChain({ chain = [] }: Message): Uint8Array[] {
+  if (!Array.isArray(chain)) throw misfit('chain is no list');
+  return chain.map((certificate) => takeBytes({ certificate }, 'certificate', MOST_CERTIFICATE_BYTES));
+}
+
+/** Certificates as the TPM keeps them, one behind the other, without the padding. Whether they are any is judged elsewhere. */
+function certificatesIn(bytes: Uint8Array): Uint8Array[] {
+  const certificates: Uint8Array[] = [];
+  for (let at = 0; bytes[at] === DER_SEQUENCE && bytes[at + 1] === DER_LONG; ) {
+    const end = at + 4 + ((bytes[at + 2] << 8) | bytes[at + 3]);
+    if (end > bytes.length || end - at > MOST_CERTIFICATE_BYTES) break;
+    certificates.push(bytes.slice(at, end));
+    at = end;
+  }
+  return certificates;
 }
