@@ -25,6 +25,23 @@ const fields = v.strictObject({
   listen_web_socket: v.optional(
     v.pipe(v.string(), v.check(isWebSocketAddress, 'ws://host:port, for example ws://127.0.0.1:4711')),
   ),
+  /** Where a member of the authority serves its log and its witness over plain HTTP; off when absent. */
+  log_http: v.optional(v.pipe(v.string(), v.check(isAddress, 'host:port, for example 127.0.0.1:4780'))),
+  /** Logs of others that this member witnesses over HTTP: their verifier keys, whose names are their origins. */
+  witnessed_logs: v.optional(v.pipe(v.array(v.pipe(v.string(), v.maxLength(4096))), v.maxLength(1024)), []),
+  /** Witnesses elsewhere that cosign this member's log: submission prefix and verifier keys. */
+  witnesses: v.optional(
+    v.pipe(
+      v.array(
+        v.strictObject({
+          url: v.pipe(v.string(), v.url(), v.regex(/^https?:/, 'http:// or https://')),
+          keys: v.pipe(v.array(v.pipe(v.string(), v.maxLength(4096))), v.minLength(1), v.maxLength(8)),
+        }),
+      ),
+      v.maxLength(32),
+    ),
+    [],
+  ),
   /** Milliseconds between epochs; 60000 unless a demonstration or a test shortens it. */
   epoch_ms: v.optional(v.pipe(v.number(), v.integer(), v.minValue(200), v.maxValue(60_000)), 60_000),
   /** Milliseconds between two exports of telemetry. */

@@ -20,7 +20,9 @@ import { attestationStatus, type NodeStatus } from '../mesh/status.ts';
 import { Upkeep } from '../mesh/upkeep.ts';
 import { nodeClock } from '../platform/node/clock.ts';
 import { readFileLimited, readSecretFile, writeFileAtomically } from '../platform/node/files.ts';
+import type { HttpListener } from '../platform/node/http.ts';
 import { BundleFile } from './bundle.ts';
+import { foreignLogs, serveLog } from './log-http.ts';
 import { authorityKeys, closeNode, type NodePorts, type OpenNode, openNode } from './node-folder.ts';
 import { isAway } from './node-tpm.ts';
 import { policyInFile } from './policy.ts';
@@ -36,12 +38,13 @@ export class RunningNode {
   readonly upkeep: Upkeep;
   readonly authority: AuthorityNode | undefined;
   readonly service: RoleService;
+  readonly logHttp: HttpListener | undefined;
   readonly #joinMs: number;
   readonly #key: KeyFinding;
   readonly #life: AbortController;
 
   constructor(
-    parts: Pick<RunningNode, 'open' | 'address' | 'upkeep' | 'authority' | 'service'> & {
+    parts: Pick<RunningNode, 'open' | 'address' | 'upkeep' | 'authority' | 'service' | 'logHttp'> & {
       joinMs: number;
       key: KeyFinding;
       life: AbortController;
@@ -52,6 +55,7 @@ export class RunningNode {
     this.upkeep = parts.upkeep;
     this.authority = parts.authority;
     this.service = parts.service;
+    this.logHttp = parts.logHttp;
     this.#joinMs = parts.joinMs;
     this.#key = parts.key;
     this.#life = parts.life;
@@ -79,7 +83,7 @@ export class RunningNode {
       attestation: attestationStatus(node, this.#key),
       limits: node.peers.limits,
       evidence: { headForks: node.headForks.all },
-      log: log ? { size: log.size, root: hex(log.root) } : null,
+      log: log ? { size: log.size, root: hex(log.root), http: this.logHttp?.address ?? null } : null,
       telemetry: this.service.telemetry,
       counters: this.service.counters,
     };
@@ -88,6 +92,7 @@ export class RunningNode {
   /** Ends everything that the node does of its own accord, then its sessions and its store. */
   async close(): Promise<void> {
     this.#life.abort(new OotoError('OOTO_MESH_CLOSED', 'local', 'the node was stopped'));
+    await this.logHttp?.close();
     await this.service.close();
     await closeNode(this.open);
   }
@@ -133,10 +138,11 @@ async function start(open: OpenNode, outer: AbortSignal, life: AbortController):
     lifeMs: configuration.certificate_ms,
     addresses,
   });
+  const logHttp = await serveLog(authority, configuration);
   const service = startRole({ open, upkeep, authority, signal });
   await upkeep.refresh();
   logger.log('info', 'ready', { id: credential.id, joinMs: Math.round(joinMs) });
-  return new RunningNode({ open, address, upkeep, authority, service, joinMs, key, life });
+  return new RunningNode({ open, address, upkeep, authority, service, logHttp, joinMs, key, life });
 }
 
 /** Runs the node in `folder` until the signal, which may come before it is ready. */
@@ -152,12 +158,13 @@ export async function runNode(folder: string, signal: AbortSignal, ports?: NodeP
 export async function keepRunning(running: RunningNode, signal: AbortSignal): Promise<void> {
   void running.upkeep.run();
   const bundle = new BundleFile(running.open.folder);
-  while (!signal.aborted) {
+  while (!signal.aborted && !running.authority?.rolledBack) {
     await writeStatus(running);
     await writeBundle(running, bundle);
     await sleepUntil(STATUS_MS, signal);
   }
   await running.close();
+  if (running.authority?.rolledBack) throw running.authority.rolledBack;
 }
 
 /** For people alone: a node whose disk is full for a while goes on without it. */
@@ -178,7 +185,8 @@ async function writeBundle({ open }: RunningNode, file: BundleFile): Promise<voi
 async function startAuthority(open: OpenNode, signal: AbortSignal): Promise<AuthorityNode> {
   const { folder, crypto, node, configuration } = open;
   const signed = await readDraftFile(crypto, join(folder, 'genesis.draft'));
-  const authority = new AuthorityNode(node, await authorityKeys(crypto, folder), signed, signal);
+  const foreign = foreignLogs(crypto, configuration);
+  const authority = new AuthorityNode(node, await authorityKeys(crypto, folder), signed, signal, foreign);
   await authority.start(configuration.certificate_ms, await readRulesFile(open));
   await writeFileAtomically(join(folder, 'genesis.record'), node.trust.genesis.encoded);
   await writeFileAtomically(join(folder, 'root.der'), node.trust.authority.firstRoot.der);

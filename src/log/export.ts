@@ -10,7 +10,16 @@ import type { Crypto } from '../crypto/crypto.ts';
 import { type CheckpointPolicy, type VerifiedCheckpoint, verifyCheckpoint } from './checkpoint.ts';
 import { encodeBundle } from './entry-bundle.ts';
 import type { Log } from './log.ts';
-import { cosignatureTypeOf, MAX_NOTE_BYTES, type Note, parseNote, signaturesBy } from './note.ts';
+import {
+  cosignatureTypeOf,
+  formatNote,
+  MAX_NOTE_BYTES,
+  type Note,
+  type NoteKey,
+  parseNote,
+  signaturesBy,
+} from './note.ts';
+import { TILE_WIDTH } from './tile.ts';
 import { TreeEdge } from './tree-edge.ts';
 
 const LABEL = utf8('ooto/1 log-export\0');
@@ -20,8 +29,26 @@ export function exportLog(log: Log): Uint8Array {
   const { checkpoint } = log;
   if (checkpoint === undefined)
     throw new OotoError('OOTO_LOG_STAGED', 'caller', 'this log has no checkpoint yet');
-  const entries = encodeBundle([...log.entries()]);
-  return concat(LABEL, lengthPrefixed(utf8(checkpoint)), u64be(log.size), entries);
+  return encode(checkpoint, [...log.entries()]);
+}
+
+/** The same from what a reader has verified; lines of others than the log are left out, which no verifier could check. */
+export function encodeExport(
+  crypto: Crypto,
+  keys: readonly NoteKey[],
+  checkpoint: string,
+  entries: readonly Uint8Array[],
+): Uint8Array {
+  const note = parseNote(checkpoint);
+  const signatures = keys.flatMap((key) => signaturesBy(crypto, note, 'ed25519', key));
+  return encode(formatNote({ text: note.text, signatures }), entries);
+}
+
+function encode(checkpoint: string, entries: readonly Uint8Array[]): Uint8Array {
+  const bundles = Array.from({ length: Math.ceil(entries.length / TILE_WIDTH) }, (_, i) =>
+    encodeBundle(entries.slice(i * TILE_WIDTH, (i + 1) * TILE_WIDTH)),
+  );
+  return concat(LABEL, lengthPrefixed(utf8(checkpoint)), u64be(entries.length), ...bundles);
 }
 
 export interface ExportedLog {

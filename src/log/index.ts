@@ -10,7 +10,7 @@ export {
 } from './checkpoint.ts';
 export { cosign, cosignatureTime, cosignTree, type TreeHead } from './cosignature.ts';
 export { decodeBundle, encodeBundle, MAX_ENTRY_BYTES } from './entry-bundle.ts';
-export { type ExportedLog, exportLog, verifyExportedLog } from './export.ts';
+export { type ExportedLog, encodeExport, exportLog, verifyExportedLog } from './export.ts';
 export {
   decodeForkEvidence,
   encodeForkEvidence,
@@ -19,6 +19,7 @@ export {
   verifyForkEvidence,
 } from './fork.ts';
 export { Log, type LogHead, type LogOptions, type StagedLog } from './log.ts';
+export { type FollowedLog, LogFollower } from './log-follower.ts';
 export { type LogAddition, type LogJudgement, LogWriter } from './log-writer.ts';
 export {
   formatNote,
@@ -27,6 +28,7 @@ export {
   type NoteKey,
   type NoteSignature,
   type NoteSigner,
+  type NoteType,
   parseNote,
   parseNoteSignature,
   parseVerifierKey,

@@ -7,6 +7,7 @@
 import { OotoError } from '../base/errors.ts';
 import type { Store, StoreChange } from '../ports.ts';
 import type { Log, StagedLog } from './log.ts';
+import type { NoteSignature } from './note.ts';
 
 /** Entries whose commit is awaited, at the most; the memory of a member is not its callers' to fill. */
 const MOST_WAITING = 65_536;
@@ -41,6 +42,8 @@ export class LogWriter {
   #beyond = 0;
   /** What the running commit and those that wait change; an undefined value is a deletion. */
   readonly #unstored = new Map<string, { value: Uint8Array | undefined; users: number }>();
+  /** Lines of witnesses that wait for their place under the checkpoint. */
+  #cosigned: { note: string; signatures: readonly NoteSignature[] }[] = [];
   #isRunning = false;
 
   constructor({ log, store }: { log: Log; store: Store }) {
@@ -82,17 +85,45 @@ export class LogWriter {
       this.#beyond++;
       this.#note(waiting.addition.changes, 1);
     }
+    this.#begin();
+  }
+
+  /** Puts witnesses' lines under the checkpoint that they are of, unless the log has grown beyond it meanwhile. */
+  addCosignatures(note: string, signatures: readonly NoteSignature[]): void {
+    this.#cosigned.push({ note, signatures });
+    this.#begin();
+  }
+
+  #begin(): void {
     if (this.#isRunning) return;
     this.#isRunning = true;
     queueMicrotask(() => void this.#run());
   }
 
   async #run(): Promise<void> {
-    while (this.#waiting.length > 0) await this.#writeNext(this.#waiting.splice(0, MOST_TOGETHER));
+    while (this.#waiting.length > 0 || this.#cosigned.length > 0) {
+      await this.#writeCosignatures(this.#cosigned.splice(0));
+      await this.#writeNext(this.#waiting.splice(0, MOST_TOGETHER));
+    }
     this.#isRunning = false;
   }
 
+  /** What cannot be stored is lost: witnesses cosign the next checkpoint again. */
+  async #writeCosignatures(cosigned: readonly { note: string; signatures: readonly NoteSignature[] }[]) {
+    const current = cosigned.filter(({ note }) => note === this.#log.ownCheckpoint);
+    if (current.length === 0) return;
+    const staged = this.#log.stageCosignatures(current.flatMap(({ signatures }) => signatures));
+    try {
+      await this.#store.commit(staged.changes);
+    } catch {
+      this.#log.discard(staged);
+      return;
+    }
+    this.#log.accept(staged);
+  }
+
   async #writeNext(batch: readonly Waiting[]): Promise<void> {
+    if (batch.length === 0) return;
     const additions = batch.flatMap(({ addition }) => (addition ? [addition] : []));
     const changes = additions.flatMap((addition) => addition.changes);
     let staged: StagedLog | undefined;

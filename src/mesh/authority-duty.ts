@@ -43,7 +43,14 @@ import {
   variant,
 } from '../envelope/fields.ts';
 import type { SigningKey } from '../envelope/keys.ts';
-import { Log, type LogJudgement, LogWriter, type NoteKey, type NoteSigner } from '../log/index.ts';
+import {
+  Log,
+  type LogJudgement,
+  LogWriter,
+  type NoteKey,
+  type NoteSignature,
+  type NoteSigner,
+} from '../log/index.ts';
 import type { Clock, Store } from '../ports.ts';
 import { decodeSecretShare, SigningMember } from '../threshold/index.ts';
 import { Successors } from './successors.ts';
@@ -99,6 +106,8 @@ export interface AuthorityDutyOptions {
   witnessTreeKey?: NoteSigner | undefined;
   /** Logs of others that this member witnesses over HTTP. */
   foreignLogs?: readonly NoteKey[] | undefined;
+  /** Resolves once others have shown that they saw no more of this log than there is; nothing is added before. */
+  requireRecent?: (() => Promise<void>) | undefined;
   /** The parts of a head that this member believes. */
   headParts(): Pick<MeshHeadBody, 'bundle' | 'policy' | 'committee' | 'revocations'>;
   /** The number of the newest head that this member has seen; 0 before the first. */
@@ -223,6 +232,18 @@ export class AuthorityDuty {
     return this.#prove(this.log.entry(index), index);
   }
 
+  /** Puts witnesses' lines under the checkpoint `note`, if it is still the newest. */
+  addCosignatures(note: string, signatures: readonly NoteSignature[]): void {
+    this.#writer.addCosignatures(note, signatures);
+  }
+
+  /** For a reader of this log. @throws OOTO_MESH_LOG_RANGE (peer) for sizes that the log did not have. */
+  proveConsistency(from: number, to: number): Uint8Array[] {
+    if (from > to || to > this.log.size)
+      throw new OotoError('OOTO_MESH_LOG_RANGE', 'peer', `this log has ${this.log.size} entries`);
+    return this.log.proveConsistency(from, to);
+  }
+
   async #appraiseCertificate(
     coordinator: string,
     { session, application, tbs }: Extract<Proposal, { kind: 'certificate' }>,
@@ -239,6 +260,7 @@ export class AuthorityDuty {
 
   /** One entry and what belongs to it, durable before anybody hears of it. */
   async #append(judge: LogJudgement): Promise<LogProof> {
+    await this.#options.requireRecent?.();
     let leaf: Uint8Array | undefined;
     const index = await this.#writer.append((state, next) => {
       const judged = judge(state, next);
@@ -289,6 +311,7 @@ export class AuthorityDuty {
    * now, and its number is new; each number once.
    */
   async #headMessage(body: MeshHeadBody, documents?: AuthorityDocuments): Promise<Uint8Array> {
+    await this.#options.requireRecent?.();
     const { authority, clock, store, headParts } = this.#options;
     const { bundle, policy, committee, revocations } = body;
     const parts = { ...headParts(), ...(documents ? authority.stage(documents).versions : {}) };

@@ -20,9 +20,10 @@ import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import { Rates } from '../channel/rates.ts';
 import type { CborValue } from '../envelope/cbor.ts';
-import { bytesBetween, fields } from '../envelope/fields.ts';
+import { bytesBetween, fields, text, uint } from '../envelope/fields.ts';
 import type { SigningKey } from '../envelope/keys.ts';
-import { exportLog, type NoteKey, type NoteSigner } from '../log/index.ts';
+import type { NoteKey, NoteSigner } from '../log/index.ts';
+import type { HttpClient } from '../ports.ts';
 import type { KeyGenerationKey } from '../threshold/index.ts';
 import { requireCurrent } from '../workload/admission.ts';
 import { DEFINITION_BYTES_MOST, verifyDefinition } from '../workload/definition.ts';
@@ -35,6 +36,7 @@ import { HeadKeeping, headParts } from './head-keeping.ts';
 import { type KnownPeer, policyOf, trustIn } from './identity.ts';
 import { type AskMember, Issuing, plainChallenges } from './issuing.ts';
 import { newRequest, obtain, present, storedCredential } from './joining.ts';
+import { type ForeignWitness, LogCosigning } from './log-cosigning.ts';
 import type { MeshNode } from './node.ts';
 import { DELEGATION_LIFE_MS, OwnCredentials } from './own-credential.ts';
 import { pause } from './patience.ts';
@@ -55,33 +57,42 @@ export interface AuthorityKeys {
   witnessTree?: NoteSigner;
 }
 
+/** What this member's operator has to do with logs and witnesses of others. */
+export interface ForeignLogs {
+  /** Logs that this member witnesses over HTTP. */
+  logs: readonly NoteKey[];
+  /** Witnesses elsewhere that cosign this member's log. */
+  witnesses: readonly ForeignWitness[];
+  http?: HttpClient;
+}
+
 export class AuthorityNode {
   readonly node: MeshNode;
   readonly #keys: AuthorityKeys;
   readonly #signed: SignedDraft;
   readonly #digest: Uint8Array;
   readonly #signal: AbortSignal;
-  readonly #foreignLogs: readonly NoteKey[];
+  readonly #foreign: ForeignLogs;
   readonly #fellows: FellowMembers;
   /** Two requests a renewal, for each of a few members that are tried. */
   readonly #renewals = new Rates({ perSecond: 0.2, burst: 16, most: 65_536 });
   #authority: AuthorityView | undefined;
   #duty: AuthorityDuty | undefined;
   #issuing: Issuing | undefined;
+  #cosigning: LogCosigning | undefined;
   #heads: HeadKeeping | undefined;
   #actions: AuthorityActions | undefined;
   #revoking: Revoking | undefined;
 
-  /** `foreignLogs` are those of others that this member witnesses over HTTP. */
   constructor(
     node: MeshNode,
     keys: AuthorityKeys,
     signed: SignedDraft,
     signal: AbortSignal,
-    foreignLogs: readonly NoteKey[] = [],
+    foreign: ForeignLogs = { logs: [], witnesses: [] },
   ) {
     this.node = node;
-    this.#foreignLogs = foreignLogs;
+    this.#foreign = foreign;
     this.#keys = keys;
     this.#signed = signed;
     this.#digest = draftDigest(node.options.crypto, signed.draft);
@@ -98,6 +109,11 @@ export class AuthorityNode {
   /** How it revokes, once it has taken up its duty. */
   get revoking(): Revoking {
     return required(this.#revoking);
+  }
+
+  /** Why this member has stopped adding to its log: others saw more of it than there is. */
+  get rolledBack(): OotoError | undefined {
+    return this.#cosigning?.rolledBack;
   }
 
   /**
@@ -192,12 +208,18 @@ export class AuthorityNode {
       logKey: this.#keys.log,
       witnessKey: this.#keys.witness,
       witnessTreeKey: this.#keys.witnessTree,
-      foreignLogs: this.#foreignLogs,
+      foreignLogs: this.#foreign.logs,
+      requireRecent: () => required(this.#cosigning).requireRecent(),
       headParts: () => headParts(crypto, authority),
       newestHead: () => (store.get(ROOT_KEY) ? (this.node.head.current?.number ?? 0) : 0),
       admittedAction: (number, digest) => required(this.#actions).requireAdmitted(number, digest),
     });
     this.#duty = duty;
+    this.#cosigning = new LogCosigning({
+      ...{ crypto, clock, logger, authority, name, duty, fellows: this.#fellows, signal: this.#signal },
+      foreign: this.#foreign.witnesses,
+      http: this.#foreign.http,
+    });
     const issuing = new Issuing({ crypto, clock, logger, authority, ask: this.#askMember });
     this.#issuing = issuing;
     const { node } = this;
@@ -228,9 +250,18 @@ export class AuthorityNode {
     this.node.handle('authority.admit', async (peer, body) =>
       plainProof(await actions.admit(peer.name, body)),
     );
+    this.node.handle('witness.cosign', (peer, body, session) =>
+      duty.witnessing.cosign(body, {
+        prefix: `${peer.role}/${peer.name}/`,
+        publicKey: session.peer.delegation.messageKey,
+        ...(peer.role === 'authority' ? { log: logKeyOf(authority.committee, peer.name) } : {}),
+      }),
+    );
+    this.node.handle('authority.log-seen', (peer) => duty.witnessing.lastSeen(peer.name));
     this.node.handle('authority.adopt-head', (_, body, session) =>
       heads.adopt(bytesBetween(1, 4 * 1024)(body, 'head'), session),
     );
+    this.#cosigning.run();
   }
 
   /** The first founder of the draft has the root signed; the others ask for it. */
@@ -307,7 +338,12 @@ export class AuthorityNode {
     node.handle('authority.apply', (peer, body) => actions.apply(peer.id, body));
     node.handle('authority.actions', (peer, body) => actions.list(peer.id, body));
     node.handle('head.current', () => node.head.current?.encoded ?? null);
-    node.handle('log.export', () => exportLog(this.duty.log));
+    node.handle('log.checkpoint', () => required(this.duty.log.checkpoint));
+    node.handle('log.resource', (_, body) => this.duty.log.resource(text(256)(body, 'log.resource')) ?? null);
+    node.handle('log.consistency', (_, body) => {
+      const { from, to } = fields(body, { from: uint(), to: uint() }, 'log.consistency');
+      return this.duty.proveConsistency(from, to);
+    });
     node.handle('definition.log', async (_, body) => {
       const envelope = bytesBetween(1, DEFINITION_BYTES_MOST)(body, 'definition.log');
       const trusted = (name: string) => originatorKey(node.policy, name);
@@ -315,13 +351,6 @@ export class AuthorityNode {
       requireCurrent(definition, node.options.clock.now());
       return plainProof(await this.duty.logDefinition(definition.digest, definition.originator));
     });
-    node.handle('witness.cosign', (peer, body, session) =>
-      this.duty.witnessing.cosign(body, {
-        prefix: `${peer.role}/${peer.name}/`,
-        publicKey: session.peer.delegation.messageKey,
-        ...(peer.role === 'authority' ? { log: logKeyOf(node.trust.authority.committee, peer.name) } : {}),
-      }),
-    );
     new Registrar(node).serve();
   }
 
@@ -398,6 +427,7 @@ export class AuthorityNode {
     try {
       return await step();
     } catch (error) {
+      if (this.rolledBack) throw this.rolledBack;
       this.node.options.logger.log('info', 'not yet', { error });
       return undefined;
     }

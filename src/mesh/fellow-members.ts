@@ -20,6 +20,8 @@ export type MemberOperation =
   | 'authority.adopt-head'
   | 'authority.admit'
   | 'mesh.announce'
+  | 'witness.cosign'
+  | 'authority.log-seen'
   | 'genesis.certify';
 
 export class FellowMembers {

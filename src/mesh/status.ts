@@ -43,7 +43,8 @@ export interface NodeStatus {
   limits: PeersLimits;
   /** Proof against the authority that this node has seen. */
   evidence: { headForks: HeadFork[] };
-  log: { size: number; root: string } | null;
+  /** Of a member of the authority; `http` is where its log is served, if it is. */
+  log: { size: number; root: string; http: string | null } | null;
   telemetry: { records: number; acknowledged: number };
   /** Role-specific counters, for example receipts or verified telemetry records. */
   counters: Record<string, number>;

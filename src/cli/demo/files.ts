@@ -1,14 +1,13 @@
 /** What the demonstration leaves behind for anybody to verify: the receipts, a log, and every node's certificate. */
 import { join } from 'node:path';
+import { logKeyOf } from '../../authority/credential.ts';
 import { utf8 } from '../../base/bytes.ts';
 import { OotoError } from '../../base/errors.ts';
-import { bytesBetween } from '../../envelope/fields.ts';
 import { exportCertificate, exportLogFile, exportReceipts } from '../../mesh/evidence-file.ts';
+import { downloadLog, memberLog } from '../../mesh/log-reader.ts';
 import { makePrivateFolder, writeFileAtomically } from '../../platform/node/files.ts';
 import { AUTHORITIES, type DemoMesh } from './mesh.ts';
 import type { StatisticsJob } from './statistics.ts';
-
-const MOST_LOG_BYTES = 15 * 1024 * 1024;
 
 export interface DemoFiles {
   receipt: string;
@@ -31,8 +30,10 @@ export async function writeDemoFiles(mesh: DemoMesh, { result }: StatisticsJob):
 async function exportFirstLog({ originator }: DemoMesh): Promise<string> {
   const { node } = originator.open;
   const [member] = originator.upkeep.authorities;
-  const exported = await node.ask(member, 'log.export', null);
-  return exportLogFile(node.trust, AUTHORITIES[0], bytesBetween(1, MOST_LOG_BYTES)(exported, 'log.export'));
+  const key = logKeyOf(node.trust.authority.committee, AUTHORITIES[0]);
+  const policy = { origin: key.name, keys: [key] };
+  const exported = await downloadLog(node.options.crypto, memberLog(node, member), policy);
+  return exportLogFile(node.trust, AUTHORITIES[0], exported);
 }
 
 async function writeCertificates({ originator, processes }: DemoMesh, folder: string): Promise<string[]> {

@@ -145,21 +145,20 @@ test('the first policy lets each role do its work and nothing of the others', ()
     'telemetry.append',
     'authority.apply',
     'authority.actions',
+    'log.checkpoint',
+    'log.resource',
+    'log.consistency',
   ];
   const own: Record<string, string[]> = {
     authority: [
-      'authority.challenge',
-      'authority.appraise',
-      'authority.sign',
-      'authority.adopt-head',
-      'authority.admit',
+      ...['authority.challenge', 'authority.appraise', 'authority.sign', 'authority.adopt-head'],
+      ...['authority.admit', 'witness.cosign', 'authority.log-seen'],
     ],
     scheduler: ['workload.execute', 'witness.cosign'],
     worker: [],
     collector: [],
     originator: [
       'definition.log',
-      'log.export',
       'witness.cosign',
       'job.submit',
       'job.chunk',
