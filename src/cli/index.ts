@@ -5,6 +5,7 @@
  */
 import { Command, CommanderError } from 'commander';
 import { OotoError } from '../base/errors.ts';
+import { addActionCommands } from './action-commands.ts';
 import type { MeasureOptions } from './measure.ts';
 import { EXIT, Terminal, type TerminalOptions } from './terminal.ts';
 
@@ -120,6 +121,13 @@ authority
       }
     }),
   );
+addActionCommands(authority, {
+  describeOutput,
+  action,
+  setVerdict: (code) => {
+    verdict = code;
+  },
+});
 
 command('originator', 'print the public key that signs workload definitions')
   .requiredOption('--folder <folder>', "the originator's folder")
@@ -137,6 +145,12 @@ command('init', 'gather founders into a genesis draft and sign it')
   .requiredOption('--threshold <t>', 'members of the authority that must agree')
   .requiredOption('--founder <file...>', 'what ooto authority init printed, one file for each founder')
   .option('--originator <name=key...>', 'who may sign workload definitions', [])
+  .option(
+    '--co-operator <name=key...>',
+    'another operator, as ooto policy key prints it there; =role may follow',
+    [],
+  )
+  .option('--quorum <q>', 'operators that must agree, to this and to what comes', '1')
   .requiredOption('--out <file>', "the draft; it goes into each founder's folder as genesis.draft")
   .action(
     action(async (options: Parameters<typeof import('./set-up-commands.ts').initMesh>[0], { terminal }) => {
@@ -244,8 +258,9 @@ command('measure', 'measure the installed program, or hold it against what a rel
 const policy = program.command('policy').description('rules by which evidence of nodes is appraised');
 describeOutput(policy.command('key').description('print the public key of an operator'))
   .requiredOption('--operator <folder>', "the operator's folder")
+  .option('--name <name>', 'its name in the mesh, the first time; else operator')
   .action(
-    action(async (options: { operator: string }, { terminal }) => {
+    action(async (options: { operator: string; name?: string }, { terminal }) => {
       const { showOperatorKey } = await import('./policy.ts');
       const shown = await showOperatorKey(options);
       terminal.result(shown, () => shown.key);

@@ -42,8 +42,8 @@ const factsShape = {
 const readFacts = object(factsShape);
 
 /** `ooto policy key`: what others give as --key. */
-export async function showOperatorKey({ operator }: { operator: string }) {
-  const { keyid, key } = await openOperator(createNodeCrypto(), operator);
+export async function showOperatorKey({ operator, name }: { operator: string; name?: string }) {
+  const { keyid, key } = await openOperator(createNodeCrypto(), operator, name);
   return { schema: 'ooto.operator-key/1' as const, key: `${keyid}=${hex(key.publicKey)}` };
 }
 

@@ -8,12 +8,13 @@ import { join, resolve } from 'node:path';
 import * as v from 'valibot';
 import { readNodeId } from '../authority/certification.ts';
 import type { TpmKeys } from '../authority/device.ts';
-import { draftDigest, type Founder } from '../authority/genesis.ts';
+import { draftDigest, type Founder, type GenesisDraft } from '../authority/genesis.ts';
 import { readGrant, readInvite } from '../authority/invite.ts';
+import { OPERATOR_ROLES } from '../authority/operator-role.ts';
 import { OotoError } from '../base/errors.ts';
 import { hex, unhex } from '../base/hex.ts';
 import type { Crypto } from '../crypto/crypto.ts';
-import { readSignedDraft } from '../mesh/founding.ts';
+import { peekSignedDraft } from '../mesh/founding.ts';
 import { ROLES, type Role } from '../mesh/operations.ts';
 import { initialPolicy } from '../mesh/policy.ts';
 import { createNodeCrypto } from '../node.ts';
@@ -155,6 +156,8 @@ export async function initMesh(options: {
   threshold: string;
   founder: readonly string[];
   originator: readonly string[];
+  coOperator: readonly string[];
+  quorum: string;
   out: string;
 }) {
   const crypto = createNodeCrypto();
@@ -167,21 +170,40 @@ export async function initMesh(options: {
     manifests: [hex(program)],
     originators: options.originator.map(readOriginator),
   });
-  const threshold = Number(options.threshold);
+  const [threshold, quorum] = [Number(options.threshold), Number(options.quorum)];
   const operator = await openOperator(crypto, options.operator);
   const signed = signDraft(
     { name: options.name, created: Date.now(), threshold, founders, policy },
     operator,
+    { others: options.coOperator.map(readCoOperator), quorum },
   );
   await writeFileAtomically(options.out, signed);
-  const fingerprint = hex(draftDigest(crypto, readSignedDraft(crypto, signed).draft));
+  const fingerprint = hex(draftDigest(crypto, peekSignedDraft(signed).draft));
   return {
     schema: 'ooto.genesis-draft/1' as const,
     file: options.out,
     fingerprint,
     founders: founders.length,
     threshold,
+    operators: 1 + options.coOperator.length,
+    quorum,
   };
+}
+
+/** `name=key` or `name=key=role`. */
+function readCoOperator(text: string): GenesisDraft['operators'][number] {
+  const [keyid, key, role, ...rest] = text.split('=');
+  const known = OPERATOR_ROLES.find((each) => each === role);
+  if (rest.length === 0 && v.is(keyText, key) && role === known)
+    return { keyid, publicKey: unhex(key), ...(known ? { role: known } : {}) };
+  throw new OotoError(
+    'OOTO_CLI_USAGE',
+    'caller',
+    'an operator is given as name=public key, or name=public key=role',
+    {
+      hint: `ooto policy key prints the first two; roles: ${OPERATOR_ROLES.join(', ')}`,
+    },
+  );
 }
 
 /** `ooto invite`: lets one node join under one name. */

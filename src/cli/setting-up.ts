@@ -8,7 +8,9 @@ import type { AppraisalRules } from '../attest/appraisal-policy.ts';
 import { nodeIdOf } from '../authority/certification.ts';
 import { encodeDraft, type Founder, type GenesisDraft, operatorMessage } from '../authority/genesis.ts';
 import { createGrant, encodeGrant, encodeInvite } from '../authority/invite.ts';
+import { utf8 } from '../base/bytes.ts';
 import { wipe } from '../base/disposal.ts';
+import { isOotoError, OotoError } from '../base/errors.ts';
 import { hex } from '../base/hex.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import type { CborValue } from '../envelope/cbor.ts';
@@ -16,7 +18,12 @@ import { encodeSignedDraft } from '../mesh/founding.ts';
 import { readTrust } from '../mesh/identity.ts';
 import { ROLES, type Role } from '../mesh/operations.ts';
 import type { Policy } from '../mesh/policy.ts';
-import { makePrivateFolder, readFileLimited, writeFileAtomically } from '../platform/node/files.ts';
+import {
+  createFileOnce,
+  makePrivateFolder,
+  readFileLimited,
+  writeFileAtomically,
+} from '../platform/node/files.ts';
 import { type SoftwareKey, softwareKey } from '../platform/node/signer.ts';
 import { type NodeConfiguration, writeConfiguration } from './configuration.ts';
 import { authorityKeys } from './node-folder.ts';
@@ -35,10 +42,32 @@ export interface Operator {
   key: SoftwareKey;
 }
 
-/** The operator's key in `folder`, made if need be. */
-export async function openOperator(crypto: Crypto, folder: string): Promise<Operator> {
+/**
+ * The operator's key in `folder`, made if need be, and its name in the mesh, which is written there the first time.
+ * @throws OOTO_CLI_USAGE (caller) for no name, or another than the folder's.
+ */
+export async function openOperator(crypto: Crypto, folder: string, name?: string): Promise<Operator> {
   await makePrivateFolder(folder);
-  return { keyid: 'operator', key: await keyIn(crypto, folder, 'operator.key') };
+  const keyid = await operatorName(join(folder, 'operator.name'), name);
+  return { keyid, key: await keyIn(crypto, folder, 'operator.key') };
+}
+
+async function operatorName(file: string, given: string | undefined): Promise<string> {
+  if (given !== undefined && !/^[a-z0-9][a-z0-9-]{0,62}$/.test(given))
+    throw new OotoError(
+      'OOTO_CLI_USAGE',
+      'caller',
+      'an operator is named by lower-case letters, digits and dashes',
+    );
+  if (given !== undefined) await createFileOnce(file, utf8(given));
+  const kept = await readFileLimited(file, 64).catch((error) => {
+    if (isOotoError(error, 'OOTO_FILES_MISSING')) return utf8('operator');
+    throw error;
+  });
+  const name = new TextDecoder().decode(kept);
+  if (given !== undefined && given !== name)
+    throw new OotoError('OOTO_CLI_USAGE', 'caller', `the operator of this folder is ${name}`);
+  return name;
 }
 
 /** The key that signs workload definitions. */
@@ -106,16 +135,20 @@ export function measuredRules(
   };
 }
 
-/** A draft that the operator has signed, as it goes to every founder's folder. */
+/**
+ * A draft that the operator has signed, as it goes to every founder's folder once the quorum has signed it.
+ * @param others the operators besides this one
+ */
 export function signDraft(
   draft: Omit<GenesisDraft, 'operators' | 'operatorQuorum' | 'policy'> & { policy: Policy },
   operator: Operator,
+  { others = [], quorum = 1 }: { others?: GenesisDraft['operators']; quorum?: number } = {},
 ): Uint8Array {
   const encoded = encodeDraft({
     ...draft,
     policy: draft.policy as unknown as CborValue,
-    operators: [{ keyid: operator.keyid, publicKey: operator.key.publicKey }],
-    operatorQuorum: 1,
+    operators: [{ keyid: operator.keyid, publicKey: operator.key.publicKey }, ...others],
+    operatorQuorum: quorum,
   });
   const signature = operator.key.sign(operatorMessage(encoded));
   return encodeSignedDraft({ draft: encoded, operatorSignatures: [{ keyid: operator.keyid, signature }] });

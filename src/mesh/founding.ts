@@ -68,7 +68,14 @@ export function encodeSignedDraft({ draft, operatorSignatures }: SignedDraft): U
 
 /** @throws OOTO_ENVELOPE_* (peer) unless the operators' quorum signed it. */
 export function readSignedDraft(crypto: Crypto, encoded: Uint8Array): SignedDraft {
-  const signed = fields(
+  const signed = peekSignedDraft(encoded);
+  verifyOperators(crypto, readDraft(signed.draft), signed.draft, signed.operatorSignatures);
+  return signed;
+}
+
+/** What is there, whose signatures nobody has checked; for operators that have yet to sign. @throws OOTO_ENVELOPE_* (peer). */
+export function peekSignedDraft(encoded: Uint8Array): SignedDraft {
+  return fields(
     decode(encoded, { maxBytes: MOST_BYTES }),
     {
       draft: bytesBetween(1, MOST_BYTES),
@@ -76,8 +83,6 @@ export function readSignedDraft(crypto: Crypto, encoded: Uint8Array): SignedDraf
     },
     'signed draft',
   );
-  verifyOperators(crypto, readDraft(signed.draft), signed.draft, signed.operatorSignatures);
-  return signed;
 }
 
 /**

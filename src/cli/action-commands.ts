@@ -1,0 +1,160 @@
+/**
+ * The commands by which operators change the authority. What flows through here: words of the command line go to the
+ * functions that do it, a person is asked where nothing says that it was asked before, and reports become lines or JSON.
+ */
+import { createInterface } from 'node:readline/promises';
+import type { Command } from 'commander';
+import { OotoError } from '../base/errors.ts';
+import type { ActionSummary } from './action-file.ts';
+import type { AppliedReport } from './actions.ts';
+import type { ChangeOptions } from './changes.ts';
+import { EXIT, exitCode, type Terminal } from './terminal.ts';
+
+interface Context {
+  terminal: Terminal;
+  signal: AbortSignal;
+  words: string[];
+}
+
+/** What the table of commands gives to those who add to it. */
+export interface CommandTable {
+  describeOutput(command: Command): Command;
+  action<T>(run: (options: T, context: Context) => Promise<unknown>): (...given: unknown[]) => Promise<void>;
+  /** What the command says by its exit code. */
+  setVerdict(code: number): void;
+}
+
+type ProposeWords = ChangeOptions & { authority: string; number: string; hours: string; out: string };
+
+/** Adds `propose`, `approve`, `apply` and `actions` to the command group `authority`. */
+export function addActionCommands(authority: Command, table: CommandTable): void {
+  addProposing(authority, table);
+  addCoSigning(authority, table);
+  const { describeOutput, action, setVerdict } = table;
+  describeOutput(
+    authority.command('apply').description('have the authority do what enough operators approved'),
+  )
+    .argument('<file>', 'the action')
+    .requiredOption(
+      '--member <folder>',
+      'the folder of a node of the mesh that does not run; it carries the action',
+    )
+    .option('--lead <name>', 'the member of the authority that leads; else the first that can be reached')
+    .action(
+      action(async ({ member, lead }: { member: string; lead?: string }, { terminal, signal, words }) => {
+        const { apply } = await import('./actions.ts');
+        const report = await apply(words[0], { member, ...(lead === undefined ? {} : { lead }) }, signal);
+        await showApplied(report, terminal, setVerdict);
+      }),
+    );
+  describeOutput(
+    authority.command('actions').description('read what operators approved from all logs, and verify it'),
+  )
+    .requiredOption('--member <folder>', 'the folder of a node of the mesh that does not run')
+    .action(
+      action(async ({ member }: { member: string }, { terminal, signal }) => {
+        const { isUnsound, listActions, wordsOfAudit } = await import('./actions.ts');
+        const report = await listActions({ member }, signal);
+        terminal.result(report, () => wordsOfAudit(report));
+        if (isUnsound(report)) setVerdict(EXIT.verification);
+      }),
+    );
+}
+
+function addProposing(authority: Command, { describeOutput, action }: CommandTable): void {
+  describeOutput(authority.command('propose').description('write down an action for operators to approve'))
+    .argument('<kind>', 'what is to be done; note writes a sentence into the audit')
+    .requiredOption('--authority <folder>', 'the folder of a founder')
+    .requiredOption('--number <n>', 'its number in the audit; ooto authority actions shows the next')
+    .requiredOption('--out <file>', 'the action; it goes from operator to operator')
+    .option('--hours <n>', 'how long it may be begun, at most 168', '24')
+    .option('--text <sentence>', 'of note: what is to be written')
+    .action(
+      action(async ({ authority: folder, number, hours, out, text }: ProposeWords, { terminal, words }) => {
+        const [{ propose }, { wordsOf }] = await Promise.all([
+          import('./actions.ts'),
+          import('./action-file.ts'),
+        ]);
+        const summary = await propose(words[0], {
+          authority: folder,
+          number,
+          hours,
+          out,
+          ...given({ text }),
+        });
+        terminal.result(summary, () => wordsOf(summary));
+      }),
+    );
+  describeOutput(authority.command('approve').description('read an action and sign it'))
+    .argument('<file>', 'the action; the approval is added to it')
+    .requiredOption('--operator <folder>', "the operator's folder")
+    .option('--yes', 'do not ask')
+    .action(
+      action(async ({ operator, yes }: { operator: string; yes?: boolean }, { terminal, signal, words }) => {
+        const [{ approve }, { wordsOf }] = await Promise.all([
+          import('./actions.ts'),
+          import('./action-file.ts'),
+        ]);
+        const confirm = async (summary: ActionSummary) => {
+          for (const line of wordsOf(summary).split('\n')) terminal.say(line);
+          if (!yes) await ask('sign this', signal);
+        };
+        const summary = await approve(words[0], operator, confirm);
+        terminal.result(summary, () => wordsOf(summary));
+      }),
+    );
+}
+
+/** Adds `sign`: for what operators sign that is no action. */
+function addCoSigning(authority: Command, { describeOutput, action }: CommandTable): void {
+  describeOutput(
+    authority
+      .command('sign')
+      .description('sign what another operator has signed: a draft, an invite, a policy'),
+  )
+    .argument('<file>', 'the file; the signature is added to it')
+    .requiredOption('--operator <folder>', "the operator's folder")
+    .option('--yes', 'do not ask')
+    .action(
+      action(async ({ operator, yes }: { operator: string; yes?: boolean }, { terminal, signal, words }) => {
+        const { coSign } = await import('./co-signing.ts');
+        const signed = await coSign(words[0], operator, async (lines) => {
+          for (const line of lines) terminal.say(line);
+          if (!yes) await ask('sign this', signal);
+        });
+        terminal.result(signed, () => signed.words.join('\n'));
+      }),
+    );
+}
+
+/** Options that were given. */
+function given(options: { [name in keyof ChangeOptions]: string | undefined }): ChangeOptions {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}
+
+export async function showApplied(
+  report: AppliedReport,
+  terminal: Terminal,
+  setVerdict: (code: number) => void,
+): Promise<void> {
+  const { wordsOfApplied } = await import('./actions.ts');
+  terminal.result(report, () => wordsOfApplied(report));
+  const { failure } = report;
+  if (failure) setVerdict(exitCode(new OotoError(failure.code, 'peer', failure.message)));
+}
+
+/** A person says yes, or nothing is done. @throws OOTO_CLI_DECLINED, OOTO_CLI_USAGE (caller). */
+export async function ask(question: string, signal: AbortSignal): Promise<void> {
+  if (!process.stdin.isTTY)
+    throw new OotoError('OOTO_CLI_USAGE', 'caller', 'nobody is there to be asked', {
+      hint: 'read what is approved, then give --yes',
+    });
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await lines.question(`ooto: ${question}? Type yes: `, { signal });
+    if (answer.trim() === 'yes') return;
+  } finally {
+    lines.close();
+  }
+  throw new OotoError('OOTO_CLI_DECLINED', 'caller', 'nothing was signed');
+}

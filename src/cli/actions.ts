@@ -1,0 +1,294 @@
+/**
+ * `ooto authority propose, approve, apply, actions` and `ooto revoke`. What flows through here: one operator writes down
+ * an action, enough of them read it and sign it, and any node of the mesh carries it to the authority; the audit is read
+ * back from all members and verified. The folder of a node gives a way into the mesh, and no right.
+ */
+import { approveAction, type Change, proposeAction, readProposal } from '../authority/action.ts';
+import { describeChange } from '../authority/action-words.ts';
+import { readNodeId } from '../authority/certification.ts';
+import { type GenesisRecord, verifyGenesisRecord } from '../authority/genesis.ts';
+import { isOotoError, OotoError } from '../base/errors.ts';
+import { hex } from '../base/hex.ts';
+import { PERFORM_MS } from '../mesh/authority-actions.ts';
+import { type Applied, type Audit, readApplied, readAudit } from '../mesh/authority-audit.ts';
+import { createNodeCrypto } from '../node.ts';
+import {
+  type ActionFile,
+  type ActionSummary,
+  readActionFile,
+  summaryOf,
+  writeActionFile,
+} from './action-file.ts';
+import { type ChangeOptions, readChange } from './changes.ts';
+import { type RunningNode, startNode } from './running-node.ts';
+import { openOperator, readMeshFiles } from './setting-up.ts';
+
+const HOUR_MS = 3_600_000;
+const ANSWER_MS = PERFORM_MS + 30_000;
+
+/** `ooto authority propose`. */
+export async function propose(
+  kind: string,
+  options: ChangeOptions & { authority: string; number: string; hours: string; out: string },
+): Promise<ActionSummary> {
+  const crypto = createNodeCrypto();
+  const { authority, number, hours, out, ...given } = options;
+  const genesis = verifyGenesisRecord(crypto, (await readMeshFiles(authority)).genesis);
+  const created = Date.now();
+  const frame = {
+    mesh: genesis.meshId,
+    number: whole(number, '--number'),
+    created,
+    expires: created + whole(hours, '--hours') * HOUR_MS,
+  };
+  await writeActionFile(out, { encoded: proposeAction(await readChange(kind, given), frame), genesis });
+  return summaryOf(crypto, out, await readActionFile(crypto, out));
+}
+
+/** `ooto authority approve`: shows the action, and signs it once `confirm` has agreed. */
+export async function approve(
+  file: string,
+  operator: string,
+  confirm: (summary: ActionSummary) => Promise<void>,
+): Promise<ActionSummary> {
+  const crypto = createNodeCrypto();
+  const read = await readActionFile(crypto, file);
+  await confirm(summaryOf(crypto, file, read));
+  const { key } = await openOperator(crypto, operator);
+  const encoded = approveAction(read, read.genesis.draft, key);
+  await writeActionFile(file, { encoded, genesis: read.genesis });
+  return summaryOf(crypto, file, await readActionFile(crypto, file));
+}
+
+/** `ooto authority apply`. */
+export async function apply(
+  file: string,
+  { member, lead }: { member: string; lead?: string },
+  signal: AbortSignal,
+) {
+  const crypto = createNodeCrypto();
+  const read = await readActionFile(crypto, file);
+  requireApproved(summaryOf(crypto, file, read));
+  return withNode(member, signal, (running) => carry(running, read, lead));
+}
+
+/** Members would refuse it too; this way nobody is asked. */
+function requireApproved({ complete, approvals, quorum }: ActionSummary): void {
+  if (complete) return;
+  const message = `${approvals.length} operators have approved, and ${quorum} must who may`;
+  throw new OotoError('OOTO_CLI_APPROVALS', 'caller', message, {
+    hint: 'ooto authority approve adds an approval',
+  });
+}
+
+/** `ooto authority actions`. */
+export async function listActions({ member }: { member: string }, signal: AbortSignal) {
+  return withNode(member, signal, async (running) => plainAudit(await auditOf(running)));
+}
+
+/** `ooto revoke`: proposes, approves and applies, where one operator is enough. */
+export async function revoke(
+  subject: string,
+  options: { operator: string; member: string; reason: string },
+  confirm: (words: readonly string[]) => Promise<void>,
+  signal: AbortSignal,
+) {
+  const crypto = createNodeCrypto();
+  const change = await revocationOf(subject, options.reason);
+  return withNode(options.member, signal, async (running) => {
+    const { genesis } = running.open.node.trust;
+    requireOneOperator(genesis);
+    await confirm(describeChange(change));
+    const { key } = await openOperator(crypto, options.operator);
+    const created = Date.now();
+    const number = nextNumber(await auditOf(running));
+    const frame = { mesh: genesis.meshId, number, created, expires: created + HOUR_MS };
+    const proposal = readProposal(crypto, proposeAction(change, frame));
+    const encoded = approveAction(proposal, genesis.draft, key);
+    return carry(running, { ...readProposal(crypto, encoded), genesis, encoded });
+  });
+}
+
+function revocationOf(subject: string, reason: string): Promise<Change> {
+  return subject.startsWith('spiffe://')
+    ? readChange('revoke-node', { id: subject, reason })
+    : readChange('revoke-key', { key: subject, reason });
+}
+
+function requireOneOperator({ draft: { operatorQuorum } }: GenesisRecord): void {
+  if (operatorQuorum === 1) return;
+  throw new OotoError(
+    'OOTO_CLI_USAGE',
+    'caller',
+    `${operatorQuorum} operators must approve this in this mesh`,
+    {
+      hint: 'ooto authority propose, then approve by each of them, then apply',
+    },
+  );
+}
+
+/** Has the first member that can take it lead the action, and tells what it answered. */
+async function carry(running: RunningNode, { action, digest, encoded }: ActionFile, lead?: string) {
+  const { node } = running.open;
+  const { crypto } = node.options;
+  let failure: unknown = unreachable(lead);
+  for (const member of membersOf(running)) {
+    if (lead !== undefined && member.name !== lead) continue;
+    try {
+      const answer = await node.ask(member, 'authority.apply', encoded, { timeoutMs: ANSWER_MS });
+      const applied = readApplied(crypto, node.trust.authority, { digest }, answer);
+      return plainApplied(member.name, action.kind, applied);
+    } catch (error) {
+      failure = error;
+      if (!isElsewhere(error)) throw error;
+    }
+  }
+  throw failure;
+}
+
+/** Whether another member may still take it. */
+function isElsewhere(error: unknown): boolean {
+  return (
+    isOotoError(error, 'OOTO_MESH_ACTION_BUSY') ||
+    (isOotoError(error) && error.code.startsWith('OOTO_TRANSPORT_')) ||
+    isOotoError(error, 'OOTO_MESH_NOT_READY')
+  );
+}
+
+function unreachable(lead: string | undefined): OotoError {
+  const who = lead === undefined ? 'no member of the authority' : `no member ${lead} of the authority`;
+  return new OotoError('OOTO_MESH_UNAVAILABLE', 'environment', `${who} can be reached`);
+}
+
+function plainApplied(lead: string, kind: string, applied: Applied) {
+  return { schema: 'ooto.action-applied/1' as const, kind, lead, ...applied };
+}
+
+export type AppliedReport = ReturnType<typeof plainApplied>;
+
+/** For people: each member's answer, and what came of it. */
+export function wordsOfApplied({
+  number,
+  kind,
+  lead,
+  logged,
+  refused,
+  facts,
+  failure,
+}: AppliedReport): string {
+  return [
+    `action ${number}, ${kind}, led by ${lead}`,
+    ...logged.map((member) => `${member}: in its log, proven`),
+    ...refused.map(({ member, code, message }) => `${member}: ${shown(message)} (${code})`),
+    ...Object.entries(facts).map(([name, value]) => `${shown(name)}: ${shown(String(value))}`),
+    failure ? `not done: ${shown(failure.message)} (${failure.code})` : 'done',
+  ].join('\n');
+}
+
+/** What members say is not to draw anything. */
+function shown(text: string): string {
+  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '\ufffd');
+}
+
+function auditOf(running: RunningNode): Promise<Audit> {
+  const { node } = running.open;
+  const members = membersOf(running);
+  return readAudit(
+    node.options.crypto,
+    node.trust.authority,
+    members.map(({ name }) => name),
+    (name, body) => {
+      const member = members.find((each) => each.name === name);
+      if (!member) throw unreachable(name);
+      return node.ask(member, 'authority.actions', body);
+    },
+  );
+}
+
+/** The number that the next action may have. */
+function nextNumber({ actions }: Audit): number {
+  return 1 + Math.max(0, ...actions.map(({ action }) => action.number));
+}
+
+function plainAudit(audit: Audit) {
+  const numbers = audit.actions.map(({ action }) => action.number);
+  return {
+    schema: 'ooto.actions/1' as const,
+    next: nextNumber(audit),
+    actions: audit.actions.map(({ action, digest, operators, logged }) => ({
+      number: action.number,
+      kind: action.kind,
+      fingerprint: hex(digest),
+      words: describeChange(action),
+      created: new Date(action.created).toISOString(),
+      operators,
+      logged,
+    })),
+    /** Numbers under which members were shown different actions. */
+    twice: [...new Set(numbers.filter((number, i) => numbers.indexOf(number) !== i))],
+    failed: audit.failed.map(({ member, error }) => {
+      const { code, message } = isOotoError(error)
+        ? error
+        : new OotoError('OOTO_CLI_UNEXPECTED', 'local', String(error));
+      return { member, code, message };
+    }),
+  };
+}
+
+export type AuditReport = ReturnType<typeof plainAudit>;
+
+/** For people. */
+export function wordsOfAudit({ actions, next, failed, twice }: AuditReport): string {
+  return [
+    ...actions.map(({ number, kind, operators, logged, words, created }) =>
+      [
+        `${number}  ${created}  ${kind}, approved by ${operators.join(', ')}`,
+        ...words.map((line) => `   ${line}`),
+        `   in the logs of ${logged.map(({ member, index }) => `${member} (${index})`).join(', ')}`,
+      ].join('\n'),
+    ),
+    ...twice.map((number) => `TWO ACTIONS CARRY THE NUMBER ${number}: ask the operators that approved both`),
+    ...failed.map(({ member, code, message }) => `${member}: ${shown(message)} (${code})`),
+    `the next number is ${next}`,
+  ].join('\n');
+}
+
+/** Whether what members showed contradicts itself, or does not verify. */
+export function isUnsound({ failed, twice }: AuditReport): boolean {
+  return (
+    twice.length > 0 || failed.some(({ code }) => !/^OOTO_(TRANSPORT|CHANNEL|MESH_(?!AUDIT))/.test(code))
+  );
+}
+
+function membersOf({ upkeep }: RunningNode) {
+  return upkeep.authorities.map((member) => ({ ...member, name: readNodeId(member.id).name }));
+}
+
+/** Starts the node of a folder, which must not run meanwhile, for as long as it is used. */
+async function withNode<T>(
+  folder: string,
+  signal: AbortSignal,
+  use: (running: RunningNode) => Promise<T>,
+): Promise<T> {
+  const running = await startNode(folder, signal).catch(explainLocked);
+  try {
+    return await use(running);
+  } finally {
+    await running.close();
+  }
+}
+
+function explainLocked(error: unknown): never {
+  if (!isOotoError(error, 'OOTO_FILES_LOCKED')) throw error;
+  throw new OotoError(error.code, error.fault, error.message, {
+    cause: error,
+    hint: 'give the folder of a node that does not run, such as one that operators keep for this: ooto invite --role originator',
+  });
+}
+
+/** @throws OOTO_CLI_USAGE (caller). */
+function whole(text: string, option: string): number {
+  const value = /^[1-9]\d{0,14}$/.test(text) ? Number(text) : Number.NaN;
+  if (Number.isSafeInteger(value)) return value;
+  throw new OotoError('OOTO_CLI_USAGE', 'caller', `${option} is a number from 1`);
+}

@@ -1,0 +1,57 @@
+/**
+ * Changes of the authority in an operator's words. What flows through here: the kind and the options of `ooto authority
+ * propose` become the change that they stand for; an option that is missing, or belongs to another kind, is refused, so
+ * that nobody approves less than was meant.
+ */
+import type { Change } from '../authority/action.ts';
+import { OotoError } from '../base/errors.ts';
+import { unhex } from '../base/hex.ts';
+
+/** Options of `ooto authority propose` that belong to a kind. */
+export interface ChangeOptions {
+  text?: string;
+  id?: string;
+  key?: string;
+  reason?: string;
+}
+
+type OptionName = keyof ChangeOptions;
+type Words = Record<OptionName, string>;
+
+interface Form {
+  options: readonly OptionName[];
+  change(words: Words): Change | Promise<Change>;
+}
+
+/** Kinds that members perform; a kind that is not here cannot be proposed. */
+const FORMS: Readonly<Record<string, Form>> = {
+  note: { options: ['text'], change: ({ text }) => ({ kind: 'note', parameters: { text } }) },
+};
+
+export const PROPOSABLE = Object.keys(FORMS);
+
+/** @throws OOTO_CLI_USAGE (caller). */
+export async function readChange(kind: string, given: ChangeOptions): Promise<Change> {
+  const form = Object.hasOwn(FORMS, kind) ? FORMS[kind] : undefined;
+  if (!form) throw misused(`no action is called ${kind}`, `actions: ${PROPOSABLE.join(', ')}`);
+  const names = (Object.keys(given) as OptionName[]).filter((name) => given[name] !== undefined);
+  for (const name of form.options)
+    if (!names.includes(name)) throw misused(`${kind} needs --${name}`, `it takes ${listed(form)}`);
+  for (const name of names)
+    if (!form.options.includes(name)) throw misused(`${kind} has no --${name}`, `it takes ${listed(form)}`);
+  return form.change(given as Words);
+}
+
+/** 32 bytes as hexadecimal digits. @throws OOTO_CLI_USAGE (caller). */
+export function readDigest(text: string): Uint8Array {
+  if (/^[0-9a-f]{64}$/.test(text)) return unhex(text);
+  throw misused('a key is named by its SHA-256, 64 hexadecimal digits');
+}
+
+function listed({ options }: Form): string {
+  return options.map((name) => `--${name}`).join(', ');
+}
+
+function misused(message: string, hint?: string): OotoError {
+  return new OotoError('OOTO_CLI_USAGE', 'caller', message, hint === undefined ? {} : { hint });
+}
