@@ -9,7 +9,7 @@ import {
   type Change,
   proposeAction,
   readProposal,
-  verifyApproval,
+  verifyAction,
 } from '../../src/authority/action.ts';
 import { AuthorityView } from '../../src/authority/authority-view.ts';
 import { rootTbs } from '../../src/authority/certification.ts';
@@ -136,7 +136,7 @@ export class CeremonyWorld {
     const now = clock.now();
     const frame = { mesh: mesh.record.meshId, number, created: now, expires: now + 3_600_000 };
     const proposal = readProposal(crypto, proposeAction(change, frame));
-    const approved = verifyApproval(
+    const approved = verifyAction(
       crypto,
       mesh.record,
       approveAction(proposal, mesh.draft, mesh.operator.key),
