@@ -12,6 +12,7 @@ import { OotoError } from '../base/errors.ts';
 import { meetsTier, TIERS, type Tier } from '../cert/tier.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import { bytes, type Fields, list, object, oneOf, optional, text, uint } from '../envelope/fields.ts';
+import { CEREMONY_OPERATIONS } from './ceremonies/ceremony-message.ts';
 import type { OperationName, Role } from './operations.ts';
 
 const digestText = text(64, /^[0-9a-f]{64}$/);
@@ -129,6 +130,7 @@ export function initialPolicy(options: Pick<Policy, 'manifests' | 'originators'>
           'authority.admit',
           'witness.cosign',
           'authority.log-seen',
+          ...CEREMONY_OPERATIONS,
         ],
       ),
       rule(everyone, ['certificate.renew', 'certificate.renew-evidence', 'head.current', 'node.ping']),

@@ -21,7 +21,7 @@ import { Ed25519SigningKey } from '../../src/envelope/keys.ts';
 import type { CeremonyOperation } from '../../src/mesh/ceremonies/ceremony-message.ts';
 import { Leader } from '../../src/mesh/ceremonies/leading.ts';
 import { Participant } from '../../src/mesh/ceremonies/participant.ts';
-import { SHARE_KEY } from '../../src/mesh/ceremonies/share-store.ts';
+import { SHARE_KEY } from '../../src/mesh/founding.ts';
 import {
   decodeSecretShare,
   groupKey,

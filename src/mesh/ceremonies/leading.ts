@@ -5,7 +5,11 @@
  * by themselves: it can fail to finish, and then whoever leads next finishes what any member stands for.
  */
 import type { ApprovedAction } from '../../authority/action.ts';
-import { type AuthorityView, authorityDocuments } from '../../authority/authority-view.ts';
+import {
+  type AuthorityDocuments,
+  type AuthorityView,
+  authorityDocuments,
+} from '../../authority/authority-view.ts';
 import { encodeCommitteeRecord, nextCommittee } from '../../authority/committee-record.ts';
 import { encodeBundle, nextBundle, type TrustBundleBody } from '../../authority/trust-bundle.ts';
 import { OotoError } from '../../base/errors.ts';
@@ -59,6 +63,8 @@ export interface LeaderOptions {
   name: string;
   authority: AuthorityView;
   ask: AskParticipant;
+  /** The committee has taken these documents. */
+  onTaken?(documents: AuthorityDocuments): Promise<void>;
 }
 
 const foundState = object({ documents: authorityDocuments, successor: nullable(object(successorShape)) });
@@ -294,6 +300,7 @@ export class Leader {
         }),
       ),
     );
+    await this.#options.onTaken?.(documents);
   }
 
   /** A signature by as many members of this package as approve. */

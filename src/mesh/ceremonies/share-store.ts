@@ -18,9 +18,8 @@ import {
   type PublicPackage,
   type SecretShare,
 } from '../../threshold/index.ts';
+import { SHARE_KEY } from '../founding.ts';
 
-/** The share in force. */
-export const SHARE_KEY = 'authority/share';
 const PENDING = 'ceremony/pending/';
 const AFTER_PENDING = 'ceremony/pending0';
 const MOST_BYTES = 128 * 1024;

@@ -3,7 +3,7 @@ import { utf8 } from '../../../../src/base/bytes.ts';
 import { OotoError } from '../../../../src/base/errors.ts';
 import { hex } from '../../../../src/base/hex.ts';
 import type { CborValue } from '../../../../src/envelope/cbor.ts';
-import { SHARE_KEY } from '../../../../src/mesh/ceremonies/share-store.ts';
+import { SHARE_KEY } from '../../../../src/mesh/founding.ts';
 import { groupKey } from '../../../../src/threshold/index.ts';
 import * as assert from '../../../support/assert.ts';
 import { CHANGES, requireSettled, surviveDeath, VICTIMS } from '../../../support/ceremony-crash.ts';
