@@ -98,8 +98,8 @@ export interface AuthorityDutyOptions {
   /** This member's name in the committee. */
   name: string;
   member: AuthorityMember;
-  /** Of the committee in force. */
-  secretShare: Uint8Array;
+  /** Of the committee in force; absent while this member has lost its own, or has none. */
+  secretShare: Uint8Array | undefined;
   logKey: SigningKey;
   witnessKey: SigningKey;
   /** ML-DSA-44, for cosignatures over HTTP. */
@@ -118,7 +118,7 @@ export interface AuthorityDutyOptions {
 
 export class AuthorityDuty {
   readonly #options: AuthorityDutyOptions;
-  #signing: { epoch: number; machine: SigningMember };
+  #signing: { epoch: number; machine: SigningMember } | undefined;
   readonly log: Log;
   readonly witnessing: Witnessing;
   /** For every document of which there is one in each version. */
@@ -129,7 +129,7 @@ export class AuthorityDuty {
   constructor(options: AuthorityDutyOptions) {
     const { crypto, store, authority, name, secretShare, logKey } = options;
     this.#options = options;
-    this.#signing = this.#signingWith(secretShare);
+    this.#signing = secretShare && this.#signingWith(secretShare);
     this.successors = new Successors(crypto, store);
     this.log = new Log({
       crypto,
@@ -176,9 +176,9 @@ export class AuthorityDuty {
 
   /** Signs with this share from now on: that of the committee in force. What was open under another is forgotten. */
   takeShare(secretShare: Uint8Array): void {
-    const { machine } = this.#signing;
+    const before = this.#signing;
     this.#signing = this.#signingWith(secretShare);
-    machine[Symbol.dispose]();
+    before?.machine[Symbol.dispose]();
   }
 
   #signingWith(encoded: Uint8Array): { epoch: number; machine: SigningMember } {
@@ -193,15 +193,13 @@ export class AuthorityDuty {
 
   /** Members sign in the newest committee that they know, and in no other. */
   get #machine(): SigningMember {
-    const { epoch, machine } = this.#signing;
-    if (epoch === this.#options.authority.committee.epoch) return machine;
+    const { epoch } = this.#options.authority.committee;
+    if (this.#signing?.epoch === epoch) return this.#signing.machine;
     throw new OotoError(
       'OOTO_AUTHORITY_EPOCH',
       'local',
-      `the share of this member is that of epoch ${epoch}`,
-      {
-        hint: 'it takes part again with its share of the committee in force',
-      },
+      `this member has no share of the committee in force, of epoch ${epoch}`,
+      { hint: 'it takes part again once the others have repaired its share' },
     );
   }
 

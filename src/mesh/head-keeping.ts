@@ -133,7 +133,7 @@ export class HeadKeeping {
     const { clock } = node.options;
     while (!signal.aborted) {
       const due = (node.head.current?.time ?? 0) + HEAD_INTERVAL_MS + this.#position * TURN_MS;
-      if (clock.now() >= due) await this.#attempt(() => this.#make());
+      if (this.#position >= 0 && clock.now() >= due) await this.#attempt(() => this.#make());
       const wait = Math.min(TURN_MS, Math.max(POLL_MS, due - clock.now()));
       await pause(clock, wait, signal).catch(() => {});
     }

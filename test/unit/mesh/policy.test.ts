@@ -21,6 +21,7 @@ test('each operation is answered by exactly these roles over exactly these chann
   const table: Record<string, string> = {
     'genesis.': 'authority/founder',
     'authority.': 'authority/member,founder',
+    'ceremony.': 'authority/member,founder',
     'enrol.': 'authority/enrol',
     'certificate.': 'authority/member',
     'head.': 'authority/member',
@@ -66,7 +67,7 @@ test('nobody without a certificate reaches anything but enrolment, genesis, and 
     for (const name of operationsOf(role)) {
       const over: readonly string[] = OPERATIONS[name].over;
       assert.is(over.includes('enrol'), name.startsWith('enrol.') || name === 'mesh.documents');
-      if (over.includes('founder')) assert.match(name, /^(genesis|authority|mesh)\./);
+      if (over.includes('founder')) assert.match(name, /^(genesis|authority|mesh|ceremony)\./);
     }
 });
 
@@ -153,6 +154,7 @@ test('the first policy lets each role do its work and nothing of the others', ()
     authority: [
       ...['authority.challenge', 'authority.appraise', 'authority.sign', 'authority.adopt-head'],
       ...['authority.admit', 'witness.cosign', 'authority.log-seen'],
+      ...names.filter((name) => name.startsWith('ceremony.')),
     ],
     scheduler: ['workload.execute', 'witness.cosign'],
     worker: [],
