@@ -27,7 +27,8 @@ import { nodeTransport } from './platform/node/transports.ts';
 import { udpSocket } from './platform/node/udp.ts';
 import type { Signer, Transport } from './ports.ts';
 
-export type { DatagramChannel, DatagramEvent, DatagramState } from './channel/datagram/channel.ts';
+export type { DatagramChannel } from './channel/datagram/channel.ts';
+export type { DatagramEvent, DatagramState } from './channel/datagram/channel-options.ts';
 export type { DatagramMessageListener, DatagramPeer } from './channel/datagram/endpoint.ts';
 export type { DatagramLimits } from './channel/datagram/limits.ts';
 export type { PoolListener } from './channel/pool/pool-listener.ts';

@@ -3,7 +3,8 @@
  * here: every datagram takes its time, is lost, doubled or overtaken by chance; both hosts are woken when they ask for
  * it. The same seed gives the same run.
  */
-import type { DatagramChannel, DatagramEvent } from '../../src/channel/datagram/channel.ts';
+import type { DatagramChannel } from '../../src/channel/datagram/channel.ts';
+import type { DatagramEvent } from '../../src/channel/datagram/channel-options.ts';
 import {
   DatagramHost,
   type DatagramHostOptions,

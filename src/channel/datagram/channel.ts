@@ -5,42 +5,17 @@
  * changes nothing. The peer's address follows its newest authentic record.
  */
 import { isOotoError, OotoError } from '../../base/errors.ts';
-import type { Crypto } from '../../crypto/crypto.ts';
 import type { LabelKind } from '../../envelope/labels.ts';
 import type { Role } from '../../noise/handshake-state.ts';
-import type { CredentialKind, CredentialVerifier, OwnCredential, Peer } from '../credential.ts';
-import { readDelegation } from '../delegation.ts';
-import type { NonceAudit } from '../epoch.ts';
-import type { ExportRequest } from '../exporter.ts';
+import type { OwnCredential, Peer } from '../credential.ts';
 import type { SignatureJob } from '../incoming.ts';
 import type { Moment } from '../limits.ts';
-import type { SignedItem } from '../signed-batch.ts';
-import { Initiation, isDisturbance, type Met, Reception, unanswered } from './handshake.ts';
-import {
-  type DatagramLimits,
-  ECHO_PAUSE_MS,
-  jitter,
-  RENEW_BEFORE_MS,
-  RENEW_PAUSE_MS,
-  resendAfter,
-} from './limits.ts';
+import { Arrival } from './arrival.ts';
+import { Attempts } from './attempts.ts';
+import type { DatagramChannelOptions, DatagramEvent, DatagramState } from './channel-options.ts';
+import { isDisturbance, type Met, unanswered } from './handshake.ts';
 import { DATAGRAM, type Introduction, type Piece, receiverOf, typeOf } from './packet.ts';
 import { DatagramSession, type DatagramSessionEvent, isLoss } from './session.ts';
-
-export interface DatagramChannelOptions {
-  readonly crypto: Crypto;
-  readonly role: Role;
-  readonly meshId: Uint8Array;
-  /** What this side shows now; asked for at every handshake. */
-  readonly own: () => OwnCredential;
-  readonly verifier: CredentialVerifier;
-  readonly expectedId: string | undefined;
-  readonly accept: readonly CredentialKind[];
-  readonly limits: DatagramLimits;
-  readonly exports: readonly ExportRequest[];
-  readonly defersSignatures: boolean;
-  readonly onNonce: NonceAudit | undefined;
-}
 
 /** What a channel has of the host that it lives in. */
 export interface Berth {
@@ -48,33 +23,6 @@ export interface Berth {
   bind(channel: DatagramChannel): number;
   free(index: number): void;
   send(datagram: Uint8Array, to: string): void;
-}
-
-export type DatagramEvent =
-  /** Once for each session: a second one follows when the peer was lost, or its session replaced. */
-  | { readonly type: 'established'; readonly peer: Peer; readonly sessionId: Uint8Array }
-  /** `items` vouch for the message; see proof.ts. */
-  | { readonly type: 'message'; readonly message: Uint8Array; readonly items: readonly SignedItem[] }
-  | { readonly type: 'epoch'; readonly epoch: number }
-  | { readonly type: 'moved'; readonly address: string }
-  /** The session is over, and a new handshake under way. */
-  | { readonly type: 'lost'; readonly error: OotoError }
-  /** Last event. Without `error` the end was agreed. */
-  | { readonly type: 'closed'; readonly error?: OotoError };
-
-export type DatagramState = 'handshake' | 'established' | 'closed';
-
-/** An initiator's attempt. */
-interface Attempt {
-  readonly initiation: Initiation;
-  readonly own: OwnCredential;
-  readonly endsAt: number;
-  resends: number;
-  resendAt: number;
-  /** Nothing more comes of it: it waits for its end. */
-  isSpoilt: boolean;
-  /** From message 2 on, until the responder's confirmation establishes it. */
-  session?: DatagramSession;
 }
 
 const NEVER = Number.POSITIVE_INFINITY;
@@ -88,14 +36,10 @@ export class DatagramChannel implements Disposable {
   #address: string;
   #state: DatagramState = 'handshake';
   #session: DatagramSession | undefined;
-  #attempt: Attempt | undefined;
-  #reception:
-    | { readonly handshake: Reception; readonly own: OwnCredential; readonly endsAt: number }
-    | undefined;
-  #echoedAt = Number.NEGATIVE_INFINITY;
-  #givesUpAt = NEVER;
-  #renewAt = NEVER;
-  #lastError: OotoError | undefined;
+  /** An initiator's. */
+  #attempts: Attempts | undefined;
+  /** A responder's, until the initiator is known. */
+  #arrival: Arrival | undefined;
   #refused = 0;
   #now: Moment;
   #events: DatagramEvent[] = [];
@@ -117,7 +61,8 @@ export class DatagramChannel implements Disposable {
     now: Moment,
   ): DatagramChannel {
     const channel = new DatagramChannel(options, berth, address, now);
-    channel.#begin();
+    channel.#attempts = channel.#newAttempts();
+    channel.#attempts.begin(now.monotonic);
     return channel;
   }
 
@@ -130,10 +75,7 @@ export class DatagramChannel implements Disposable {
     now: Moment,
   ): DatagramChannel {
     const channel = new DatagramChannel(options, berth, address, now);
-    const own = options.own();
-    const context = { ...options, own, datagramBytes: options.limits.datagramBytes };
-    const handshake = new Reception(context, berth.bind(channel), introduction);
-    channel.#reception = { handshake, own, endsAt: now.monotonic + options.limits.attemptMs };
+    channel.#arrival = new Arrival(options, berth.bind(channel), introduction, now.monotonic);
     return channel;
   }
 
@@ -165,7 +107,7 @@ export class DatagramChannel implements Disposable {
 
   /** Bytes held for a handshake that is not finished. */
   get heldBytes(): number {
-    return this.#reception?.handshake.heldBytes ?? 0;
+    return this.#arrival?.heldBytes ?? 0;
   }
 
   get status() {
@@ -186,7 +128,8 @@ export class DatagramChannel implements Disposable {
   /** A piece of message 1, under the cookie that the channel was accepted with. */
   receiveFirst(introduction: Introduction, piece: Piece, now: Moment): void {
     this.#guarded(now, () => {
-      if (this.#reception?.handshake.receiveFirst(introduction, piece)) this.#echo();
+      const flight = this.#arrival?.receiveFirst(introduction, piece, now.monotonic) ?? [];
+      for (const datagram of flight) this.#send(datagram);
     });
   }
 
@@ -236,8 +179,8 @@ export class DatagramChannel implements Disposable {
     if (this.#state === 'closed') return NEVER;
     return Math.min(
       this.#session?.deadline ?? NEVER,
-      this.#reception?.endsAt ?? NEVER,
-      this.#attempt ? Math.min(this.#attempt.resendAt, this.#attempt.endsAt, this.#givesUpAt) : this.#renewAt,
+      this.#arrival?.endsAt ?? NEVER,
+      this.#attempts?.deadline ?? NEVER,
     );
   }
 
@@ -302,7 +245,7 @@ export class DatagramChannel implements Disposable {
 
   #receiveRecord(datagram: Uint8Array, from: string): void {
     const index = receiverOf(datagram);
-    const attempted = this.#attempt?.session;
+    const attempted = this.#attempts?.session;
     if (attempted?.index === index)
       return void this.#attempting(() => this.#takeRecord(attempted, datagram, from));
     if (this.#session?.index !== index) return void this.#refuse();
@@ -328,37 +271,19 @@ export class DatagramChannel implements Disposable {
   }
 
   #receiveHandshake(datagram: Uint8Array, from: string): void {
-    if (this.#reception) this.#receiveFinish(datagram, from);
-    else if (
-      this.#attempt &&
-      receiverOf(datagram) === this.#attempt.initiation.index &&
-      from === this.#address
-    )
-      this.#attempting(() => this.#receiveAnswer(this.#attempt!, datagram));
+    const attempts = this.#attempts;
+    if (this.#arrival) this.#receiveFinish(this.#arrival, datagram, from);
+    else if (attempts?.has(receiverOf(datagram)) && from === this.#address)
+      this.#attempting(() => attempts.receive(datagram, this.#now) || this.#refuse());
     else this.#repeatConfirmation(datagram);
   }
 
-  #receiveAnswer(attempt: Attempt, datagram: Uint8Array): void {
-    const { initiation, own, isSpoilt } = attempt;
-    if (isSpoilt) return void this.#refuse();
-    const type = typeOf(datagram);
-    if (type === DATAGRAM.cookie) {
-      if (initiation.receiveCookie(datagram)) this.#sendFlight(attempt, 0);
-      return;
-    }
-    const met = type === DATAGRAM.reply ? initiation.receiveReply(datagram, this.#now) : undefined;
-    if (!met) return;
-    attempt.session = this.#newSession(met, own, initiation.index, attempt);
-    this.#sendFlight(attempt, 0);
-  }
-
-  #receiveFinish(datagram: Uint8Array, from: string): void {
-    const { handshake, own } = this.#reception!;
+  #receiveFinish(arrival: Arrival, datagram: Uint8Array, from: string): void {
     if (typeOf(datagram) !== DATAGRAM.finish || from !== this.#address) return void this.#refuse();
-    const met = handshake.receiveFinish(datagram, this.#now);
+    const met = arrival.receiveFinish(datagram, this.#now);
     if (!met) return;
-    this.#reception = undefined;
-    this.#session = this.#newSession(met, own, handshake.index);
+    this.#arrival = undefined;
+    this.#session = this.#newSession(met, arrival.own, arrival.index);
     this.#establish();
     this.#flush();
   }
@@ -372,101 +297,58 @@ export class DatagramChannel implements Disposable {
     else this.#refuse();
   }
 
-  /** The initiator repeated itself: so does the responder, now and then. */
-  #echo(): void {
-    if (this.#now.monotonic < this.#echoedAt + ECHO_PAUSE_MS) return;
-    this.#echoedAt = this.#now.monotonic;
-    for (const datagram of this.#reception!.handshake.flight) this.#send(datagram);
+  #newAttempts(): Attempts {
+    return new Attempts(this.#options, {
+      bind: () => this.#berth.bind(this),
+      free: (index) => this.#berth.free(index),
+      send: (datagram) => this.#send(datagram),
+      aim: () => this.#aim(),
+      open: (met, own, index) => this.#newSession(met, own, index),
+    });
   }
 
-  #newSession(met: Met, own: OwnCredential, index: number, attempt?: Attempt): DatagramSession {
+  /** Whoever forwarded a record from elsewhere must not keep the peer away after it is gone. */
+  #aim(): void {
+    if (!this.#session) this.#address = this.#address === this.#dialled ? this.#heardAt : this.#dialled;
+  }
+
+  #newSession(met: Met, own: OwnCredential, index: number): DatagramSession {
     const options = { ...this.#options, own, index };
-    return new DatagramSession(options, met, this.#now, (event) => this.#onSessionEvent(event, attempt));
+    return new DatagramSession(options, met, this.#now, (event) => this.#onSessionEvent(event));
   }
 
-  #onSessionEvent(event: DatagramSessionEvent, attempt: Attempt | undefined): void {
-    if (event.type === 'established') this.#adopt(attempt!);
+  #onSessionEvent(event: DatagramSessionEvent): void {
+    if (event.type === 'established') this.#adopt();
     else if (event.type === 'ended') this.#end();
     else this.#events.push(event);
   }
 
-  /** The attempt's session takes the place of the one before it. */
-  #adopt({ session, initiation, own }: Attempt): void {
-    this.#attempt = undefined;
-    initiation[Symbol.dispose]();
+  /** The session of the attempt takes the place of the one before it. */
+  #adopt(): void {
+    const session = this.#attempts!.takeSession(this.#now);
     if (this.#session) this.#drop(this.#session);
     this.#session = session;
-    const { monotonic, wall } = this.#now;
-    const ownEnd = monotonic + readDelegation(own.delegation).unverified.notAfter - wall;
-    const end = Math.min(session!.lapsesAt, ownEnd);
-    this.#renewAt = Math.max(end - RENEW_BEFORE_MS, monotonic + RENEW_PAUSE_MS);
     this.#establish();
   }
 
   #establish(): void {
     const { peer, sessionId } = this.#session!;
     this.#state = 'established';
-    this.#givesUpAt = NEVER;
     this.#events.push({ type: 'established', peer, sessionId });
   }
 
   #doDue(): void {
     const now = this.#now.monotonic;
-    if (this.#reception && now >= this.#reception.endsAt)
-      return void this.#end(this.#lastError ?? unanswered());
+    if (this.#arrival && now >= this.#arrival.endsAt) return void this.#end(unanswered());
     this.#maintain();
-    if (this.#attempt) this.#continue(this.#attempt, now);
-    else if (now >= this.#renewAt && this.#session) this.#begin();
+    const attempts = this.#attempts;
+    if (attempts && !attempts.tick(now) && !this.#session)
+      return void this.#end(attempts.lastError ?? unanswered());
     this.#flush();
   }
 
   #maintain(): void {
     if (this.#state === 'established') this.#session?.maintain(this.#now);
-  }
-
-  #continue(attempt: Attempt, now: number): void {
-    if (now >= this.#givesUpAt) this.#giveUp();
-    else if (now >= attempt.endsAt) this.#begin();
-    else if (now >= attempt.resendAt) this.#sendFlight(attempt, attempt.resends + 1);
-  }
-
-  /** An attempt with new ephemerals. */
-  #begin(): void {
-    const { limits, crypto } = this.#options;
-    const { monotonic } = this.#now;
-    this.#endAttempt();
-    // Whoever forwarded a record from elsewhere must not keep the peer away after it is gone.
-    if (!this.#session) this.#address = this.#address === this.#dialled ? this.#heardAt : this.#dialled;
-    const own = this.#options.own();
-    const context = { ...this.#options, own, datagramBytes: limits.datagramBytes };
-    const initiation = new Initiation(context, this.#berth.bind(this));
-    const endsAt = monotonic + limits.attemptMs + jitter(crypto.random);
-    this.#attempt = { initiation, own, endsAt, resends: 0, resendAt: NEVER, isSpoilt: false };
-    if (this.#givesUpAt === NEVER) this.#givesUpAt = monotonic + limits.giveUpMs;
-    this.#sendFlight(this.#attempt, 0);
-  }
-
-  #sendFlight(attempt: Attempt, resends: number): void {
-    attempt.resends = resends;
-    attempt.resendAt = this.#now.monotonic + resendAfter(this.#options.crypto.random, resends);
-    for (const datagram of attempt.initiation.flight) this.#send(datagram);
-  }
-
-  /** With a session that still runs, another attempt is made when that ends. */
-  #giveUp(): void {
-    if (!this.#session) return void this.#end(this.#lastError ?? unanswered());
-    this.#endAttempt();
-    this.#givesUpAt = NEVER;
-    this.#renewAt = NEVER;
-  }
-
-  #endAttempt(): void {
-    const { initiation, session } = this.#attempt ?? {};
-    this.#attempt = undefined;
-    if (!initiation) return;
-    initiation[Symbol.dispose]();
-    session?.[Symbol.dispose]();
-    this.#berth.free(initiation.index);
   }
 
   #drop(session: DatagramSession): void {
@@ -484,7 +366,7 @@ export class DatagramChannel implements Disposable {
     } catch (error) {
       if (!isOotoError(error) || isJunk(error)) throw error;
       if (!this.#session && !isDisturbance(error)) throw error;
-      this.#spoil(error);
+      this.#attempts!.spoil(error);
     }
   }
 
@@ -505,29 +387,20 @@ export class DatagramChannel implements Disposable {
     this.#end(error);
   }
 
-  /** Nothing more comes of this attempt; the next one begins when its time is over. */
-  #spoil(error: OotoError): void {
-    this.#lastError = error;
-    this.#attempt!.isSpoilt = true;
-    this.#attempt!.initiation[Symbol.dispose]();
-    this.#attempt!.resendAt = NEVER;
-  }
-
   #lose(error: OotoError): void {
     this.#drop(this.#session!);
     this.#session = undefined;
     this.#state = 'handshake';
-    this.#renewAt = NEVER;
     this.#events.push({ type: 'lost', error });
-    if (!this.#attempt) this.#begin();
+    this.#attempts!.seek(this.#now.monotonic);
   }
 
   #end(error?: OotoError): void {
     this.#state = 'closed';
-    this.#endAttempt();
-    if (this.#reception) this.#berth.free(this.#reception.handshake.index);
-    this.#reception?.handshake[Symbol.dispose]();
-    this.#reception = undefined;
+    this.#attempts?.[Symbol.dispose]();
+    if (this.#arrival) this.#berth.free(this.#arrival.index);
+    this.#arrival?.[Symbol.dispose]();
+    this.#arrival = undefined;
     if (this.#session) this.#drop(this.#session);
     this.#events.push(error ? { type: 'closed', error } : { type: 'closed' });
   }

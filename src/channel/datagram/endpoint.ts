@@ -10,7 +10,8 @@ import type { Peer } from '../credential.ts';
 import type { Moment } from '../limits.ts';
 import type { SignatureVerifier } from '../signature-verifier.ts';
 import type { SignedItem } from '../signed-batch.ts';
-import type { DatagramChannel, DatagramEvent } from './channel.ts';
+import type { DatagramChannel } from './channel.ts';
+import type { DatagramEvent } from './channel-options.ts';
 import { DatagramHost, type DatagramHostOptions } from './host.ts';
 
 export interface DatagramEndpointOptions extends Omit<DatagramHostOptions, 'defersSignatures'> {

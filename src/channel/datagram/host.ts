@@ -12,7 +12,8 @@ import type { ExportRequest } from '../exporter.ts';
 import type { Moment } from '../limits.ts';
 import { badOptions, DEFAULT_EXPORTS } from '../options.ts';
 import { MESH_ID_BYTES } from '../preamble.ts';
-import { type Berth, DatagramChannel, type DatagramChannelOptions } from './channel.ts';
+import { type Berth, DatagramChannel } from './channel.ts';
+import type { DatagramChannelOptions } from './channel-options.ts';
 import { Doorstep } from './doorstep.ts';
 import {
   type DatagramLimits,
