@@ -7,8 +7,8 @@
 import { concat } from '../base/bytes.ts';
 import { isOotoError, OotoError } from '../base/errors.ts';
 import type { LabelKind } from '../envelope/labels.ts';
-import { eachItem } from './batch.ts';
 import type { OwnCredential, Peer } from './credential.ts';
+import { type ChannelEvent, type ChannelListener, EventQueue } from './event-queue.ts';
 import { type Authenticated, createHandshake, HANDSHAKE_PROTOCOL, type Handshake } from './handshake.ts';
 import type { SignatureJob } from './incoming.ts';
 import { type ChannelLimits, DEFAULT_LIMITS, type Moment } from './limits.ts';
@@ -16,42 +16,14 @@ import { badOptions, type ChannelOptions, DEFAULT_EXPORTS, requireSoundOptions }
 import type { Outgoing } from './outgoing.ts';
 import { ProofMaker } from './proof-maker.ts';
 import { Session, type SessionEvent } from './session.ts';
-import { eachSignedItem, type SignedBatch, type SignedItem } from './signed-batch.ts';
+import type { SignedItem } from './signed-batch.ts';
 import { type Frame, FrameReader, MAX_RECORD_BYTES } from './wire.ts';
 
+export { type ChannelEvent, type ChannelListener, SPENT } from './event-queue.ts';
 export type { ChannelOptions } from './options.ts';
 
 /** A channel on which nothing moves for so long gives up its buffers. */
 const REST_MS = 1_000;
-
-export type ChannelEvent =
-  | { readonly type: 'established'; readonly peer: Peer; readonly sessionId: Uint8Array }
-  /** `items` vouch for the message; see proof.ts. */
-  | { readonly type: 'message'; readonly message: Uint8Array; readonly items: readonly SignedItem[] }
-  | { readonly type: 'epoch'; readonly epoch: number }
-  /** The peer showed a new credential, for the same id. */
-  | { readonly type: 'renewed'; readonly peer: Peer }
-  /** Last event. Without `error` the end was agreed: by this side, or by the peer's last record. */
-  | { readonly type: 'closed'; readonly error?: OotoError };
-
-/**
- * What a listener returns that has no more use for a message: once all of a record is spent its memory is given back,
- * and the message is an empty array. Without it large messages cost the collection of as much garbage.
- */
-export const SPENT: unique symbol = Symbol('spent');
-
-/** Takes what happened, in order. */
-export interface ChannelListener {
-  /**
-   * One message: a view into the plain text of its record, which lives as long as any message of it is held.
-   * @param vouch gives what proves the message to others; see proof.ts
-   * @returns {@link SPENT} when neither the message nor what vouches for it is needed any more
-   */
-  message(message: Uint8Array, vouch: () => readonly SignedItem[]): unknown;
-  event(event: Exclude<ChannelEvent, { type: 'message' }>): void;
-}
-
-type MessageEvent = Extract<ChannelEvent, { type: 'message' }>;
 
 export type ChannelState = 'new' | 'handshake' | 'established' | 'closed';
 
@@ -78,7 +50,7 @@ export class Channel implements Disposable {
   #handshake: Handshake | undefined;
   #session: Session | undefined;
   #output: Uint8Array[] = [];
-  #events: (ChannelEvent | { readonly type: 'batch'; readonly batch: SignedBatch })[] = [];
+  readonly #events: EventQueue;
   #proofs: ProofMaker | undefined;
   #handshakeDeadline = Number.POSITIVE_INFINITY;
   /** Monotonic milliseconds at which bytes last came or went. */
@@ -89,6 +61,7 @@ export class Channel implements Disposable {
     requireSoundOptions(options);
     this.#options = options;
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#events = new EventQueue(options.crypto);
   }
 
   get state(): ChannelState {
@@ -257,24 +230,12 @@ export class Channel implements Disposable {
 
   /** What happened since the last call, in order. */
   takeEvents(): ChannelEvent[] {
-    const events: ChannelEvent[] = [];
-    for (const event of this.#takeQueue()) {
-      if (event.type !== 'batch') events.push(event);
-      else
-        eachSignedItem(event.batch, (item) =>
-          events.push({ type: 'message', message: item.item.bytes, items: [item] }),
-        );
-    }
-    return events;
+    return this.#events.takeAll();
   }
 
   /** {@link takeEvents} without an object for each message. */
   drain(listener: ChannelListener): void {
-    for (const event of this.#takeQueue()) {
-      if (event.type === 'batch') this.#drainBatch(event.batch, listener);
-      else if (event.type === 'message') this.#drainMessage(event, listener);
-      else listener.event(event);
-    }
+    this.#events.drain(listener);
   }
 
   /**
@@ -355,30 +316,6 @@ export class Channel implements Disposable {
     const output = this.#output;
     this.#output = [];
     return output;
-  }
-
-  #drainBatch(batch: SignedBatch, listener: ChannelListener): void {
-    const { bytes, count } = batch.items;
-    let spent = 0;
-    eachItem(bytes, (message, index) => {
-      const answer = listener.message(message, () => [{ item: { bytes: message }, batch, index }]);
-      if (answer === SPENT) spent++;
-    });
-    if (spent === count) this.#options.crypto.giveBack(bytes);
-  }
-
-  /** Of a message that came in parts, each in a record of its own unless the peer has its own way. */
-  #drainMessage({ message, items }: MessageEvent, listener: ChannelListener): void {
-    if (listener.message(message, () => items) !== SPENT) return;
-    const { crypto } = this.#options;
-    for (const { batch } of items) if (batch.items.count === 1) crypto.giveBack(batch.items.bytes);
-    crypto.giveBack(message);
-  }
-
-  #takeQueue() {
-    const events = this.#events;
-    this.#events = [];
-    return events;
   }
 
   #nextFrame(): Frame | undefined {
