@@ -11,29 +11,17 @@ import {
   DEFAULT_STREAM_LIMITS,
   MAX_DEADLINE_MS,
   MAX_NAME_BYTES,
-  MAX_PIECE_BYTES,
   MAX_STREAM_NUMBER,
   MOST_STREAMS,
   SLACK_BYTES,
   type StreamLimits,
 } from './bounds.ts';
-import {
-  BORDER,
-  creditFrame,
-  END,
-  type Frame,
-  MAX_HEADER_BYTES,
-  type Piece,
-  putDataHeader,
-  putOpenHeader,
-  RESET,
-  type Reset,
-  readFrame,
-  resetFrame,
-  stopFrame,
-} from './frames.ts';
+import { Deadlines } from './deadlines.ts';
+import { type Frame, type Piece, RESET, type Reset, readFrame } from './frames.ts';
 import type { GrowthBudget } from './inflow.ts';
+import { ResetAllowance } from './reset-allowance.ts';
 import { Stream } from './stream.ts';
+import { Turns } from './turns.ts';
 
 export type StreamEvent =
   /** The peer opened it. */
@@ -61,32 +49,28 @@ const LATE: Reset = { code: RESET.deadline, refusal: '', message: '' };
 const CANCELLED: Reset = { code: RESET.cancelled, refusal: '', message: '' };
 
 export class Multiplexer {
-  readonly #limits: StreamLimits;
   readonly #growth: GrowthBudget;
   readonly #isOdd: boolean;
   /** By number: opened, and not over. */
   readonly #live = new Map<number, Stream>();
-  /** Streams that have something urgent to say. */
-  readonly #urgent = new Set<Stream>();
-  /** Streams that have a piece to send, in the order of their turns. */
-  readonly #turns = new Set<Stream>();
-  readonly #timed = new Set<Stream>();
-  readonly #scratch = new Uint8Array(MAX_HEADER_BYTES + MAX_PIECE_BYTES);
+  readonly #turns: Turns;
+  readonly #deadlines = new Deadlines();
+  readonly #resets: ResetAllowance;
   #events: StreamEvent[] = [];
   #nextOwn: number;
   #nextOther: number;
   #own = 0;
   #others = 0;
-  /** A moment before which no deadline passes. */
-  #earliest = Number.POSITIVE_INFINITY;
-  #resetsLeft: number;
-  #resetsAt = 0;
 
   constructor({ role, limits }: { role: Role; limits?: Partial<StreamLimits> }) {
-    this.#limits = { ...DEFAULT_STREAM_LIMITS, ...limits };
-    const { growthBytes: left, creditBytes: most } = this.#limits;
-    this.#growth = { left, most, slack: SLACK_BYTES };
-    this.#resetsLeft = this.#limits.resetBurst;
+    const all = { ...DEFAULT_STREAM_LIMITS, ...limits };
+    this.#growth = { left: all.growthBytes, most: all.creditBytes, slack: SLACK_BYTES };
+    this.#resets = new ResetAllowance(all);
+    this.#turns = new Turns({
+      opening: (stream) => this.#number(stream),
+      pieceSent: (stream) => this.#pieceSent(stream),
+      resetSent: (stream) => this.#finishWhenEnded(stream),
+    });
     this.#isOdd = role === 'initiator';
     this.#nextOwn = this.#isOdd ? 1 : 2;
     this.#nextOther = this.#isOdd ? 2 : 1;
@@ -113,8 +97,8 @@ export class Multiplexer {
       throw new OotoError('OOTO_STREAM_MANY', 'caller', 'no more streams can be opened now');
     const stream = new Stream({ name, deadlineMs, isOwn: true }, this.#growth);
     this.#own++;
-    this.#setDeadline(stream, now);
-    this.#turns.add(stream);
+    this.#deadlines.set(stream, now);
+    this.#turns.begin(stream);
     return stream;
   }
 
@@ -122,38 +106,38 @@ export class Multiplexer {
   write(stream: Stream, bytes: Uint8Array, border = false): void {
     if (stream.isReset || stream.outflow.isClosed) return;
     stream.outflow.write({ bytes, border });
-    this.#wake(stream);
+    this.#turns.wake(stream);
   }
 
   /** This side sends no more on the stream, once what waits is sent. */
   end(stream: Stream): void {
     if (stream.isReset || stream.outflow.isClosed) return;
     stream.outflow.end();
-    this.#wake(stream);
+    this.#turns.wake(stream);
   }
 
   /** The next piece that arrived, if there is one; the peer is granted more when enough was read. */
   read(stream: Stream): Piece | undefined {
     const piece = stream.inflow.read();
-    if (piece && stream.inflow.isGrantDue && stream.number !== 0) this.#urgent.add(stream);
-    if (piece) this.#sayLast(stream);
+    if (piece && stream.inflow.isGrantDue) this.#turns.hurry(stream);
+    if (piece) this.#turns.sayLast(stream);
     return piece;
   }
 
   /** The program of this side has a stream that the peer opened. */
   accept(stream: Stream): void {
     stream.isTaken = true;
-    this.#sayLast(stream);
+    this.#turns.sayLast(stream);
   }
 
   /** This side reads no more; the other direction goes on. */
   stop(stream: Stream): void {
     if (stream.isReset || stream.inflow.isDiscarding) return;
     stream.inflow.discard();
-    this.#sayLast(stream);
+    this.#turns.sayLast(stream);
     if (stream.inflow.hasEnded) return;
     stream.isStopDue = true;
-    if (stream.number !== 0) this.#urgent.add(stream);
+    this.#turns.hurry(stream);
   }
 
   /** Gives the stream up, both ways. */
@@ -162,13 +146,13 @@ export class Multiplexer {
     stream.isReset = true;
     stream.inflow.discard();
     stream.outflow.drop();
-    this.#turns.delete(stream);
+    this.#turns.drop(stream);
     if (stream.number === 0) {
       this.#finish(stream);
       return;
     }
     stream.resetDue = reset;
-    this.#urgent.add(stream);
+    this.#turns.hurry(stream);
   }
 
   /**
@@ -184,13 +168,7 @@ export class Multiplexer {
 
   /** The next frame for the channel, a view that is good until the next call; undefined when nothing can be sent. */
   next(now: number): Uint8Array | undefined {
-    for (const stream of this.#urgent) {
-      const frame = this.#urgentFrame(stream);
-      if (frame) return frame;
-      this.#urgent.delete(stream);
-    }
-    const [stream] = this.#turns;
-    return stream && this.#pieceFrame(stream, now);
+    return this.#turns.next(now);
   }
 
   get hasEvents(): boolean {
@@ -207,20 +185,14 @@ export class Multiplexer {
 
   /** Monotonic milliseconds at which {@link tick} is next needed, or somewhat before; infinite when never. */
   deadline(): number {
-    return this.#timed.size === 0 ? Number.POSITIVE_INFINITY : this.#earliest;
+    return this.#deadlines.next;
   }
 
   /** Gives up the requests whose deadlines have passed. */
   tick(now: number): void {
-    if (now < this.deadline()) return;
-    this.#earliest = Number.POSITIVE_INFINITY;
-    for (const stream of this.#timed) {
-      if (stream.dueAt > now) this.#earliest = Math.min(this.#earliest, stream.dueAt);
-      else {
-        this.#timed.delete(stream);
-        this.reset(stream, LATE);
-        this.#events.push({ type: 'late', stream });
-      }
+    for (const stream of this.#deadlines.takeLate(now)) {
+      this.reset(stream, LATE);
+      this.#events.push({ type: 'late', stream });
     }
   }
 
@@ -239,7 +211,7 @@ export class Multiplexer {
     this.#nextOther += 2;
     this.#others++;
     this.#live.set(stream.number, stream);
-    this.#setDeadline(stream, now);
+    this.#deadlines.set(stream, now);
     this.#events.push({ type: 'opened', stream });
     if (frame.bytes.length > 0 || frame.border || frame.end) this.#receiveBytes(stream, frame);
   }
@@ -265,7 +237,7 @@ export class Multiplexer {
     }
     if (frame.type === 'credit') {
       stream.outflow.allow(frame.bytes);
-      this.#wake(stream);
+      this.#turns.wake(stream);
     } else if (frame.type === 'stop') this.#receiveStop(stream);
     else this.#receiveReset(stream, frame.reset, now);
   }
@@ -273,39 +245,27 @@ export class Multiplexer {
   #receiveStop(stream: Stream): void {
     if (stream.isReset || stream.outflow.hasEnded) return;
     stream.outflow.drop();
-    this.#turns.delete(stream);
-    this.#wake(stream);
+    this.#turns.drop(stream);
+    this.#turns.wake(stream);
     this.#events.push({ type: 'stopped', stream });
   }
 
   #receiveReset(stream: Stream, reset: Reset, now: number): void {
-    if (!stream.isReset && !stream.head.isOwn) this.#countReset(now);
+    if (!stream.isReset && !stream.head.isOwn) this.#resets.take(now);
     // The body of a request that was given up is of no use; a stream that came whole before can still be read.
     if (!stream.inflow.hasEnded || stream.head.deadlineMs !== undefined) stream.inflow.discard();
     if (!stream.inflow.hasEnded) stream.inflow.end();
     if (!stream.isReset) {
       stream.isReset = true;
       stream.outflow.drop();
-      this.#turns.delete(stream);
+      this.#turns.drop(stream);
       if (!stream.outflow.hasEnded) {
         stream.resetDue = CANCELLED;
-        this.#sayLast(stream);
+        this.#turns.sayLast(stream);
       }
       this.#events.push({ type: 'reset', stream, reset });
     }
     this.#finishWhenEnded(stream);
-  }
-
-  /** Streams that are opened and given up at once cost this side more than the peer. */
-  #countReset(now: number): void {
-    const { resetBurst, resetsPerSecond } = this.#limits;
-    const since = Math.max(0, now - this.#resetsAt) / 1_000;
-    this.#resetsLeft = Math.min(resetBurst, this.#resetsLeft + since * resetsPerSecond) - 1;
-    this.#resetsAt = now;
-    if (this.#resetsLeft < 0)
-      throw new OotoError('OOTO_STREAM_RESETS', 'peer', 'the peer gives up too many of its streams', {
-        hint: `at most ${resetBurst} at once and ${resetsPerSecond} a second`,
-      });
   }
 
   #openStream(number: number): Stream {
@@ -324,69 +284,15 @@ export class Multiplexer {
     return (number % 2 === 1) === this.#isOdd;
   }
 
-  #urgentFrame(stream: Stream): Uint8Array | undefined {
-    if (stream.resetDue && !stream.isHeld) {
-      const frame = resetFrame(stream.number, stream.resetDue);
-      stream.resetDue = undefined;
-      stream.isStopDue = false;
-      stream.outflow.finish();
-      this.#finishWhenEnded(stream);
-      return frame;
-    }
-    if (stream.isReset) return undefined;
-    if (stream.isStopDue) {
-      stream.isStopDue = false;
-      if (!stream.inflow.hasEnded) return stopFrame(stream.number);
-    }
-    return stream.inflow.isGrantDue ? creditFrame(stream.number, stream.inflow.grant()) : undefined;
-  }
-
-  #pieceFrame(stream: Stream, now: number): Uint8Array {
-    const { outflow } = stream;
-    const { bytes, border, end } = outflow.take();
-    const marks = (border ? BORDER : 0) | (end ? END : 0);
-    const at =
-      stream.number === 0
-        ? this.#putOpening(stream, marks, now)
-        : putDataHeader(this.#scratch, stream.number, marks);
-    this.#scratch.set(bytes, at);
-    this.#turns.delete(stream);
-    this.#wake(stream);
-    if (outflow.isEmpty) this.#events.push({ type: 'taken', stream });
-    this.#finishWhenEnded(stream);
-    return this.#scratch.subarray(0, at + bytes.length);
-  }
-
-  #putOpening(stream: Stream, marks: number, now: number): number {
+  #number(stream: Stream): void {
     stream.number = this.#nextOwn;
     this.#nextOwn += 2;
     this.#live.set(stream.number, stream);
-    if (stream.isStopDue) this.#urgent.add(stream);
-    const deadlineMs =
-      stream.head.deadlineMs === undefined
-        ? undefined
-        : Math.min(MAX_DEADLINE_MS, Math.max(1, Math.ceil(stream.dueAt - now)));
-    return putOpenHeader(this.#scratch, stream.number, marks, { name: utf8(stream.head.name), deadlineMs });
   }
 
-  #wake(stream: Stream): void {
-    if (stream.isReset || (stream.outflow.isDropped && stream.isHeld)) return;
-    if (stream.number === 0 || stream.outflow.isReady) this.#turns.add(stream);
-  }
-
-  /** What was held back may go out now. */
-  #sayLast(stream: Stream): void {
-    if (stream.isOver || stream.isHeld) return;
-    if (stream.resetDue) this.#urgent.add(stream);
-    else if (stream.outflow.isDropped) this.#wake(stream);
-  }
-
-  #setDeadline(stream: Stream, now: number): void {
-    const { deadlineMs } = stream.head;
-    if (deadlineMs === undefined) return;
-    stream.dueAt = now + deadlineMs;
-    this.#timed.add(stream);
-    this.#earliest = this.#timed.size === 1 ? stream.dueAt : Math.min(this.#earliest, stream.dueAt);
+  #pieceSent(stream: Stream): void {
+    if (stream.outflow.isEmpty) this.#events.push({ type: 'taken', stream });
+    this.#finishWhenEnded(stream);
   }
 
   #finishWhenEnded(stream: Stream): void {
@@ -396,8 +302,8 @@ export class Multiplexer {
   #finish(stream: Stream): void {
     stream.isOver = true;
     this.#live.delete(stream.number);
-    this.#timed.delete(stream);
-    this.#turns.delete(stream);
+    this.#deadlines.drop(stream);
+    this.#turns.drop(stream);
     if (stream.head.isOwn) this.#own--;
     else this.#others--;
     this.#events.push({ type: 'over', stream });
