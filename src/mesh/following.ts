@@ -44,6 +44,7 @@ export interface FollowingNode {
   readonly head: HeadView;
   readonly headForks: HeadForks;
   readonly peers: { readonly sessions: readonly Session[] };
+  showNewestHead(): Promise<void>;
   handle(
     operation: 'mesh.documents' | 'mesh.announce',
     handler: (peer: KnownPeer, body: CborValue, session: Session) => CborValue | Promise<CborValue>,
@@ -88,6 +89,7 @@ export class Following {
     this.#adopting = turn.catch(() => {});
     const hasChanged = await turn;
     if (hasChanged) this.#enforce();
+    await this.#node.showNewestHead();
     return hasChanged;
   }
 

@@ -13,7 +13,6 @@ import type { AuthorityDuty } from './authority-duty.ts';
 import type { FellowMembers } from './fellow-members.ts';
 import { policyOf } from './identity.ts';
 import type { Issuing } from './issuing.ts';
-import { present, storedCredential } from './joining.ts';
 import type { MeshNode } from './node.ts';
 import { pause } from './patience.ts';
 import type { Session } from './session.ts';
@@ -79,7 +78,7 @@ export class HeadKeeping {
     const { following } = this.#options.node;
     if (session) await following.follow(encoded, session);
     else await following.adopt(encoded);
-    return this.#show();
+    return null;
   }
 
   /**
@@ -95,7 +94,6 @@ export class HeadKeeping {
     node.following.announce(encoded, documents);
     const body = { head: encoded, documents } as unknown as CborValue;
     for (const name of fellows.names) void fellows.ask(name, 'mesh.announce', body).catch(() => undefined);
-    await this.#show();
   }
 
   /** Another head may take the number meanwhile: then it is the next. */
@@ -119,13 +117,6 @@ export class HeadKeeping {
       ...{ mesh: authority.meshId, number: duty.nextHeadNumber, time, expires: time + HEAD_LIFE_MS },
       ...headParts(node.options.crypto, authority),
     };
-  }
-
-  async #show(): Promise<null> {
-    const { node } = this.#options;
-    const stored = node.isMember ? storedCredential(node) : undefined;
-    if (stored) await present(node, stored);
-    return null;
   }
 
   async #keepComing(): Promise<void> {

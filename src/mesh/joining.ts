@@ -12,7 +12,7 @@ import {
   type ValidCredential,
   validateCredential,
 } from '../authority/credential.ts';
-import { HeadView } from '../authority/head.ts';
+import { HeadView, type MeshHead } from '../authority/head.ts';
 import { claimInvite, type Invite } from '../authority/invite.ts';
 import type { Application, Claim } from '../authority/member.ts';
 import { createRequest, type EnrolmentRequest, readRequest } from '../authority/request.ts';
@@ -153,7 +153,7 @@ export async function obtain(
       'peer',
       'the certificate is for another key than this node has',
     );
-  if (issued.head) await node.following.adopt(issued.head);
+  if (issued.head) await adoptIfKnown(node, issued.head);
   await store.commit([
     { put: CREDENTIAL_KEY, value: encoded },
     { put: ROOT_KEY, value: trust.authority.firstRoot.der },
@@ -166,6 +166,15 @@ export async function obtain(
   ]);
   await present(node, valid);
   return valid;
+}
+
+/** A head that names documents which are not here yet is asked for again, with them, by whoever keeps this node up. */
+async function adoptIfKnown(node: MeshNode, head: Uint8Array): Promise<void> {
+  try {
+    await node.following.adopt(head);
+  } catch (error) {
+    if (!isOotoError(error) || error.code !== 'OOTO_AUTHORITY_HEAD_DOCUMENTS') throw error;
+  }
 }
 
 /** Presents a valid credential with the newest head this node knows. */
@@ -295,7 +304,8 @@ function applicantVerifier(node: MeshNode, trust: MeshTrust): ReturnType<typeof 
     const shown = new HeadView(crypto, trust.authority, undefined);
     const anyAge = {
       stage: (encoded: Uint8Array, time: number) => shown.stage(encoded, time),
-      requireFresh: (time: number) => shown.requireFresh(time, Number.POSITIVE_INFINITY),
+      requireFresh: (time: number, _age: number, head?: MeshHead) =>
+        shown.requireFresh(time, Number.POSITIVE_INFINITY, head),
     };
     const identity = memberVerifier(crypto, trust, anyAge, (head) => shown.accept(head))(presented, now);
     if ((identity.details as MemberDetails).role !== 'authority')

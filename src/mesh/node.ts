@@ -6,6 +6,7 @@
 
 import type { SoftwareClaims } from '../attest/evidence.ts';
 import { nodeIdOf } from '../authority/certification.ts';
+import { encodeCredential, readCredential } from '../authority/credential.ts';
 import type { GenesisRecord } from '../authority/genesis.ts';
 import { HeadView } from '../authority/head.ts';
 import { equal } from '../base/bytes.ts';
@@ -181,6 +182,14 @@ export class MeshNode {
       ),
       accept: role === 'authority' ? ['member', 'enrol'] : ['member'],
     });
+  }
+
+  /** Shows the newest head with the credential to whoever it meets from now on. */
+  async showNewestHead(): Promise<void> {
+    if (!this.#own) return;
+    const { certificate, proofs } = readCredential(this.#own.presentation.credential);
+    const credential = encodeCredential({ certificate, proofs, head: this.head.current?.encoded ?? null });
+    await this.#own.present({ ...this.#own.presentation, credential });
   }
 
   /** Has the identity key delegate anew, and shows every live peer. */

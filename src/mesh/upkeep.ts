@@ -9,7 +9,7 @@ import { peekHead } from '../authority/head.ts';
 import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import type { CborValue } from '../envelope/cbor.ts';
-import { newRequest, obtain, present, storedCredential } from './joining.ts';
+import { newRequest, obtain, storedCredential } from './joining.ts';
 import { createRecord, Membership } from './membership.ts';
 import type { MeshNode } from './node.ts';
 import { DELEGATION_LIFE_MS } from './own-credential.ts';
@@ -108,7 +108,6 @@ export class Upkeep {
     if (!(encoded instanceof Uint8Array)) return;
     if (peekHead(encoded).number <= (node.head.current?.number ?? 0)) return;
     await node.following.follow(encoded, session);
-    await present(node, this.#credential);
   }
 
   /** At a quarter of the certificate's life, so that three quarters are left for the authority to come back. */
