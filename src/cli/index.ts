@@ -89,6 +89,32 @@ describeOutput(
 
 describeOutput(
   authority
+    .command('backup')
+    .description('put the folder of a stopped member into one encrypted file, and read it back'),
+)
+  .requiredOption('--folder <folder>', "the member's folder")
+  .requiredOption('--recovery <file>', "the operator's recovery key, public half")
+  .requiredOption('--out <file>', 'the backup')
+  .action(
+    action(async (options: Parameters<typeof import('./backup.ts').backUp>[0], { terminal }) => {
+      const { backUp } = await import('./backup.ts');
+      const made = await backUp(options);
+      terminal.result(made, () => `${made.file}: ${made.node}, log of ${made.logSize} entries, read back`);
+    }),
+  );
+describeOutput(authority.command('restore').description('make the folder of a member from a backup'))
+  .argument('<file>', 'the backup')
+  .requiredOption('--folder <folder>', 'the folder; it must not exist')
+  .requiredOption('--operator <folder>', 'the folder with recovery.key')
+  .action(
+    action(async (options: { folder: string; operator: string }, { terminal, words }) => {
+      const { restore } = await import('./backup.ts');
+      const restored = await restore(words[0], options);
+      terminal.result(restored, () => `${restored.folder}: ${restored.node} as of ${restored.created}`);
+    }),
+  );
+describeOutput(
+  authority
     .command('drill')
     .description('a game day: see on a temporary mesh of processes that the authority holds'),
 )

@@ -221,7 +221,7 @@ async function readStateKey(folder: string) {
   }
 }
 
-async function readRecoveryKey(file: string): Promise<Uint8Array> {
+export async function readRecoveryKey(file: string): Promise<Uint8Array> {
   const blocks = pemDecode(new TextDecoder().decode(await readFileLimited(file, MAX_FILE_BYTES)));
   const [block] = blocks;
   if (blocks.length === 1 && block.label === PUBLIC_LABEL && block.bytes.length === RECOVERY_KEY_BYTES)
@@ -242,7 +242,7 @@ async function recoverySeed(crypto: Crypto, folder: string): Promise<Uint8Array>
   return readSeed(folder);
 }
 
-async function readSeed(folder: string): Promise<Uint8Array> {
+export async function readSeed(folder: string): Promise<Uint8Array> {
   const content = await readSecretFile(join(folder, SEED_FILE), MAX_FILE_BYTES);
   const { seed } = fields(
     decode(content, { maxBytes: MAX_FILE_BYTES }),

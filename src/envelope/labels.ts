@@ -38,6 +38,7 @@ export const LABELS = [
   'appraisal-policy',
   'release',
   'recovery',
+  'backup',
   'state-file',
   'key-certification',
   'credential-answer',

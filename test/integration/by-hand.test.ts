@@ -12,10 +12,10 @@ const test = suite('integration/by-hand', { timeout: 100_000 });
 const folder = mkdtempSync(join(tmpdir(), 'ooto-by-hand-'));
 test.after(() => rmSync(folder, { recursive: true, force: true }));
 
-/** The commands of "A mesh by hand" in docs/operations.md, to the letter but for the ports. */
-function documented(): string {
+/** The commands of a section of docs/operations.md, to the letter but for the ports. */
+function documented(heading: string): string {
   const text = readFileSync('docs/operations.md', 'utf8');
-  const section = text.slice(text.indexOf('## A mesh by hand'));
+  const section = text.slice(text.indexOf(`\n## ${heading}\n`));
   return /```sh\n([\s\S]*?)```/.exec(section)![1];
 }
 
@@ -34,7 +34,7 @@ function isFree(port: number): Promise<boolean> {
   });
 }
 
-test('the documented commands make a mesh, and a worker joins it', async () => {
+test('the documented commands make a mesh, a worker joins it, and a member comes back from its backup', async () => {
   const base = await freeBasePort();
   const cli = join(process.cwd(), 'build', 'cli.js');
   const ooto = join(folder, 'ooto');
@@ -43,10 +43,15 @@ test('the documented commands make a mesh, and a worker joins it', async () => {
     'set -e',
     `PATH="${folder}:$PATH"`,
     "trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT",
-    documented().replaceAll('127.0.0.1:470', `127.0.0.1:${Math.floor(base / 10)}`),
+    documented('A mesh by hand').replaceAll('127.0.0.1:470', `127.0.0.1:${Math.floor(base / 10)}`),
     'until ooto status --folder w1 --json > w1.json; do sleep 1; done',
     'until test -f w1/trust-bundle.json; do sleep 0.1; done',
     'ooto bundle w1/trust-bundle.json --json > bundle.json',
+    'stopped=$(ooto status --folder a3 --json | sed -n \'s/.*"pid": \\([0-9]*\\).*/\\1/p\')',
+    'kill $stopped; while kill -0 $stopped 2>/dev/null; do sleep 0.1; done',
+    documented('Backup of a member'),
+    'ooto node run --folder a3 &',
+    'until ooto status --folder a3 --quiet; do sleep 0.2; done',
     'cat w1.json',
   ].join('\n');
   const { stdout, stderr, code } = await bash(script);

@@ -1,7 +1,10 @@
 /** `ooto authority drill` on this machine: every row of the table by its name, each ok. */
 import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { EXERCISES } from '../../src/cli/drill/index.ts';
 import * as assert from '../support/assert.ts';
+import { temporaryFolder } from '../support/folder.ts';
 import { builtProgram } from '../support/live-mesh.ts';
 import { suite } from '../support/suite.ts';
 
@@ -13,9 +16,20 @@ interface Report {
   rows: { name: string; ok: boolean; ms: number; detail: string }[];
 }
 
-test('the drill ends with every row ok', () => {
-  const { status, stdout, stderr } = run(['--json']);
-  const { schema, ok, rows } = JSON.parse(stdout) as Report;
+const folder = temporaryFolder();
+
+/** The commands of "Game day" in docs/operations.md, to the letter. */
+function documented(): string {
+  const text = readFileSync('docs/operations.md', 'utf8');
+  return /```sh\n([\s\S]*?)```/.exec(text.slice(text.indexOf('\n## Game day\n')))![1];
+}
+
+test('the documented commands end with every row ok', () => {
+  const ooto = join(folder, 'ooto');
+  writeFileSync(ooto, `#!/bin/sh\nexec "${process.execPath}" "${builtProgram()}" "$@"\n`, { mode: 0o755 });
+  const script = `set -e\nPATH="${folder}:$PATH"\ncd "${folder}"\n${documented()}`;
+  const { status, stderr } = spawnSync('bash', ['-c', script], { encoding: 'utf8' });
+  const { schema, ok, rows } = JSON.parse(readFileSync(join(folder, 'drill.json'), 'utf8')) as Report;
   for (const row of rows) assert.ok(row.ok, `${row.name}: ${row.detail}\n${stderr}`);
   assert.is(schema, 'ooto.drill/1');
   assert.ok(ok);

@@ -21,6 +21,7 @@ import {
   refuseThenResume,
 } from './issuing.ts';
 import { DrillMesh } from './mesh.ts';
+import { backupWipeRestore } from './recovery.ts';
 
 /** In the order in which they are done. */
 export const EXERCISES: readonly Exercise[] = [
@@ -36,6 +37,7 @@ export const EXERCISES: readonly Exercise[] = [
   splitView,
   frozenHead,
   oneToken,
+  backupWipeRestore,
 ];
 
 export interface DrillRow {
