@@ -177,6 +177,7 @@ export class AuthorityDuty {
   /** Signs with this share from now on: that of the committee in force. What was open under another is forgotten. */
   takeShare(secretShare: Uint8Array): void {
     const before = this.#signing;
+    if (before?.epoch === this.#options.authority.committee.epoch) return;
     this.#signing = this.#signingWith(secretShare);
     before?.machine[Symbol.dispose]();
   }

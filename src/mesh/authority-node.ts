@@ -5,9 +5,10 @@
  * in the mesh.
  */
 
+import type { ApprovedAction } from '../authority/action.ts';
 import { AuthorityView } from '../authority/authority-view.ts';
 import { logKeyOf, type ValidCredential } from '../authority/credential.ts';
-import { draftDigest, type GenesisRecord, readDraft } from '../authority/genesis.ts';
+import { draftDigest, type Founder, type GenesisRecord, readDraft } from '../authority/genesis.ts';
 import {
   type Application,
   AuthorityMember,
@@ -29,9 +30,13 @@ import { requireCurrent } from '../workload/admission.ts';
 import { DEFINITION_BYTES_MOST, verifyDefinition } from '../workload/definition.ts';
 import { AuthorityActions, NOTING } from './authority-actions.ts';
 import { AuthorityDuty } from './authority-duty.ts';
+import { Ceremonies } from './ceremonies/ceremonies.ts';
+import type { CeremonyOperation } from './ceremonies/ceremony-message.ts';
+import { introductions, Newcomer } from './ceremonies/newcomer.ts';
+import { ShareStore } from './ceremonies/share-store.ts';
 import { enrolmentJudge } from './enrolment-judge.ts';
 import { FellowMembers } from './fellow-members.ts';
-import { Founding, founderVerifier, ROOT_KEY, SHARE_KEY, type SignedDraft } from './founding.ts';
+import { Founding, founderVerifier, ROOT_KEY, type SignedDraft } from './founding.ts';
 import { HeadKeeping, headParts } from './head-keeping.ts';
 import { type KnownPeer, policyOf, trustIn } from './identity.ts';
 import { type AskMember, Issuing, plainChallenges } from './issuing.ts';
@@ -46,6 +51,8 @@ import { Revoking } from './revoking.ts';
 import { originatorKey } from './workload-trust.ts';
 
 const POLL_MS = 100;
+/** For one answer in a ceremony. */
+const CEREMONY_MS = 20_000;
 const CERTIFICATE_CHECK_MS = 15_000;
 const FOUNDER_LIFE_MS = 365 * 24 * 3_600_000;
 
@@ -83,6 +90,7 @@ export class AuthorityNode {
   #heads: HeadKeeping | undefined;
   #actions: AuthorityActions | undefined;
   #revoking: Revoking | undefined;
+  #ceremonies: Ceremonies | undefined;
 
   constructor(
     node: MeshNode,
@@ -122,19 +130,30 @@ export class AuthorityNode {
    */
   async start(lifeMs: number, rules?: Uint8Array): Promise<void> {
     const founding = await this.#standAsFounder();
-    const genesis = await founding.run();
+    const genesis = await (this.#isFounder ? founding.run() : this.#comeIn());
     this.#fellows.founded(genesis.meshId);
     this.node.trustOperators(genesis);
     if (rules) await this.node.adoptRules(rules);
     const { crypto, store } = this.node.options;
     const authority = AuthorityView.open(crypto, genesis, store, store.get(ROOT_KEY));
     this.#authority = authority;
-    this.#takeUpDuty(authority);
+    this.#takeUpDuty(authority, await new ShareStore(crypto, store).settle(authority));
     await this.#establishRoot(authority);
     await this.#becomeMember(lifeMs);
     await required(this.#heads).establish();
     this.#serve();
     void this.#keepCertified(lifeMs);
+    void required(this.#ceremonies).keep();
+  }
+
+  get #isFounder(): boolean {
+    const { founders } = readDraft(this.#signed.draft);
+    return founders.some(({ name }) => name === this.node.options.name);
+  }
+
+  /** Whom the draft does not name comes in when operators say so, and the members have dealt it a share. */
+  #comeIn(): Promise<GenesisRecord> {
+    return new Newcomer(this.node, this.#keys.keyGeneration, this.#signed.draft).run();
   }
 
   async #standAsFounder(): Promise<Founding> {
@@ -158,7 +177,12 @@ export class AuthorityNode {
         return members();
       },
     });
-    const verifier = founderVerifier(draft, this.#digest, () => this.#authority);
+    const verifier = founderVerifier(
+      draft,
+      this.#digest,
+      () => this.#authority,
+      (id) => this.#ceremonies?.newcomerNamed(id),
+    );
     this.node.peers.join({
       meshId: this.#digest,
       own: () => own.forChannel(),
@@ -190,7 +214,7 @@ export class AuthorityNode {
     }
   }
 
-  #takeUpDuty(authority: AuthorityView): void {
+  #takeUpDuty(authority: AuthorityView, secretShare: Uint8Array | undefined): void {
     const { crypto, clock, logger, store, name } = this.node.options;
     const { genesis } = authority;
     const policy = () => this.node.rulesOver(policyOf(genesis));
@@ -204,7 +228,7 @@ export class AuthorityNode {
     });
     const duty = new AuthorityDuty({
       ...{ crypto, clock, store, authority, name, member },
-      secretShare: required(store.get(SHARE_KEY)),
+      secretShare,
       logKey: this.#keys.log,
       witnessKey: this.#keys.witness,
       witnessTreeKey: this.#keys.witnessTree,
@@ -239,12 +263,18 @@ export class AuthorityNode {
       plainProof(await duty.appraise(peer.name, body)),
     );
     this.node.handle('authority.sign', (peer, body) => duty.sign(peer.name, body));
+    const ceremonies = this.#holdCeremonies(authority, duty, heads);
     const actions = new AuthorityActions({
       ...{ crypto, clock, logger, store, genesis, name, duty },
       fellows: () => this.#fellows.names,
       threshold: () => authority.threshold,
       askToAdmit: (fellow, encoded) => this.#fellows.ask(fellow, 'authority.admit', encoded),
-      performers: { note: NOTING, 'revoke-node': revoking.performer, 'revoke-key': revoking.performer },
+      performers: {
+        ...ceremonies.performers,
+        note: NOTING,
+        'revoke-node': revoking.performer,
+        'revoke-key': revoking.performer,
+      },
     });
     this.#actions = actions;
     this.node.handle('authority.admit', async (peer, body) =>
@@ -262,6 +292,43 @@ export class AuthorityNode {
       heads.adopt(bytesBetween(1, 4 * 1024)(body, 'head'), session),
     );
     this.#cosigning.run();
+  }
+
+  #holdCeremonies(authority: AuthorityView, duty: AuthorityDuty, heads: HeadKeeping): Ceremonies {
+    const ceremonies = new Ceremonies({
+      node: this.node,
+      key: this.#keys.keyGeneration,
+      authority,
+      askMember: (member, operation, body) => this.#fellows.ask(member, operation, body, CEREMONY_MS),
+      askNewcomer: (newcomer, approved, operation, body) =>
+        this.#askNewcomer(newcomer, approved, operation, body),
+      requireAdmitted: (number, digest) => required(this.#actions).requireAdmitted(number, digest),
+      takeShare: (encoded) => duty.takeShare(encoded),
+      publish: (documents) => heads.publish(documents),
+      signal: this.#signal,
+    });
+    this.#ceremonies = ceremonies;
+    ceremonies.serve();
+    return ceremonies;
+  }
+
+  /** Over the channel on which founders meet; what it must know is shown first. */
+  async #askNewcomer(
+    newcomer: Founder,
+    approved: ApprovedAction,
+    operation: CeremonyOperation,
+    body: CborValue,
+  ): Promise<CborValue> {
+    const { name, addresses } = newcomer;
+    const { peers } = this.node;
+    const options = { timeoutMs: CEREMONY_MS, signal: this.#signal };
+    const session =
+      peers.with(this.#digest, name) ??
+      (await peers.dial(this.#digest, addresses[0], name, { signal: this.#signal }));
+    if (operation === 'ceremony.open')
+      for (const page of introductions(required(this.#authority), approved))
+        await session.request('ceremony.introduce', page, options);
+    return session.request(operation, body, options);
   }
 
   /** The first founder of the draft has the root signed; the others ask for it. */

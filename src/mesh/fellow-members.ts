@@ -7,6 +7,7 @@ import { nodeIdOf } from '../authority/certification.ts';
 import type { Founder } from '../authority/genesis.ts';
 import type { CborValue } from '../envelope/cbor.ts';
 import { fields } from '../envelope/fields.ts';
+import type { CeremonyOperation } from './ceremonies/ceremony-message.ts';
 import { foundingState } from './founding.ts';
 import type { MeshNode } from './node.ts';
 import type { Session } from './session.ts';
@@ -22,6 +23,7 @@ export type MemberOperation =
   | 'mesh.announce'
   | 'witness.cosign'
   | 'authority.log-seen'
+  | CeremonyOperation
   | 'genesis.certify';
 
 export class FellowMembers {

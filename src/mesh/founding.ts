@@ -9,6 +9,7 @@ import type { AuthorityView } from '../authority/authority-view.ts';
 import {
   createGenesisRecord,
   draftDigest,
+  type Founder,
   founderIdentity,
   foundingCommittee,
   type GenesisDraft,
@@ -87,16 +88,18 @@ export function peekSignedDraft(encoded: Uint8Array): SignedDraft {
 
 /**
  * Founders are who the draft says, as long as they hold the identity key it names; once there is a mesh, who its
- * committee is, those that are revoked excepted.
+ * committee is, those that are revoked excepted, and whom operators bring in.
  */
 export function founderVerifier(
   draft: GenesisDraft,
   digest: Uint8Array,
   authority: () => AuthorityView | undefined = () => undefined,
+  newcomer: (name: string) => Founder | undefined = () => undefined,
 ): CredentialVerifier {
   return ({ id, kind }, now) => {
     const view = authority();
-    const founder = (view?.members ?? draft.founders).find((candidate) => candidate.name === id);
+    const members = view?.members ?? draft.founders;
+    const founder = members.find((candidate) => candidate.name === id) ?? newcomer(id);
     if (!founder || kind !== 'founder')
       throw new OotoError('OOTO_MESH_NOT_A_FOUNDER', 'peer', 'the genesis draft names no such founder');
     if (view?.isRevokedMember(founder))

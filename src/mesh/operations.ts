@@ -34,6 +34,7 @@ export const OPERATIONS = {
   'authority.admit': { offeredBy: ['authority'], over: ['member', 'founder'] },
   'authority.apply': { offeredBy: ['authority'], over: ['member', 'founder'] },
   'authority.actions': { offeredBy: ['authority'], over: ['member', 'founder'] },
+  'ceremony.introduce': { offeredBy: ['authority'], over: ['founder'] },
   'ceremony.open': { offeredBy: ['authority'], over: ['member', 'founder'] },
   'ceremony.deliver': { offeredBy: ['authority'], over: ['member', 'founder'] },
   'ceremony.certify': { offeredBy: ['authority'], over: ['member', 'founder'] },
