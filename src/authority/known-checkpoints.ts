@@ -13,11 +13,14 @@ const MOST_KNOWN = 4_096;
 
 export class KnownCheckpoints {
   readonly #crypto: Crypto;
+  readonly #onVerified: (log: NoteKey, note: string) => void;
   /** By key and note, in the order of last use. */
   readonly #known = new Map<string, Checkpoint>();
 
-  constructor(crypto: Crypto) {
+  /** `onVerified` is told of each checkpoint once, as it comes. */
+  constructor(crypto: Crypto, onVerified: (log: NoteKey, note: string) => void = () => {}) {
     this.#crypto = crypto;
+    this.#onVerified = onVerified;
   }
 
   get size(): number {
@@ -41,6 +44,7 @@ export class KnownCheckpoints {
     if (parseNote(note).signatures.length !== 1)
       throw unproven('a checkpoint in a proof bears the signature of its log and no other');
     const { origin, size, root } = verifyCheckpoint(this.#crypto, note, { origin: log.name, keys: [log] });
+    this.#onVerified(log, note);
     return { origin, size, root };
   }
 }

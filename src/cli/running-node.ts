@@ -3,6 +3,7 @@
  * its mesh, takes up its role, keeps itself up, and says how it is in `status.json` until it is told to stop.
  */
 import { setMaxListeners } from 'node:events';
+import { existsSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ValidCredential } from '../authority/credential.ts';
@@ -16,10 +17,16 @@ import { readTrust } from '../mesh/identity.ts';
 import { join as joinMesh, present, storedCredential } from '../mesh/joining.ts';
 import type { KeyFinding } from '../mesh/key-proving.ts';
 import { pause } from '../mesh/patience.ts';
+import { SelfWatch } from '../mesh/self-watch.ts';
 import { attestationStatus, type NodeStatus } from '../mesh/status.ts';
 import { Upkeep } from '../mesh/upkeep.ts';
 import { nodeClock } from '../platform/node/clock.ts';
-import { readFileLimited, readSecretFile, writeFileAtomically } from '../platform/node/files.ts';
+import {
+  makePrivateFolder,
+  readFileLimited,
+  readSecretFile,
+  writeFileAtomically,
+} from '../platform/node/files.ts';
 import type { HttpListener } from '../platform/node/http.ts';
 import { BundleFile } from './bundle.ts';
 import { foreignLogs, serveLog } from './log-http.ts';
@@ -39,12 +46,16 @@ export class RunningNode {
   readonly authority: AuthorityNode | undefined;
   readonly service: RoleService;
   readonly logHttp: HttpListener | undefined;
+  readonly watch: SelfWatch;
   readonly #joinMs: number;
   readonly #key: KeyFinding;
   readonly #life: AbortController;
 
   constructor(
-    parts: Pick<RunningNode, 'open' | 'address' | 'upkeep' | 'authority' | 'service' | 'logHttp'> & {
+    parts: Pick<
+      RunningNode,
+      'open' | 'address' | 'upkeep' | 'authority' | 'service' | 'logHttp' | 'watch'
+    > & {
       joinMs: number;
       key: KeyFinding;
       life: AbortController;
@@ -56,9 +67,15 @@ export class RunningNode {
     this.authority = parts.authority;
     this.service = parts.service;
     this.logHttp = parts.logHttp;
+    this.watch = parts.watch;
     this.#joinMs = parts.joinMs;
     this.#key = parts.key;
     this.#life = parts.life;
+  }
+
+  /** Fires when the node is closed. */
+  get signal(): AbortSignal {
+    return this.#life.signal;
   }
 
   get status(): NodeStatus {
@@ -82,7 +99,7 @@ export class RunningNode {
       channels: node.peers.totals,
       attestation: attestationStatus(node, this.#key),
       limits: node.peers.limits,
-      evidence: { headForks: node.headForks.all },
+      evidence: { headForks: node.headForks.all, logAlarms: this.watch.alarms },
       log: log ? { size: log.size, root: hex(log.root), http: this.logHttp?.address ?? null } : null,
       telemetry: this.service.telemetry,
       counters: this.service.counters,
@@ -141,8 +158,9 @@ async function start(open: OpenNode, outer: AbortSignal, life: AbortController):
   const logHttp = await serveLog(authority, configuration);
   const service = startRole({ open, upkeep, authority, signal });
   await upkeep.refresh();
+  const watch = new SelfWatch(node, () => upkeep.authorities);
   logger.log('info', 'ready', { id: credential.id, joinMs: Math.round(joinMs) });
-  return new RunningNode({ open, address, upkeep, authority, service, logHttp, joinMs, key, life });
+  return new RunningNode({ open, address, upkeep, authority, service, logHttp, watch, joinMs, key, life });
 }
 
 /** Runs the node in `folder` until the signal, which may come before it is ready. */
@@ -157,10 +175,12 @@ export async function runNode(folder: string, signal: AbortSignal, ports?: NodeP
 /** Keeps a started node up, and says how it is, until the signal. */
 export async function keepRunning(running: RunningNode, signal: AbortSignal): Promise<void> {
   void running.upkeep.run();
+  void running.watch.run(running.signal);
   const bundle = new BundleFile(running.open.folder);
   while (!signal.aborted && !running.authority?.rolledBack) {
     await writeStatus(running);
     await writeBundle(running, bundle);
+    await writeForks(running);
     await sleepUntil(STATUS_MS, signal);
   }
   await running.close();
@@ -173,6 +193,19 @@ async function writeStatus({ open, status }: RunningNode): Promise<void> {
   await writeFileAtomically(join(open.folder, 'status.json'), bytes).catch((error) =>
     open.logger.log('warn', 'the status was not written', { error }),
   );
+}
+
+/** Proof for anybody, which `ooto verify` judges; what cannot be written now is written later. */
+async function writeForks({ open, watch }: RunningNode): Promise<void> {
+  const folder = join(open.folder, 'evidence');
+  for (const [name, file] of watch.files) {
+    const path = join(folder, `${name}.pem`);
+    if (existsSync(path)) continue;
+    await makePrivateFolder(folder);
+    await writeFileAtomically(path, new TextEncoder().encode(file)).catch((error) =>
+      open.logger.log('warn', 'the evidence was not written', { error }),
+    );
+  }
 }
 
 /** For software of others, which goes on by the last one. */

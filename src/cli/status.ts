@@ -48,7 +48,16 @@ export function describeStatus({
       ({ number, heads }) =>
         `TWO HEADS CARRY THE NUMBER ${number}, ${heads.join(' and ')}: the authority is compromised`,
     ),
+    ...evidence.logAlarms.map(describeAlarm),
   ].join('\n');
+}
+
+function describeAlarm({ alarm, member, id, key, index, reason }: Record<string, string | number>): string {
+  if (alarm === 'certificate')
+    return `A CERTIFICATE FOR ${id} WAS ISSUED TO ANOTHER KEY (${key}): entry ${index} of the log of ${member}`;
+  if (alarm === 'fork')
+    return `THE LOG OF ${member} CONTRADICTS ITSELF: ${reason}; the proof is in evidence/`;
+  return `THE LOG OF ${member} IS NOT WHAT IT SHOULD BE: ${reason}`;
 }
 
 function parse(file: string, content: string): NodeStatus {

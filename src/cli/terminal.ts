@@ -50,6 +50,11 @@ export class Terminal {
     process.stdout.write(this.#json ? `${JSON.stringify(object, undefined, 2)}\n` : `${text()}\n`);
   }
 
+  /** One of many results of a command that goes on: an object a line with `--json`, else the line of `text`. */
+  event(object: { schema: string; [field: string]: unknown }, text: () => string): void {
+    process.stdout.write(this.#json ? `${JSON.stringify(object)}\n` : `${plain(text())}\n`);
+  }
+
   /** A line for the person who waits. */
   say(message: string): void {
     if (this.#quiet) return;

@@ -26,7 +26,14 @@ import { readDelegation } from '../channel/delegation.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import { type CborValue, decode, encode } from '../envelope/cbor.ts';
 import { bytesBetween, fields, list, object, text } from '../envelope/fields.ts';
-import { parseNote, verifyCheckpoint, verifyExportedLog } from '../log/index.ts';
+import {
+  decodeForkEvidence,
+  parseCheckpoint,
+  parseNote,
+  verifyCheckpoint,
+  verifyExportedLog,
+  verifyForkEvidence,
+} from '../log/index.ts';
 import { verifyDefinition } from '../workload/definition.ts';
 import { readReceipt } from '../workload/receipt.ts';
 import { type MeshTrust, policyOf } from './identity.ts';
@@ -37,6 +44,7 @@ import { originatorKey } from './workload-trust.ts';
 
 const MOST_BYTES = 256 * 1024 * 1024;
 const MOST_CHUNKS = 4096;
+const MOST_FORK_BYTES = 160 * 1024;
 
 const BLOCKS = {
   certificate: ['CERTIFICATE', 'CERTIFICATE', 'OOTO PROOFS', 'OOTO GENESIS'],
@@ -50,6 +58,7 @@ const BLOCKS = {
     'OOTO GENESIS',
   ],
   log: ['OOTO LOG', 'OOTO GENESIS'],
+  fork: ['OOTO LOG FORK', 'OOTO GENESIS'],
 } as const;
 
 export type EvidenceKind = keyof typeof BLOCKS;
@@ -72,6 +81,15 @@ export function exportCertificate(trust: MeshTrust, credential: Uint8Array): str
 /** A whole log of a member of the authority. */
 export function exportLogFile(trust: MeshTrust, member: string, exported: Uint8Array): string {
   return bundle('log', [encode({ member, exported }), trust.genesis.encoded]);
+}
+
+/** Proof that a member's log contradicts itself: two heads that it signed. */
+export function exportForkFile(
+  { genesis }: Pick<MeshTrust, 'genesis'>,
+  member: string,
+  evidence: Uint8Array,
+): string {
+  return bundle('fork', [encode({ member, evidence }), genesis.encoded]);
 }
 
 /** The receipts of a job with everything that a judgement of them needs. */
@@ -118,7 +136,12 @@ const verifiers: Record<
     blocks: readonly Uint8Array[],
     now: number,
   ) => EvidenceSummary['facts']
-> = { certificate: verifyCertificateFile, receipts: verifyReceiptsFile, log: verifyLogFile };
+> = {
+  certificate: verifyCertificateFile,
+  receipts: verifyReceiptsFile,
+  log: verifyLogFile,
+  fork: verifyForkFile,
+};
 
 function verifyCertificateFile(
   crypto: Crypto,
@@ -153,6 +176,24 @@ function verifyLogFile(
     const key = logKeyOf(firstCommittee(crypto, genesis), member);
     const { checkpoint } = verifyExportedLog(crypto, exported, { origin: key.name, keys: [key] });
     return { member, size: checkpoint.size, root: hex(checkpoint.root) };
+  });
+}
+
+function verifyForkFile(
+  crypto: Crypto,
+  genesis: GenesisRecord,
+  [content]: readonly Uint8Array[],
+): EvidenceSummary['facts'] {
+  return check('fork', () => {
+    const { member, evidence } = fields(decode(content, { maxBytes: MOST_FORK_BYTES }), {
+      member: text(63),
+      evidence: bytesBetween(1, MOST_FORK_BYTES),
+    });
+    const key = logKeyOf(firstCommittee(crypto, genesis), member);
+    const fork = decodeForkEvidence(evidence);
+    verifyForkEvidence(crypto, fork, { origin: key.name, keys: [key] });
+    const [first, second] = [fork.first, fork.second].map((note) => parseCheckpoint(parseNote(note).text));
+    return { member, firstSize: first.size, secondSize: second.size, firstRoot: hex(first.root) };
   });
 }
 

@@ -18,6 +18,7 @@ import type { Tier } from '../cert/tier.ts';
 import type { Root } from '../cert/validate.ts';
 import type { CredentialVerifier, Peer } from '../channel/credential.ts';
 import type { Crypto } from '../crypto/crypto.ts';
+import type { NoteKey } from '../log/note.ts';
 import type { Store } from '../ports.ts';
 import { type ChannelKind, ROLES, type Role } from './operations.ts';
 import { type Policy, readPolicy } from './policy.ts';
@@ -99,8 +100,9 @@ export function memberVerifier(
   trust: MeshTrust,
   head: Pick<HeadView, 'stage' | 'requireFresh'>,
   onHead: (head: MeshHead) => void,
+  onCheckpoint?: (log: NoteKey, note: string) => void,
 ): CredentialVerifier {
-  const checkpoints = new KnownCheckpoints(crypto);
+  const checkpoints = new KnownCheckpoints(crypto, onCheckpoint);
   return (presented, now) => {
     if (presented.kind === 'enrol') return enrolling(crypto, trust, presented, now.wall);
     const member = validateCredential(crypto, trust, presented.credential, {

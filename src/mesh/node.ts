@@ -28,6 +28,7 @@ import { OwnCredentials, type Presentation } from './own-credential.ts';
 import { unlessAborted } from './patience.ts';
 import { Peers } from './peers.ts';
 import { appraisalPolicy, decide, type Policy } from './policy.ts';
+import { SeenCheckpoints } from './seen-checkpoints.ts';
 import type { Session } from './session.ts';
 
 /** Answers one kind of request of a peer that may ask it. */
@@ -46,6 +47,8 @@ export class MeshNode {
   readonly peers: Peers;
   readonly meters: TelemetryMeters;
   readonly headForks: HeadForks;
+  /** Checkpoints of members' logs that peers showed, for whoever watches the logs. */
+  readonly seenCheckpoints = new SeenCheckpoints();
   readonly following: Following;
   readonly #dialling = new Map<string, Promise<Session>>();
   readonly #life = new AbortController();
@@ -177,8 +180,10 @@ export class MeshNode {
     this.peers.join({
       meshId: presentation.meshId,
       own: () => this.own.forChannel(),
-      verifier: memberVerifier(crypto, this.trust, this.head, (head) =>
-        this.#adoptInBackground(head.encoded),
+      verifier: memberVerifier(
+        ...([crypto, this.trust, this.head] as const),
+        (head) => this.#adoptInBackground(head.encoded),
+        (log, note) => this.seenCheckpoints.add(log.name, note),
       ),
       accept: role === 'authority' ? ['member', 'enrol'] : ['member'],
     });

@@ -6,6 +6,7 @@ import { lastEnrolment } from './joining.ts';
 import type { KeyFinding } from './key-proving.ts';
 import type { MeshNode } from './node.ts';
 import type { PeersLimits } from './peers.ts';
+import type { ToldAlarm } from './self-watch.ts';
 
 /** Sessions whose evidence is listed. */
 const MOST_LISTED = 64;
@@ -41,8 +42,8 @@ export interface NodeStatus {
   attestation: AttestationStatus;
   /** What strangers take of this node, and how many were refused, by code. */
   limits: PeersLimits;
-  /** Proof against the authority that this node has seen. */
-  evidence: { headForks: HeadFork[] };
+  /** Proof against the authority that this node has seen, and what its members' logs give cause for. */
+  evidence: { headForks: HeadFork[]; logAlarms: ToldAlarm[] };
   /** Of a member of the authority; `http` is where its log is served, if it is. */
   log: { size: number; root: string; http: string | null } | null;
   telemetry: { records: number; acknowledged: number };

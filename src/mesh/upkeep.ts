@@ -53,10 +53,11 @@ export class Upkeep {
   }
 
   /** The members of the authority, as the committee's record has them. */
-  get authorities(): { id: string; addresses: readonly string[] }[] {
+  get authorities(): { id: string; name: string; addresses: readonly string[] }[] {
     const { activeMembers, meshId } = this.#options.node.trust.authority;
     return activeMembers.map(({ name, addresses }) => ({
       id: nodeIdOf(meshId, 'authority', name),
+      name,
       addresses,
     }));
   }

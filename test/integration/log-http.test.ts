@@ -2,6 +2,8 @@
  * The log of a running member over plain HTTP, read by a reader that knows the specifications alone; a member's witness
  * that cosigns a foreign log, and a foreign witness that cosigns the member's log; members that cosign each other's.
  */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
 import { logOrigin } from '../../src/authority/credential.ts';
 import { utf8 } from '../../src/base/bytes.ts';
 import { hex, unhex } from '../../src/base/hex.ts';
@@ -18,9 +20,10 @@ import {
   Witness,
 } from '../../src/log/index.ts';
 import { httpClient, listenHttp } from '../../src/platform/node/http.ts';
+import { softwareKey } from '../../src/platform/node/signer.ts';
 import * as assert from '../support/assert.ts';
 import { testCrypto } from '../support/crypto.ts';
-import { FOUNDERS, LiveMesh } from '../support/live-mesh.ts';
+import { builtProgram, FOUNDERS, LiveMesh } from '../support/live-mesh.ts';
 import { MemoryStore } from '../support/memory-store.ts';
 import { suite } from '../support/suite.ts';
 import { TlogReader } from '../support/tlog-reader.ts';
@@ -72,6 +75,7 @@ test('a reader written from the specifications reads a member, and witnesses cos
     const policy = { origin, keys: [{ name: origin, publicKey }], witnesses: [witness.key], quorum: 1 };
     verifyCheckpoint(crypto, (await reader.checkpoint()).note, policy);
 
+    await isMonitored(mesh, status.mesh);
     await isWitnessed(`${prefix}/witness`, foreignKey, mesh, status.mesh);
   } finally {
     await mesh.stop();
@@ -108,6 +112,31 @@ async function refusesOtherPaths(prefix: string): Promise<void> {
   assert.is(await status('/witness/add-checkpoint'), 405);
   assert.is(await status('/witness/add-checkpoint', { method: 'POST', body: 'old 0\n' }), 400);
   assert.is(await status('/witness/add-checkpoint', { method: 'POST', body: 'x'.repeat(200_000) }), 413);
+}
+
+/** A monitor knows the key of its node, or calls another a reason for alarm. */
+async function isMonitored(mesh: LiveMesh, meshId: string): Promise<void> {
+  const folder = await mesh.invite('originator', 'monitor-1');
+  const id = `spiffe://${meshId}/worker/worker-1`;
+  const file = join(mesh.folderOf('worker-1'), 'identity.key');
+  const { publicKey } = await softwareKey({ file, random: crypto.random, ed25519: crypto.ed25519 });
+  const tail = (...words: string[]) =>
+    new Promise<{ status: number | null; events: Record<string, unknown>[] }>((resolve) => {
+      const given = ['log', 'tail', '--folder', folder, '--once', '--json', '--monitor', id, ...words];
+      execFile(process.execPath, [builtProgram(), ...given], (error, stdout) => {
+        const lines = stdout.split('\n').filter((line) => line !== '');
+        const status = error ? ((error as { code?: number }).code ?? null) : 0;
+        resolve({ status, events: lines.map((line) => JSON.parse(line)) });
+      });
+    });
+  const own = await tail('--key', hex(crypto.sha256(publicKey)));
+  assert.is(own.status, 0);
+  assert.is(own.events.filter(({ event }) => event === 'entry').length, FOUNDERS.length, 'one in each log');
+  const stolen = await tail('--key', '00'.repeat(32));
+  assert.is(stolen.status, 3);
+  const alarms = stolen.events.filter(({ event }) => event === 'alarm');
+  assert.is(alarms.length, FOUNDERS.length);
+  for (const alarm of alarms) assert.is(alarm.id, id);
 }
 
 /** A foreign log asks the member's witness, by Ed25519 and ML-DSA-44, and a monitor reads what it cosigned. */
