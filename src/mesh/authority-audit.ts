@@ -5,6 +5,7 @@
  */
 import { type Action, type ApprovedAction, MAX_ACTION_BYTES, verifyAction } from '../authority/action.ts';
 import type { AuthorityView } from '../authority/authority-view.ts';
+import type { CommitteeRecord } from '../authority/committee-record.ts';
 import { type LogProof, logProof, verifyLogProof } from '../authority/credential.ts';
 import { type ActionLeaf, readLeaf } from '../authority/leaf.ts';
 import { equal } from '../base/bytes.ts';
@@ -155,8 +156,13 @@ function requireLoggedBy(
   const leaf = readLeaf(proof.leaf);
   if (leaf.kind !== 'action' || !equal(leaf.digest, digest))
     throw unproven(member, 'is about something else');
-  verifyLogProof(crypto, authority.committee, proof);
+  verifyLogProof(crypto, lastCommitteeOf(authority, member), proof);
   return leaf;
+}
+
+/** Who an action put out of the committee has it in its log all the same. */
+function lastCommitteeOf({ committees, committee }: AuthorityView, member: string): CommitteeRecord {
+  return committees.findLast(({ members }) => members.some(({ name }) => name === member)) ?? committee;
 }
 
 function unproven(member: string, what: string): OotoError {

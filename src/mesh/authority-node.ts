@@ -53,6 +53,9 @@ import { originatorKey } from './workload-trust.ts';
 const POLL_MS = 100;
 /** For one answer in a ceremony. */
 const CEREMONY_MS = 20_000;
+/** It may have been started a moment ago. */
+const NEWCOMER_TRIES = 20;
+const NEWCOMER_AGAIN_MS = 500;
 const CERTIFICATE_CHECK_MS = 15_000;
 const FOUNDER_LIFE_MS = 365 * 24 * 3_600_000;
 
@@ -322,9 +325,15 @@ export class AuthorityNode {
     const { name, addresses } = newcomer;
     const { peers } = this.node;
     const options = { timeoutMs: CEREMONY_MS, signal: this.#signal };
-    const session =
-      peers.with(this.#digest, name) ??
-      (await peers.dial(this.#digest, addresses[0], name, { signal: this.#signal }));
+    let session = peers.with(this.#digest, name);
+    for (let left = NEWCOMER_TRIES; !session; left--)
+      session = await peers
+        .dial(this.#digest, addresses[0], name, { signal: this.#signal })
+        .catch(async (error) => {
+          if (left === 1) throw error;
+          await pause(this.node.options.clock, NEWCOMER_AGAIN_MS, this.#signal);
+          return undefined;
+        });
     if (operation === 'ceremony.open')
       for (const page of introductions(required(this.#authority), approved))
         await session.request('ceremony.introduce', page, options);
