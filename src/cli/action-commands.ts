@@ -8,7 +8,7 @@ import { OotoError } from '../base/errors.ts';
 import type { ActionSummary } from './action-file.ts';
 import type { AppliedReport } from './actions.ts';
 import type { ChangeOptions } from './changes.ts';
-import { EXIT, exitCode, type Terminal } from './terminal.ts';
+import { EXIT, exitCode, type Terminal, type TerminalOptions } from './terminal.ts';
 
 interface Context {
   terminal: Terminal;
@@ -24,7 +24,8 @@ export interface CommandTable {
   setVerdict(code: number): void;
 }
 
-type ProposeWords = ChangeOptions & { authority: string; number: string; hours: string; out: string };
+type ProposeWords = TerminalOptions &
+  ChangeOptions & { authority: string; number: string; hours: string; out: string };
 
 /** Adds `propose`, `approve`, `apply` and `actions` to the command group `authority`. */
 export function addActionCommands(authority: Command, table: CommandTable): void {
@@ -63,25 +64,22 @@ export function addActionCommands(authority: Command, table: CommandTable): void
 
 function addProposing(authority: Command, { describeOutput, action }: CommandTable): void {
   describeOutput(authority.command('propose').description('write down an action for operators to approve'))
-    .argument('<kind>', 'what is to be done; note writes a sentence into the audit')
+    .argument('<kind>', 'note, revoke-node or revoke-key')
     .requiredOption('--authority <folder>', 'the folder of a founder')
     .requiredOption('--number <n>', 'its number in the audit; ooto authority actions shows the next')
     .requiredOption('--out <file>', 'the action; it goes from operator to operator')
     .option('--hours <n>', 'how long it may be begun, at most 168', '24')
-    .option('--text <sentence>', 'of note: what is to be written')
+    .option('--text <sentence>', 'of note: what is to be written into the audit')
+    .option('--id <SPIFFE id>', 'of revoke-node: the node, with all its keys')
+    .option('--key <digest>', 'of revoke-key: SHA-256 of the key')
+    .option('--reason <sentence>', 'of both: why')
     .action(
-      action(async ({ authority: folder, number, hours, out, text }: ProposeWords, { terminal, words }) => {
+      action(async ({ json: _, quiet: __, ...options }: ProposeWords, { terminal, words }) => {
         const [{ propose }, { wordsOf }] = await Promise.all([
           import('./actions.ts'),
           import('./action-file.ts'),
         ]);
-        const summary = await propose(words[0], {
-          authority: folder,
-          number,
-          hours,
-          out,
-          ...given({ text }),
-        });
+        const summary = await propose(words[0], options);
         terminal.result(summary, () => wordsOf(summary));
       }),
     );
@@ -127,12 +125,37 @@ function addCoSigning(authority: Command, { describeOutput, action }: CommandTab
     );
 }
 
-/** Options that were given. */
-function given(options: { [name in keyof ChangeOptions]: string | undefined }): ChangeOptions {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+/** `ooto revoke`: one operator, at once. */
+export function addRevoking(
+  revoking: Command,
+  { action, setVerdict }: Omit<CommandTable, 'describeOutput'>,
+): void {
+  revoking
+    .argument('<subject>', 'the SPIFFE id of a node, or the SHA-256 of a key')
+    .requiredOption('--operator <folder>', "the operator's folder")
+    .requiredOption('--member <folder>', 'the folder of a node of the mesh that does not run')
+    .requiredOption('--reason <sentence>', 'why')
+    .option('--yes', 'do not ask')
+    .action(
+      action(async (options: RevokeWords, { terminal, signal, words }) => {
+        const { revoke } = await import('./actions.ts');
+        const confirm = async (lines: readonly string[]) => {
+          for (const line of lines) terminal.say(line);
+          if (!options.yes) await ask('sign and apply this', signal);
+        };
+        await showApplied(await revoke(words[0], options, confirm, signal), terminal, setVerdict);
+      }),
+    );
 }
 
-export async function showApplied(
+interface RevokeWords {
+  operator: string;
+  member: string;
+  reason: string;
+  yes?: boolean;
+}
+
+async function showApplied(
   report: AppliedReport,
   terminal: Terminal,
   setVerdict: (code: number) => void,
@@ -144,7 +167,7 @@ export async function showApplied(
 }
 
 /** A person says yes, or nothing is done. @throws OOTO_CLI_DECLINED, OOTO_CLI_USAGE (caller). */
-export async function ask(question: string, signal: AbortSignal): Promise<void> {
+async function ask(question: string, signal: AbortSignal): Promise<void> {
   if (!process.stdin.isTTY)
     throw new OotoError('OOTO_CLI_USAGE', 'caller', 'nobody is there to be asked', {
       hint: 'read what is approved, then give --yes',

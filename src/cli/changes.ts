@@ -26,6 +26,14 @@ interface Form {
 /** Kinds that members perform; a kind that is not here cannot be proposed. */
 const FORMS: Readonly<Record<string, Form>> = {
   note: { options: ['text'], change: ({ text }) => ({ kind: 'note', parameters: { text } }) },
+  'revoke-node': {
+    options: ['id', 'reason'],
+    change: ({ id, reason }) => ({ kind: 'revoke-node', parameters: { id, reason } }),
+  },
+  'revoke-key': {
+    options: ['key', 'reason'],
+    change: ({ key, reason }) => ({ kind: 'revoke-key', parameters: { key: readDigest(key), reason } }),
+  },
 };
 
 export const PROPOSABLE = Object.keys(FORMS);
@@ -43,7 +51,7 @@ export async function readChange(kind: string, given: ChangeOptions): Promise<Ch
 }
 
 /** 32 bytes as hexadecimal digits. @throws OOTO_CLI_USAGE (caller). */
-export function readDigest(text: string): Uint8Array {
+function readDigest(text: string): Uint8Array {
   if (/^[0-9a-f]{64}$/.test(text)) return unhex(text);
   throw misused('a key is named by its SHA-256, 64 hexadecimal digits');
 }

@@ -5,7 +5,7 @@
  */
 import { Command, CommanderError } from 'commander';
 import { OotoError } from '../base/errors.ts';
-import { addActionCommands } from './action-commands.ts';
+import { addActionCommands, addRevoking } from './action-commands.ts';
 import type { MeasureOptions } from './measure.ts';
 import { EXIT, Terminal, type TerminalOptions } from './terminal.ts';
 
@@ -147,13 +147,15 @@ authority
       }
     }),
   );
-addActionCommands(authority, {
+const table = {
   describeOutput,
   action,
-  setVerdict: (code) => {
+  setVerdict: (code: number) => {
     verdict = code;
   },
-});
+};
+addActionCommands(authority, table);
+addRevoking(command('revoke', 'shut out a node, or a key, for ever, where one operator is enough'), table);
 
 command('originator', 'print the public key that signs workload definitions')
   .requiredOption('--folder <folder>', "the originator's folder")
