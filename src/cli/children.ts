@@ -14,15 +14,23 @@ import type { NodeStatus } from '../mesh/status.ts';
 const POLL_MS = 50;
 const STOP_GRACE_MS = 2_000;
 
+/** What measures the program before it runs: words that come before those of the command line, and what they need. */
+export interface Launch {
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+}
+
 export class NodeProcess {
   readonly folder: string;
   readonly program: string;
+  readonly #launch: Launch | undefined;
   #child: ChildProcess | undefined;
   #ended = true;
 
   /** `program` is the path of the built command line. */
-  constructor(program: string, folder: string) {
+  constructor(program: string, folder: string, launch?: Launch) {
     this.program = program;
+    this.#launch = launch;
     this.folder = folder;
   }
 
@@ -55,9 +63,10 @@ export class NodeProcess {
     env?: Record<string, string>;
   } = {}): void {
     rmSync(join(this.folder, 'status.json'), { force: true });
-    const args = [this.program, ...words, '--folder', this.folder, '--attached'];
-    const options = { env: { ...process.env, ...env } };
-    this.#child = spawn(process.execPath, args, { stdio: ['pipe', 'ignore', 'pipe'], ...options });
+    const begun = commandLine(this.program, this.#launch);
+    const args = [...begun.words, ...words, '--folder', this.folder, '--attached'];
+    const options = { env: { ...begun.env, ...env } };
+    this.#child = spawn(begun.file, args, { stdio: ['pipe', 'ignore', 'pipe'], ...options });
     this.#ended = false;
     this.#child.once('close', () => {
       this.#ended = true;
@@ -135,6 +144,12 @@ export class NodeProcess {
   }
 }
 
+/** Directly, or by what measures it first. */
+function commandLine(program: string, launch: Launch | undefined) {
+  const [file, ...words] = launch ? launch.command : [process.execPath, program];
+  return { file, words, env: { ...process.env, ...launch?.environment } };
+}
+
 export interface EndedProcess {
   /** Exit code; null after a signal. */
   code: number | null;
@@ -146,9 +161,10 @@ export interface EndedProcess {
 export async function runToEnd(
   program: string,
   words: readonly string[],
-  { mostBytes, signal }: { mostBytes: number; signal: AbortSignal },
+  { mostBytes, signal, launch }: { mostBytes: number; signal: AbortSignal; launch?: Launch | undefined },
 ): Promise<EndedProcess> {
-  const child = spawn(process.execPath, [program, ...words], { stdio: ['ignore', 'pipe', 'pipe'], signal });
+  const { file, words: before, env } = commandLine(program, launch);
+  const child = spawn(file, [...before, ...words], { stdio: ['ignore', 'pipe', 'pipe'], signal, env });
   const said = { stdout: '', stderr: '' };
   for (const stream of ['stdout', 'stderr'] as const)
     child[stream].setEncoding('utf8').on('data', (text: string) => {

@@ -179,6 +179,7 @@ command('init', 'gather founders into a genesis draft and sign it')
     [],
   )
   .option('--quorum <q>', 'operators that must agree, to this and to what comes', '1')
+  .option('--no-launcher', 'with TPMs: take the word of nodes for what they run, not that of ooto-launch')
   .requiredOption('--out <file>', "the draft; it goes into each founder's folder as genesis.draft")
   .action(
     action(async (options: Parameters<typeof import('./set-up-commands.ts').initMesh>[0], { terminal }) => {

@@ -19,8 +19,10 @@ export const NODE_PATH = 'node';
 
 /** Measures what is installed in `root`, and the Node binary that runs this. @throws OOTO_CLI_MEASURE (environment). */
 export function measureInstallation(crypto: Crypto, root: string): Manifest {
+  // Of a checkout: no file of the program looks for anything there.
+  const tests = join(root, 'build', 'test', '/');
   const own = OWN_FILES.map((name) => join(root, name)).filter((file) => existsSync(file));
-  const program = filesIn(join(root, 'build'), PROGRAM);
+  const program = filesIn(join(root, 'build'), PROGRAM).filter((file) => !file.startsWith(tests));
   const packages = packagesOf(root).flatMap((folder) => filesIn(folder, LOADED));
   const files = [...own, ...program, ...packages].map((file) => measure(crypto, file, nameIn(root, file)));
   return createManifest([...files, measure(crypto, realpathSync(process.execPath), NODE_PATH)]);

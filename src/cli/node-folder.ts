@@ -48,9 +48,11 @@ export interface NodePorts {
   clock: Clock;
   transport: Transport;
   openStore(folder: string): Promise<Store>;
+  /** What started this process has measured the whole installation, though no launcher says so. */
+  isMeasured?: boolean;
 }
 
-const MACHINE: NodePorts = { clock: nodeClock(), transport: nodeTransport(), openStore };
+export const MACHINE: NodePorts = { clock: nodeClock(), transport: nodeTransport(), openStore };
 
 /** Opens the folder of a node; the caller closes it with {@link closeNode}. */
 export async function openNode(folder: string, ports = MACHINE): Promise<OpenNode> {
@@ -81,7 +83,7 @@ async function openLocked(
     clock: ports.clock,
     transport: ports.transport,
     ...{ signer, tpm, keyProver: token && tokenProver(crypto, token.certificates) },
-    manifest: ownDigest(crypto, coreFolder()),
+    manifest: ownDigest(crypto, coreFolder(), ports.isMeasured ? 'measured' : process.env.OOTO_LAUNCHED),
     versions: new Map([
       ['ooto', VERSION],
       ['node', process.versions.node],

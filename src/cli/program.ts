@@ -18,7 +18,7 @@ export interface MeasuredProgram {
  * The digest that a node attests: of the program's own files, or of the whole installation where a launcher has measured
  * it before this process was.
  */
-export function ownDigest(crypto: Crypto, folder: string, launched = process.env.OOTO_LAUNCHED): Uint8Array {
+export function ownDigest(crypto: Crypto, folder: string, launched: string | undefined): Uint8Array {
   if (launched === undefined) return measureProgram(crypto, folder).digest;
   return manifestDigest(crypto, measureInstallation(crypto, dirname(folder)));
 }

@@ -27,6 +27,7 @@ import { startNode } from './running-node.ts';
 import {
   createFounder,
   createMember,
+  launchedProgram,
   measuredRules,
   openOperator,
   openOriginatorKey,
@@ -159,14 +160,17 @@ export async function initMesh(options: {
   coOperator: readonly string[];
   quorum: string;
   out: string;
+  /** False: nodes with TPMs need not be started by ooto-launch. */
+  launcher?: boolean;
 }) {
   const crypto = createNodeCrypto();
   const read = await Promise.all(options.founder.map(readFounder));
   const founders = read.map(({ founder }) => founder);
   const registers = read.flatMap((each) => each.registers ?? []);
   const program = measureProgram(crypto, coreFolder()).digest;
+  const measured = options.launcher === false ? program : launchedProgram(crypto);
   const policy = initialPolicy({
-    ...(registers.length > 0 ? { appraisal: measuredRules(program, registers) } : {}),
+    ...(registers.length > 0 ? { appraisal: measuredRules(measured, registers) } : {}),
     manifests: [hex(program)],
     originators: options.originator.map(readOriginator),
   });

@@ -3,8 +3,9 @@
  * through here: keys are made where they are used and only public halves leave a folder; the operator's key signs
  * drafts and grants; an invite is written to a file of mode 0600 and to nowhere else.
  */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { AppraisalRules } from '../attest/appraisal-policy.ts';
+import { launchMeasurement, manifestDigest } from '../attest/manifest.ts';
 import { nodeIdOf } from '../authority/certification.ts';
 import { encodeDraft, type Founder, type GenesisDraft, operatorMessage } from '../authority/genesis.ts';
 import { createGrant, encodeGrant, encodeInvite } from '../authority/invite.ts';
@@ -18,6 +19,7 @@ import { encodeSignedDraft } from '../mesh/founding.ts';
 import { readTrust } from '../mesh/identity.ts';
 import { ROLES, type Role } from '../mesh/operations.ts';
 import type { Policy } from '../mesh/policy.ts';
+import { coreFolder } from '../platform/node/core-file.ts';
 import {
   createFileOnce,
   makePrivateFolder,
@@ -26,6 +28,7 @@ import {
 } from '../platform/node/files.ts';
 import { type SoftwareKey, softwareKey } from '../platform/node/signer.ts';
 import { type NodeConfiguration, writeConfiguration } from './configuration.ts';
+import { measureInstallation } from './installation.ts';
 import { authorityKeys } from './node-folder.ts';
 import { openNodeToken } from './node-token.ts';
 import { IDENTITY_REGISTERS, openNodeTpm } from './node-tpm.ts';
@@ -34,6 +37,8 @@ import { IDENTITY_REGISTERS, openNodeTpm } from './node-tpm.ts';
 export const INVITE_LIFE_MS = 24 * 3_600_000;
 
 const EVIDENCE_AGE_MS = 600_000;
+/** What ooto-launch extends: nothing but a restart of the machine resets it. */
+export const LAUNCH_REGISTER = 15;
 /** Registers of the firmware, its settings, the boot loader and the keys of secure boot. */
 export const QUOTED_REGISTERS: readonly number[] = [0, 1, 2, 3, 4, 5, 6, 7];
 
@@ -114,22 +119,40 @@ async function founderIdentity(
   return { identityKey: signer.publicKey, tpm: node.keys };
 }
 
-/** What nodes must show in a new mesh of machines with TPMs whose firmware registers hold these values. */
+/** What a launcher measures, as rules name it. */
+export interface LaunchedProgram {
+  /** Of the manifest. */
+  readonly digest: Uint8Array;
+  readonly launch: Uint8Array;
+}
+
+/** The installed program, as launchers measure it. */
+export function launchedProgram(crypto: Crypto): LaunchedProgram {
+  const manifest = measureInstallation(crypto, dirname(coreFolder()));
+  return { digest: manifestDigest(crypto, manifest), launch: launchMeasurement(crypto, manifest) };
+}
+
+/**
+ * What nodes must show in a new mesh of machines with TPMs whose firmware registers hold these values: that `program`
+ * runs, on their own word if it is a digest; of a launched one, by the register that the launcher has extended.
+ */
 export function measuredRules(
-  program: Uint8Array,
+  program: Uint8Array | LaunchedProgram,
   values: readonly ReadonlyMap<number, Uint8Array>[],
 ): AppraisalRules {
-  const registers = QUOTED_REGISTERS.map((register) => {
+  const isLaunched = 'launch' in program;
+  const { digest, launch } = isLaunched ? program : { digest: program, launch: program };
+  const firmware = QUOTED_REGISTERS.map((register) => {
     const found = values.flatMap((each) => each.get(register) ?? []);
     return { register, values: [...new Set(found.map(hex))] };
   });
   return {
     development: false,
     roles: ROLES.map((role) => ({ role, minimumTier: 'measured', maximumAgeMs: EVIDENCE_AGE_MS })),
-    manifests: [{ digest: hex(program), launch: hex(program) }],
-    registers,
+    manifests: [{ digest: hex(digest), launch: hex(launch) }],
+    registers: isLaunched ? [...firmware, { register: LAUNCH_REGISTER, values: [] }] : firmware,
     identityRegisters: [...IDENTITY_REGISTERS],
-    launchRegisters: [],
+    launchRegisters: isLaunched ? [LAUNCH_REGISTER] : [],
     firmware: [],
     endorsement: { fingerprints: [], roots: [] },
   };

@@ -1,6 +1,8 @@
 /** The demonstration where every node has a TPM of its own: all are `measured`, and each join names its quote. */
 import { spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as assert from '../support/assert.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { suite } from '../support/suite.ts';
@@ -52,6 +54,35 @@ else
       [],
     );
   });
+
+const killed = 'a demonstration that is killed takes its TPMs with it';
+if (missing !== undefined) test.unavailable(killed, missing);
+else
+  test(killed, async () => {
+    const folder = join(temporaryFolder(), 'mesh');
+    const child = spawn(process.execPath, [program, 'demo', '--tpm', '--folder', folder], {
+      stdio: 'ignore',
+    });
+    const running = () => processesNaming(`dir=${folder}`).length;
+    await until(() => running() >= 3);
+    child.kill('SIGKILL');
+    await until(() => running() === 0);
+  });
+
+function processesNaming(words: string): string[] {
+  return readdirSync('/proc').filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(words);
+    } catch {
+      return false;
+    }
+  });
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  for (const end = performance.now() + 30_000; !condition(); await sleep(50))
+    assert.ok(performance.now() < end, 'in time');
+}
 
 test('without swtpm it says what to install', async () => {
   const folder = join(temporaryFolder(), 'mesh');

@@ -83,7 +83,7 @@ async function attackAs(mesh: DemoMesh, by: AttackerName, folder: string): Promi
   const { code, stdout, stderr } = await runToEnd(
     program,
     ['attack', '--json', '--folder', folder, '--name', ...names, '--target', ...targets],
-    { mostBytes: REPORT_BYTES, signal },
+    { mostBytes: REPORT_BYTES, signal, launch: mesh.launchOf(by) },
   );
   if (code === 0) return fields(JSON.parse(stdout), report, 'attack').attempts;
   terminal.warn(`the attacker ${by} failed: ${stderr.trim()}`);

@@ -5,7 +5,7 @@
  */
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type GenesisDraft, readDraft } from '../../authority/genesis.ts';
 import { OotoError } from '../../base/errors.ts';
 import { hex, unhex } from '../../base/hex.ts';
@@ -17,14 +17,18 @@ import { createNodeCrypto } from '../../node.ts';
 import { coreFolder } from '../../platform/node/core-file.ts';
 import { makePrivateFolder, readFileLimited, writeFileAtomically } from '../../platform/node/files.ts';
 import type { SoftwareKey } from '../../platform/node/signer.ts';
-import { NodeProcess } from '../children.ts';
+import { type Launch, NodeProcess } from '../children.ts';
 import { type NodeConfiguration, readConfiguration, writeConfiguration } from '../configuration.ts';
-import { fingerprintOf, openNodeTpm } from '../node-tpm.ts';
+import { measure } from '../measure.ts';
+import { MACHINE } from '../node-folder.ts';
+import { fingerprintOf, openNodeTpm, openTpm } from '../node-tpm.ts';
 import { measureProgram } from '../program.ts';
 import { type RunningNode, startNode } from '../running-node.ts';
 import {
   createFounder,
   createMember,
+  LAUNCH_REGISTER,
+  launchedProgram,
   measuredRules,
   type Operator,
   openOperator,
@@ -50,6 +54,7 @@ export const ORIGINATOR = 'originator-1';
 export const ORIGINATOR_KEY_NAME = 'demo';
 const READY_MS = 120_000;
 const DRAFT = 'genesis.draft';
+const LAUNCH_LIST = 'launch.list';
 
 export interface DemoMeshOptions {
   folder: string;
@@ -83,6 +88,7 @@ export class DemoMesh {
     if (await this.#usesTpms()) {
       SoftwareTpms.requireSwtpm();
       this.#tpms = new SoftwareTpms();
+      await measure(undefined, { list: this.folderOf(LAUNCH_LIST) });
     }
     this.#operator = await openOperator(this.crypto, join(this.options.folder, 'operator'));
     this.#originatorKey = await openOriginatorKey(this.crypto, join(this.options.folder, ORIGINATOR));
@@ -129,6 +135,16 @@ export class DemoMesh {
       now: Date.now(),
     });
     return folder;
+  }
+
+  /** How a process of this node is started where nodes have TPMs: by the launcher, before this TPM. */
+  launchOf(name: string): Launch | undefined {
+    const tcti = this.#tpms?.placeOf(name);
+    if (tcti === undefined) return undefined;
+    const root = dirname(coreFolder());
+    const [launcher, list] = [join(root, 'extra', 'launch', 'ooto-launch'), this.folderOf(LAUNCH_LIST)];
+    const command = [launcher, '--list', list, '--root', root, '--node', process.execPath, '--'];
+    return { command, environment: { TPM2TOOLS_TCTI: tcti } };
   }
 
   async stop(): Promise<void> {
@@ -221,7 +237,7 @@ export class DemoMesh {
     }
     const program = measureProgram(this.crypto, coreFolder()).digest;
     const policy = initialPolicy({
-      ...(this.#tpms ? { appraisal: measuredRules(program, registers) } : {}),
+      ...(this.#tpms ? { appraisal: measuredRules(launchedProgram(this.crypto), registers) } : {}),
       manifests: [hex(program)],
       originators: [{ name: ORIGINATOR_KEY_NAME, publicKey: this.originatorKey.publicKey }],
     });
@@ -240,7 +256,7 @@ export class DemoMesh {
 
   async #startAll(names: readonly string[]): Promise<void> {
     for (const name of names) {
-      const child = new NodeProcess(this.options.program, this.folderOf(name));
+      const child = new NodeProcess(this.options.program, this.folderOf(name), this.launchOf(name));
       this.processes.set(name, child);
       child.start();
     }
@@ -258,9 +274,22 @@ export class DemoMesh {
     );
   }
 
+  /** The originator is this very process, which extends its own register: that shows how it goes, and proves nothing. */
+  async #measureSelf(folder: string): Promise<boolean> {
+    const { tpm: place } = readConfiguration(folder);
+    if (!this.#tpms || place === undefined) return false;
+    const tpm = openTpm(this.crypto, place);
+    const { launch } = launchedProgram(this.crypto);
+    const held = (await tpm.readRegisters([LAUNCH_REGISTER])).get(LAUNCH_REGISTER);
+    if (held?.every((byte) => byte === 0)) await tpm.extendRegister(LAUNCH_REGISTER, launch);
+    await tpm.close();
+    return true;
+  }
+
   async #startOriginator(): Promise<RunningNode> {
-    await this.invite('originator', ORIGINATOR);
-    const running = await startNode(this.folderOf(ORIGINATOR), this.options.signal);
+    const folder = await this.invite('originator', ORIGINATOR);
+    const isMeasured = await this.#measureSelf(folder);
+    const running = await startNode(folder, this.options.signal, { ...MACHINE, isMeasured });
     void running.upkeep.run();
     return running;
   }

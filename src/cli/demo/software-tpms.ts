@@ -15,8 +15,16 @@ import { openTpm } from '../node-tpm.ts';
 
 const START_MS = 10_000;
 const POLL_MS = 10;
+/** Ends with whoever holds the other end of standard input, however that ends. */
+const WITH_PARENT = `exec 3<&0
+swtpm "$@" </dev/null 3<&- &
+tpm=$!
+(read -r _; kill "$tpm") <&3 &
+watch=$!
+wait "$tpm"
+kill "$watch"`;
 const HINT =
-  'apt-get install swtpm libtss2-esys-3.0.2-0 libtss2-tctildr0 (Debian 12); without --tpm nothing of this is needed';
+  'apt-get install swtpm tpm2-tools libtss2-esys-3.0.2-0 libtss2-tctildr0 (Debian 12); without --tpm nothing of this is needed';
 
 export class SoftwareTpms {
   readonly #children = new Map<string, ChildProcess>();
@@ -29,10 +37,11 @@ export class SoftwareTpms {
 
   /** @throws OOTO_CLI_TPM (environment) with what to install. */
   static requireSwtpm(): void {
-    if (spawnSync('swtpm', ['--version'], { stdio: 'ignore' }).error)
-      throw new OotoError('OOTO_CLI_TPM', 'environment', 'the program swtpm is not installed', {
-        hint: HINT,
-      });
+    for (const program of ['swtpm', 'tpm2_pcrextend'])
+      if (spawnSync(program, ['--version'], { stdio: 'ignore' }).error)
+        throw new OotoError('OOTO_CLI_TPM', 'environment', `the program ${program} is not installed`, {
+          hint: HINT,
+        });
   }
 
   /** Makes or starts the TPM that keeps its state in the node's `folder`; returns where it is. */
@@ -50,7 +59,10 @@ export class SoftwareTpms {
       'not-need-init,startup-clear',
     ];
     const places = ['--server', `type=unixio,path=${socket}`, '--ctrl', `type=unixio,path=${socket}.ctrl`];
-    const child = spawn('swtpm', [...words, ...places], { stdio: 'ignore' });
+    const child = spawn('sh', ['-c', WITH_PARENT, 'sh', ...words, ...places], {
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
+    child.stdin.on('error', () => {});
     child.unref();
     this.#children.set(name, child);
     for (let waited = 0; !existsSync(socket); waited += POLL_MS) {
@@ -63,13 +75,18 @@ export class SoftwareTpms {
     return `swtpm:path=${socket}`;
   }
 
+  /** Where that of this node is, once it was started. */
+  placeOf(name: string): string | undefined {
+    return this.#children.has(name) ? `swtpm:path=${join(this.#sockets, name)}` : undefined;
+  }
+
   stop(): void {
     process.off('exit', this.#end);
     this.#end();
   }
 
   readonly #end = (): void => {
-    for (const child of this.#children.values()) child.kill('SIGTERM');
+    for (const child of this.#children.values()) child.stdin?.end();
     rmSync(this.#sockets, { recursive: true, force: true });
   };
 }
