@@ -90,6 +90,12 @@ export class Ceremonies {
     return { ...facts, bundle: this.#options.authority.bundle.version };
   }
 
+  /** Another group key for a mesh whose certificates or root have ended; its members meet as founders do. */
+  async rescue(approved: ApprovedAction & { action: ActionOf<'rescue'> }): Promise<Facts> {
+    const facts = await this.#change(approved);
+    return { ...facts, bundle: this.#options.authority.bundle.version };
+  }
+
   /** The share of one member again, for that member alone. */
   async repair(approved: ApprovedAction & { action: ActionOf<'repair'> }): Promise<Facts> {
     await this.#leader.repair(approved);
@@ -103,6 +109,7 @@ export class Ceremonies {
       reshare: { requireDue, perform: (approved) => this.reshare(approved) },
       repair: { requireDue, perform: (approved) => this.repair(approved) },
       rotate: { requireDue, perform: (approved) => this.rotate(approved) },
+      rescue: { requireDue, perform: (approved) => this.rescue(approved) },
     } satisfies { [K in CeremonyKind]: Performer<K> };
   }
 
@@ -158,7 +165,7 @@ export class Ceremonies {
   #requireDue(action: ActionOf<CeremonyKind>): void {
     const { authority } = this.#options;
     const [named, present] =
-      action.kind === 'rotate'
+      action.kind === 'rotate' || action.kind === 'rescue'
         ? [action.parameters.version, authority.bundle.version]
         : [action.parameters.epoch, authority.committee.epoch];
     if (named < present) throw replayed(action.number);

@@ -82,7 +82,7 @@ export class Leader {
     const { authority } = this.#options;
     const plan = planOf(approved.action, authority);
     const session = this.#options.crypto.random.bytes(32);
-    const dealers = plan.kind === 'rotate' ? [] : await this.#dealers(plan);
+    const dealers = plan.overlapMs !== undefined ? [] : await this.#dealers(plan);
     const names = [
       ...new Set([...namesOf(authority.publicPackage, dealers), ...plan.members.map((m) => m.name)]),
     ];
@@ -226,7 +226,7 @@ export class Leader {
   ): Promise<Successor> {
     const { authority, clock, crypto } = this.#options;
     const { contributions } =
-      plan.kind === 'rotate' ? decodeGenerationCertificate(proof) : decodeResharingCertificate(proof);
+      plan.overlapMs !== undefined ? decodeGenerationCertificate(proof) : decodeResharingCertificate(proof);
     const publicPackage = generatedPackage(crypto, plan.committee, contributions);
     const created = Math.max(clock.now(), authority.committee.created, authority.bundle.created);
     const action = referenceTo(approved);
@@ -243,8 +243,8 @@ export class Leader {
       ),
     );
     const bundle =
-      approved.action.kind === 'rotate'
-        ? await this.#bundle(approved, approved.action.parameters.overlapMs, {
+      plan.overlapMs !== undefined
+        ? await this.#bundle(approved, plan.overlapMs, {
             session,
             created,
             publicPackage,

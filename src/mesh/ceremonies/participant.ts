@@ -201,7 +201,8 @@ export class Participant {
       this.#requireMember(leader);
       const { crypto, authority } = this.#options;
       const approved = this.#options.requireAdmitted(action.number, action.digest);
-      if (planOf(approved.action, authority).kind !== 'rotate') throw unapproved('it needs no certificate');
+      if (planOf(approved.action, authority).overlapMs === undefined)
+        throw unapproved('it needs no certificate');
       const kept = this.shares.pendingPackage(run);
       if (!kept) throw refuse('OOTO_MESH_CEREMONY_SHARE', 'this member has no share of this run');
       const message = await nextRoot(crypto, authority, { groupKey: groupKey(kept), created });
@@ -283,7 +284,7 @@ export class Participant {
     const { crypto, name, key, authority } = this.#options;
     const previous = authority.publicPackage;
     const { committee, lost } = plan;
-    if (plan.kind === 'rotate') return new KeyGeneration({ crypto, committee, session, name, key });
+    if (plan.overlapMs !== undefined) return new KeyGeneration({ crypto, committee, session, name, key });
     const self = previous.committee.members.find((member) => member.name === name);
     const secretShare = self && dealers.includes(self.identifier) ? this.shares.inForce(previous) : undefined;
     if (lost !== undefined) {
@@ -353,7 +354,7 @@ export class Participant {
 
   #requireProof(plan: Plan, publicPackage: PublicPackage, proof: Uint8Array): void {
     const { crypto, authority } = this.#options;
-    if (plan.kind === 'rotate')
+    if (plan.overlapMs !== undefined)
       verifyGenerationCertificate(crypto, publicPackage, decodeGenerationCertificate(proof));
     else
       verifyResharingCertificate(

@@ -10,7 +10,7 @@ import type { ActionKind } from '../../authority/operator-role.ts';
 import { OotoError } from '../../base/errors.ts';
 import { type Committee, refreshedCommittee } from '../../threshold/index.ts';
 
-export type CeremonyKind = Extract<ActionKind, 'refresh' | 'reshare' | 'repair' | 'rotate'>;
+export type CeremonyKind = Extract<ActionKind, 'refresh' | 'reshare' | 'repair' | 'rotate' | 'rescue'>;
 export type CeremonyAction = Extract<Action, { kind: CeremonyKind }>;
 
 export interface Plan {
@@ -20,7 +20,15 @@ export interface Plan {
   readonly committee: Committee;
   /** Identifier of the member whose share is lost; for a repair alone. */
   readonly lost?: number;
+  /** How long certificates under the key in force count on; for a ceremony that makes another key alone. */
+  readonly overlapMs?: number;
 }
+
+/**
+ * After a rescue whoever still has a certificate under the key before may renew it by the new one: the way back of a mesh
+ * whose root has ended, and of one that operators want under another key at once.
+ */
+export const RESCUE_OVERLAP_MS = 3_600_000;
 
 /** @throws OOTO_MESH_CEREMONY_KIND, OOTO_MESH_CEREMONY_EPOCH (peer) for an action of another kind, or from another state. */
 export function planOf(action: Action, authority: AuthorityView): Plan {
@@ -43,7 +51,16 @@ export function planOf(action: Action, authority: AuthorityView): Plan {
       };
     case 'rotate':
       requireNow(action.parameters.version, authority.bundle.version);
-      return { kind: action.kind, members, committee: renumbered(committee) };
+      return {
+        ...{ kind: action.kind, members, committee: renumbered(committee) },
+        overlapMs: action.parameters.overlapMs,
+      };
+    case 'rescue':
+      requireNow(action.parameters.version, authority.bundle.version);
+      return {
+        ...{ kind: action.kind, members, committee: renumbered(committee) },
+        overlapMs: RESCUE_OVERLAP_MS,
+      };
     default:
       throw new OotoError('OOTO_MESH_CEREMONY_KIND', 'peer', `no ceremony is held for ${action.kind}`);
   }

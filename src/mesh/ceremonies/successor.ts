@@ -58,9 +58,9 @@ export function judgeSuccessor(
   });
   requirePlanned(crypto, plan, committee.members, publicPackage);
   requireCertified(crypto, committee, certificate);
-  if (plan.kind === 'rotate') {
+  if (plan.overlapMs !== undefined) {
     verifyGenerationCertificate(crypto, publicPackage, decodeGenerationCertificate(proof));
-    requireBundle(crypto, authority, action, bundle, publicPackage);
+    requireBundle(crypto, authority, plan.overlapMs, bundle, publicPackage);
   } else {
     if (bundle) throw unapproved('it changes the group key');
     const dealt = decodeResharingCertificate(proof);
@@ -94,14 +94,14 @@ export function retiringAfter(
 function requireBundle(
   crypto: Crypto,
   authority: AuthorityView,
-  action: ApprovedAction['action'],
+  overlapMs: number,
   bundle: TrustBundleBody | undefined,
   publicPackage: PublicPackage,
 ): void {
-  if (!bundle || action.kind !== 'rotate') throw unapproved('it keeps the group key');
+  if (!bundle) throw unapproved('it keeps the group key');
   if (!equal(bundle.groupKey, groupKey(publicPackage))) throw unapproved('its bundle is of another key');
   requireFollows(crypto, bundle, authority.bundle);
-  const retiring = retiringAfter(authority, action.parameters.overlapMs, bundle.created);
+  const retiring = retiringAfter(authority, overlapMs, bundle.created);
   if (!equal(encodeRetiring(bundle.retiring), encodeRetiring(retiring)))
     throw unapproved('its bundle keeps other keys, or for another time');
   const root = validateRoot(crypto, { certificate: bundle.root, trustDomain: hex(authority.meshId) });

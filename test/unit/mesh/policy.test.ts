@@ -22,6 +22,7 @@ test('each operation is answered by exactly these roles over exactly these chann
     'genesis.': 'authority/founder',
     'authority.': 'authority/member,founder',
     'ceremony.': 'authority/member,founder',
+    'ceremony.introduce': 'authority/founder',
     'enrol.': 'authority/enrol',
     'certificate.': 'authority/member',
     'head.': 'authority/member',
