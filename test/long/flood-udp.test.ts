@@ -7,7 +7,8 @@
  * runs; the ratio of throughputs is printed, and must show that the channel goes on.
  */
 import { type ChildProcess, fork } from 'node:child_process';
-import { loadavg } from 'node:os';
+import { cpus, loadavg } from 'node:os';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DatagramEndpoint, type DatagramPeer } from '../../src/channel/datagram/endpoint.ts';
 import { encodeFirst, encodeHello, HELLO_BYTES } from '../../src/channel/datagram/packet.ts';
@@ -31,6 +32,9 @@ const JOIN_MS = 3_000;
 const PAYLOAD = new Uint8Array(1_000);
 const IN_FLIGHT = 32;
 const LOST_AFTER_MS = 100;
+const HANDSHAKES_MS = 5_000;
+/** Handshakes are so many a second for each address. */
+const DIALLERS = 64;
 /** Four busy processes share two processors: 0.35 was measured, and 0.14 to 0.18 where the machine was much used otherwise. */
 const LEAST_THROUGHPUT = 0.05;
 
@@ -39,6 +43,8 @@ interface Report {
   rss: number;
   /** Microseconds of processor time since the start. */
   cpu: number;
+  /** 99 of 100 turns of the event loop since the last report came no later than so many milliseconds. */
+  lateMs: number;
   /** Diffie-Hellmans and encapsulations since the start. */
   work: number;
   status: DatagramEndpoint['status'];
@@ -54,12 +60,16 @@ const names = ['victim', 'friend', ...Array.from({ length: JOINS }, (_, i) => `g
 const parties = new Map<string, Party>();
 const partyNamed = (name: string) => parties.get(name) ?? parties.set(name, partyOf(name)).get(name)!;
 
-async function endpointOf(name: string, crypto: Crypto = testCrypto()): Promise<DatagramEndpoint> {
+async function endpointOf(
+  name: string,
+  crypto: Crypto = testCrypto(),
+  address = '127.0.0.1:0',
+): Promise<DatagramEndpoint> {
   const party = partyNamed(name);
   const known = name === 'victim' ? names : ['victim'];
   return new DatagramEndpoint({
     ...{ crypto, meshId: MESH_ID, own: () => party.own, verifier: verifierOf(...known.map(partyNamed)) },
-    socket: await udpSocket('127.0.0.1:0', { takesStrangers: name === 'victim' }),
+    socket: await udpSocket(address, { takesStrangers: name === 'victim' }),
     ...{ clock: nodeClock(), soon: setImmediate },
     verifierOfSignatures: new SignatureVerifier(crypto, setImmediate),
   });
@@ -71,12 +81,16 @@ async function liveAsVictim(): Promise<void> {
   endpoint.onPeer = (peer) => {
     peer.onMessage = (message) => void peer.send(message);
   };
+  const delay = monitorEventLoopDelay({ resolution: 5 });
+  delay.enable();
   process.on('message', () => {
+    const lateMs = delay.percentile(99) / 1e6 - 5;
+    delay.reset();
     globalThis.gc?.();
     const { user, system } = process.cpuUsage();
     const { address, status } = endpoint;
     const rss = process.memoryUsage.rss();
-    process.send?.({ address, rss, cpu: user + system, work: work(), status } satisfies Report);
+    process.send?.({ address, rss, cpu: user + system, lateMs, work: work(), status } satisfies Report);
   });
 }
 
@@ -115,6 +129,28 @@ async function liveAsAttacker(): Promise<void> {
   const counts = sockets.map(({ counts: { received } }) => received);
   process.send?.({ sent, received: counts.reduce((sum, count) => sum + count, 0) });
   await Promise.all(sockets.map((socket) => socket.close()));
+}
+
+/** Full handshakes, one after the other from each of many addresses, until the time is over. */
+async function liveAsDialler(): Promise<void> {
+  const to = String(process.env.OOTO_FLOOD_ADDRESS);
+  const crypto = testCrypto();
+  const started = performance.now();
+  let done = 0;
+  const dialOn = async (number: number) => {
+    const endpoint = await endpointOf(`guest-${number}`, crypto, `127.201.${number}.9:0`);
+    while (performance.now() - started < HANDSHAKES_MS) {
+      const signal = AbortSignal.timeout(JOIN_MS);
+      const peer = await endpoint.dial(to, partyNamed('victim').own.id, { signal }).catch(() => undefined);
+      if (!peer) continue;
+      done++;
+      peer.close();
+      await peer.closed;
+    }
+    await endpoint.close();
+  };
+  await Promise.all(Array.from({ length: DIALLERS }, (_, number) => dialOn(number)));
+  process.send?.({ done, perSecond: (done * 1_000) / (performance.now() - started) });
 }
 
 function start(role: string, address = ''): ChildProcess {
@@ -175,6 +211,7 @@ async function joins(name: string, address: string): Promise<boolean> {
 
 if (process.env.OOTO_FLOOD_ROLE === 'victim') await liveAsVictim();
 else if (process.env.OOTO_FLOOD_ROLE === 'attacker') await liveAsAttacker().then(() => process.disconnect());
+else if (process.env.OOTO_FLOOD_ROLE === 'dialler') await liveAsDialler().then(() => process.exit());
 else {
   const test = suite('long/flood-udp', { timeout: 240_000 });
   test('under 50,000 datagrams a second memory stays, honest peers join, and a channel that was there goes on', async () => {
@@ -186,6 +223,11 @@ else {
       const peer = await friend.dial(address, partyNamed('victim').own.id);
       await throughput(peer, 1_000);
       const idle = await throughput(peer, 4_000);
+      const rested = await reportOf(victim);
+      const { done, perSecond } = await answerOf<{ done: number; perSecond: number }>(
+        start('dialler', address),
+      );
+      const perHandshake = ((await reportOf(victim)).cpu - rested.cpu) / done;
       // V8 and malloc keep what a first flood made them take: a leak is what the second one adds.
       const quiet = await reportOf(victim);
       const first = await answerOf<{ sent: number; received: number }>(start('attacker', address));
@@ -204,6 +246,9 @@ else {
       const grown = (during.rss - before.rss) / MIB;
       console.error(
         `flood: ${first.sent} sent in ${FLOOD_MS / 1_000} s, ${taken} taken, ${cost.toFixed(1)} us of processor each, ${first.received} answers; rss +${((before.rss - quiet.rss) / MIB).toFixed(1)}, then +${grown.toFixed(1)} MiB with ${sent} more; ${joined} of ${JOINS} joined; throughput ${flooded.toFixed(0)}/s, ${(flooded / idle).toFixed(2)} of idle; ${JSON.stringify(during.status)}`,
+      );
+      console.error(
+        `no attack: ${perSecond.toFixed(0)} full handshakes/s, both ends and ${DIALLERS} addresses on ${cpus().length} processors, ${perHandshake.toFixed(0)} us of processor each at the node; event loop p99 ${rested.lateMs.toFixed(1)} ms late, under flood ${during.lateMs.toFixed(1)} ms`,
       );
       assert.ok(grown <= 32, `${grown} MiB`);
       assert.ok(joined >= (machineIsIdle ? 0.99 : 0.8) * JOINS, `${joined} joined`);

@@ -6,13 +6,17 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { connect, type Socket } from 'node:net';
-import { loadavg } from 'node:os';
+import { cpus, loadavg } from 'node:os';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Channel } from '../../src/channel/channel.ts';
+import { Link } from '../../src/channel/link.ts';
 import { encodePreamble, NO_COOKIE } from '../../src/channel/preamble.ts';
+import { SignatureVerifier } from '../../src/channel/signature-verifier.ts';
 import { Peers, type PeersLimits, type PeersOptions } from '../../src/mesh/peers.ts';
 import { nodeClock } from '../../src/platform/node/clock.ts';
 import { tcpTransport } from '../../src/platform/node/transport.ts';
+import type { Connection } from '../../src/ports.ts';
 import * as assert from '../support/assert.ts';
 import { testCrypto } from '../support/crypto.ts';
 import { MESH_ID, makeParty, type Party, seededRandom, verifierOf } from '../support/network.ts';
@@ -27,12 +31,16 @@ const TRIES = 3;
 const TRY_MS = 1_000;
 const PAYLOAD = new Uint8Array(16 * 1024);
 const IN_FLIGHT = 16;
+const HANDSHAKES_MS = 5_000;
+/** Handshakes under load are so many a second for each address. */
+const DIALLERS = 64;
 
 interface Report {
   rss: number;
   /** Microseconds of processor time since the start. */
   cpu: number;
-  mem?: unknown;
+  /** 99 of 100 turns of the event loop since the last report came no later than so many milliseconds. */
+  lateMs: number;
   limits: PeersLimits;
   address: string;
 }
@@ -65,12 +73,17 @@ function peersOf(name: string): Peers {
 async function liveAsVictim(): Promise<void> {
   const peers = peersOf('victim');
   const address = await peers.listen('127.0.0.1:0');
+  const delay = monitorEventLoopDelay({ resolution: 5 });
+  delay.enable();
   process.on('message', () => {
+    const lateMs = delay.percentile(99) / 1e6 - 5;
+    delay.reset();
     globalThis.gc?.();
     const { user, system } = process.cpuUsage();
     process.send?.({
       rss: process.memoryUsage.rss(),
       cpu: user + system,
+      lateMs,
       limits: peers.limits,
       address,
     } satisfies Report);
@@ -116,6 +129,45 @@ async function liveAsAttacker(): Promise<void> {
   }
   for (const socket of open) socket.destroy();
   process.send?.({ sent });
+}
+
+/** A connection from an address of its own. */
+async function dialFrom(localAddress: string, port: number): Promise<Connection> {
+  const socket = connect({ host: '127.0.0.1', port, localAddress, noDelay: true }).on('error', () => {});
+  await new Promise((resolve, reject) => socket.once('connect', resolve).once('close', reject));
+  return {
+    remoteAddress: `127.0.0.1:${port}`,
+    incoming: socket,
+    write: async (bytes) => void socket.write(bytes),
+    close: () => socket.destroySoon(),
+  };
+}
+
+/** Full handshakes, one after the other from each of many addresses, until the time is over. */
+async function liveAsDialler(): Promise<void> {
+  const port = Number(process.env.OOTO_FLOOD_PORT);
+  const crypto = testCrypto();
+  const [clock, verifier] = [nodeClock(), new SignatureVerifier(crypto, setImmediate)];
+  const expectedId = partyOf('victim').own.id;
+  const known = verifierOf(partyOf('victim'));
+  const started = performance.now();
+  let done = 0;
+  const dialOn = async (number: number) => {
+    const { own } = partyOf(`guest-${number % JOINS}`);
+    while (performance.now() - started < HANDSHAKES_MS) {
+      const connection = await dialFrom(`127.201.${number}.9`, port);
+      const who = { crypto, role: 'initiator' as const, meshId: MESH_ID, own, verifier: known, expectedId };
+      const channel = new Channel({ ...who, defersSignatures: true });
+      const link = new Link({ channel, connection, clock, verifier });
+      await link.established.then(
+        () => done++,
+        () => {},
+      );
+      link.close();
+    }
+  };
+  await Promise.all(Array.from({ length: DIALLERS }, (_, number) => dialOn(number)));
+  process.send?.({ done, perSecond: (done * 1_000) / (performance.now() - started) });
 }
 
 function start(role: string, port = 0): ChildProcess {
@@ -167,6 +219,7 @@ async function joins(name: string, address: string): Promise<boolean> {
 
 if (process.env.OOTO_FLOOD_ROLE === 'victim') await liveAsVictim();
 else if (process.env.OOTO_FLOOD_ROLE === 'attacker') await liveAsAttacker().then(() => process.disconnect());
+else if (process.env.OOTO_FLOOD_ROLE === 'dialler') await liveAsDialler().then(() => process.exit());
 else {
   const test = suite('long/flood', { timeout: 180_000 });
   test('under a flood memory stays, honest peers join, and a channel that was there goes on', async () => {
@@ -183,6 +236,9 @@ else {
           performance.now() - began > ms;
       await throughput(peers, fromNow(1_000));
       const idle = await throughput(peers, fromNow(4_000));
+      const rested = await reportOf(victim);
+      const { done, perSecond } = await answerOf<{ done: number; perSecond: number }>(start('dialler', port));
+      const perHandshake = ((await reportOf(victim)).cpu - rested.cpu) / done;
       // V8 and malloc keep what a first flood made them take: a leak is what the second one adds.
       const quiet = await reportOf(victim);
       const first = await answerOf<{ sent: number }>(start('attacker', port));
@@ -201,6 +257,9 @@ else {
       const grown = (during.rss - before.rss) / MIB;
       console.error(
         `flood: ${sent} first messages; rss +${grown.toFixed(1)} MiB; ${joined} of ${JOINS} joined; ${Math.round(cost)} us of processor a stranger; throughput ${(flooded / idle).toFixed(2)} of idle; ${JSON.stringify(limits)}`,
+      );
+      console.error(
+        `no attack: ${perSecond.toFixed(0)} full handshakes/s, both ends and ${DIALLERS} addresses on ${cpus().length} processors, ${perHandshake.toFixed(0)} us of processor each at the node; event loop p99 ${rested.lateMs.toFixed(1)} ms late, under flood ${during.lateMs.toFixed(1)} ms`,
       );
       assert.ok(grown <= 32, `${grown} MiB`);
       assert.ok(joined >= 0.99 * JOINS, `${joined} joined`);
