@@ -19,6 +19,7 @@ import {
 import type { Members } from './members.ts';
 import type { BenchMesh } from './mesh.ts';
 import { makeMesh, meetIn, ootoRival } from './ooto.ts';
+import { POOL_CHANNELS, twoChannelsRival } from './pool.ts';
 import { secretStreamRival } from './secret-stream.ts';
 import { tcpRival, tlsRival } from './socket.ts';
 import { makeTlsIdentity, type TlsIdentity } from './tls-identity.ts';
@@ -34,6 +35,8 @@ function rivalsOf(identity: TlsIdentity, members: Members): Map<string, Rival> {
     tlsRival('gather', identity),
     ootoRival('ooto', members, {}),
     ootoRival('ooto-authenticated', members, { delivery: 'authenticated' }),
+    twoChannelsRival('two-channels', 0),
+    twoChannelsRival('two-channels-pool', POOL_CHANNELS),
     ...[secretStreamRival(), libp2pRival('write'), libp2pRival('gather')].filter(
       (rival) => rival !== undefined,
     ),

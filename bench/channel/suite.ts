@@ -14,6 +14,7 @@ import { channelPair, exchange } from './ooto.ts';
 const ROUNDS = 5;
 const ROUND_MS = 700;
 const SIZES = [64, 1024, 16384, 65536, 1048576];
+const POOL_SIZE = 65536;
 const TRIPS = 1500;
 const HANDSHAKES = 250;
 const IN_FLIGHT = 16;
@@ -37,6 +38,12 @@ const CASES: Readonly<Record<string, Suite['cases'][string] & { figures: Figures
     unit: 'bytes',
     bytes,
     figures: processorTime,
+  },
+  'pool-throughput': {
+    title: 'two channels at once, each end a pool of two threads, against both ends on one thread each',
+    unit: 'bytes',
+    bytes,
+    figures: poolThroughput,
   },
   'request-response-p50': {
     title: 'request and response, signed and verified both ways, median',
@@ -120,6 +127,17 @@ async function processorTime(duel: Duel): Promise<Row[]> {
     rows.push(rateRow('throughput-signed-cpu', size, 'tls', perSecond.ooto, betterTls(perSecond)));
   }
   return rows;
+}
+
+/** More threads than processors gain nothing: see docs/performance.md for what a machine says of this row. */
+async function poolThroughput(duel: Duel): Promise<Row[]> {
+  const rates = await inTurns(['two-channels', 'two-channels-pool'] as const, async (name) => {
+    const { rate } = await duel.throughput(name, POOL_SIZE, ROUND_MS);
+    return rate;
+  });
+  return [
+    rateRow('pool-throughput', POOL_SIZE, 'one-thread', rates['two-channels-pool'], rates['two-channels']),
+  ];
 }
 
 /** After rounds in which the programs are compiled, for both alike. */

@@ -53,6 +53,7 @@ export class Channel implements Disposable {
   readonly #events: EventQueue;
   #proofs: ProofMaker | undefined;
   #handshakeDeadline = Number.POSITIVE_INFINITY;
+  #hasEndedHere = false;
   /** Monotonic milliseconds at which bytes last came or went. */
   #stirredAt = 0;
 
@@ -123,6 +124,11 @@ export class Channel implements Disposable {
   /** Whether both sides keep what they send, so that the session can go on over another connection. */
   get isLasting(): boolean {
     return this.#session?.lifeSigns.isLasting ?? false;
+  }
+
+  /** Whether this side has said that nothing follows. */
+  get hasEndedHere(): boolean {
+    return this.#hasEndedHere;
   }
 
   /** Whether the peer keeps what it sends; undefined until its first record has come. */
@@ -282,6 +288,7 @@ export class Channel implements Disposable {
       this.#checkTime(now);
       if (this.#state === 'established') {
         this.#session!.finish();
+        this.#hasEndedHere = true;
         this.#output.push(...this.#session!.outgoing.flush());
       }
       this.#end();

@@ -137,3 +137,32 @@ test('connections that say nothing, or nonsense, leave the listener as it was', 
   await channel.close();
   await listener.close();
 });
+
+test('a lasting channel that is ended with much on its way arrives whole, and its end with it', async () => {
+  const [near, far] = [createIdentity(), createIdentity()];
+  const listener = await listen({
+    ...{ address: '127.0.0.1:0', identity: far, peers: [near.publicKey], lasting: true },
+  });
+  const arriving = listener[Symbol.asyncIterator]().next();
+  const channel = await connect({
+    address: listener.address,
+    identity: near,
+    peer: far.publicKey,
+    lasting: true,
+  });
+  const other = (await arriving).value as SecureChannel;
+  let heard = 0;
+  other.addEventListener('message', () => {
+    heard++;
+    // A reader that is slower than its sender: what it has not read waits in the system.
+    for (const until = performance.now() + 1; performance.now() < until; );
+  });
+  let sent = 0;
+  for (const until = performance.now() + 500; performance.now() < until; sent++)
+    if (!channel.send(new Uint8Array(65_536))) await channel.drained();
+  ok(channel.isLasting);
+  await channel.close();
+  is(await other.closed, undefined);
+  is(heard, sent);
+  await listener.close();
+});

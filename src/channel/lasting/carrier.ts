@@ -9,6 +9,7 @@ export class Carrier {
   readonly #incoming: AsyncIterator<Uint8Array>;
   #chunk: Uint8Array | undefined;
   #isAsked = false;
+  #ready = () => {};
   #isOver = false;
 
   constructor(connection: Connection) {
@@ -27,14 +28,16 @@ export class Carrier {
     return chunk;
   }
 
+  /** Calls `ready`, and nobody who asked before, when there is a chunk to take or nothing more will come. */
   ask(ready: () => void): void {
+    this.#ready = ready;
     if (this.#isAsked) return;
     this.#isAsked = true;
     const settle = (chunk: Uint8Array | undefined) => {
       this.#isAsked = false;
       this.#isOver = chunk === undefined;
       this.#chunk = chunk;
-      ready();
+      this.#ready();
     };
     this.#incoming.next().then(
       ({ done, value }) => settle(done ? undefined : value),

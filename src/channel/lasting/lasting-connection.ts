@@ -52,6 +52,8 @@ export const DEFAULT_LASTING: Readonly<LastingLimits> = {
 };
 
 const LOOKS_IN_VAIN = 3;
+/** So long a connection is read after this side has ended the channel, for the peer to take the end and do the same. */
+const LINGER_MS = 5_000;
 
 export interface LastingOptions extends Omit<MigrationOptions, 'retained'> {
   /** The first one, on which the handshake goes. */
@@ -135,7 +137,17 @@ export class LastingConnection implements Connection {
     while (!this.#hasRoom) await this.#room.rung();
   }
 
+  /**
+   * Where this side has ended the channel, the connection goes when the peer has: what the peer says meanwhile, of what it
+   * has, would reset a connection that nobody reads, and what is still on its way to the peer with it.
+   */
   close(): void {
+    const { channel } = this.#options;
+    const carrier = this.#carrier;
+    if (carrier && channel.isLasting && channel.hasEndedHere && !this.#ended.signal.aborted) {
+      this.#carrier = undefined;
+      this.#linger(carrier);
+    }
     this.#end();
   }
 
@@ -155,6 +167,19 @@ export class LastingConnection implements Connection {
     answer.requireConfirmed(await opening.frame(MAX_RESUMPTION_BYTES));
     this.#requirePossible();
     this.#offer({ by: answer, received: resume.received, connection: opening.handOn() });
+  }
+
+  #linger(carrier: Carrier): void {
+    const cancel = this.#options.clock.after(LINGER_MS, () => carrier.connection.close());
+    const read = () => {
+      carrier.take();
+      if (!carrier.isOver) carrier.ask(read);
+      else {
+        cancel();
+        carrier.connection.close();
+      }
+    };
+    read();
   }
 
   async *#read(): AsyncGenerator<Uint8Array> {

@@ -514,3 +514,29 @@ test('a session whose peer takes nothing and ends it leaves no timer and no conn
   ok(pair.wire.initiator.closed);
   is(pair.clock.waiting, 0, `of ${before} timers`);
 });
+
+test('a connection whose channel this side has ended is read until the peer has the end, or five seconds', async () => {
+  for (const arrives of [true, false]) {
+    const pair = await LastingPair.established({ seed: `linger ${arrives}` });
+    const { initiator, responder } = pair.wire;
+    const write = initiator.write.bind(initiator);
+    const held: Uint8Array[] = [];
+    initiator.write = async (bytes) => void held.push(bytes.slice());
+    pair.say('initiator', 'the last of it');
+    pair.ends.initiator.link.close();
+    await settled();
+    is(pair.ended.initiator, 'clean');
+    pair.say('responder', 'does not know yet');
+    await pair.clock.run(3_000, 500);
+    ok(!initiator.closed, 'what the other side still says must not reset it');
+    if (arrives) for (const bytes of held) await write(bytes);
+    await settled();
+    ok(!arrives || pair.ended.responder === 'clean');
+    equal(pair.heard.responder, arrives ? ['the last of it'] : []);
+    await pair.clock.run(3_000, 500);
+    ok(initiator.closed && responder.closed);
+    pair.ends.responder.link.close();
+    await pair.clock.run(6_000, 500);
+    is(pair.clock.waiting, 0);
+  }
+});
