@@ -7,7 +7,7 @@
 
 import type { ApprovedAction } from '../authority/action.ts';
 import { AuthorityView } from '../authority/authority-view.ts';
-import { logKeyOf, type ValidCredential } from '../authority/credential.ts';
+import type { ValidCredential } from '../authority/credential.ts';
 import { draftDigest, type Founder, type GenesisRecord, readDraft } from '../authority/genesis.ts';
 import {
   type Application,
@@ -287,14 +287,14 @@ export class AuthorityNode {
       duty.witnessing.cosign(body, {
         prefix: `${peer.role}/${peer.name}/`,
         publicKey: session.peer.delegation.messageKey,
-        ...(peer.role === 'authority' ? { log: logKeyOf(authority.committee, peer.name) } : {}),
       }),
     );
+    this.node.handle('authority.cosign-log', (peer, body) => duty.witnessing.cosignMember(body, peer.name));
     this.node.handle('authority.log-seen', (peer) => duty.witnessing.lastSeen(peer.name));
     this.node.handle('authority.adopt-head', (_, body, session) =>
       heads.adopt(bytesBetween(1, 4 * 1024)(body, 'head'), session),
     );
-    this.#cosigning.run();
+    void this.#cosigning.run();
   }
 
   #holdCeremonies(authority: AuthorityView, duty: AuthorityDuty, heads: HeadKeeping): Ceremonies {

@@ -21,7 +21,7 @@ export type MemberOperation =
   | 'authority.adopt-head'
   | 'authority.admit'
   | 'mesh.announce'
-  | 'witness.cosign'
+  | 'authority.cosign-log'
   | 'authority.log-seen'
   | CeremonyOperation
   | 'genesis.certify';

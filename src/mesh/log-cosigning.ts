@@ -55,6 +55,9 @@ export class LogCosigning {
   readonly #options: LogCosigningOptions;
   /** The sizes that witnesses cosigned last; of members, all that have said so. */
   readonly #cosigned = new Map<string, number>();
+  readonly #asking = new Set<string>();
+  /** Enough members have said what they saw; a larger committee later takes that away no more. */
+  #isHeard = false;
   #waiting: (() => void)[] = [];
   #rolledBack: OotoError | undefined;
 
@@ -62,11 +65,19 @@ export class LogCosigning {
     this.#options = options;
   }
 
-  /** Begins to ask, for as long as the signal lets it. */
-  run(): void {
-    const { fellows, foreign } = this.#options;
-    for (const member of fellows.names) void this.#keepAsking(member, () => this.#askMember(member));
+  /** Asks for as long as the signal lets it; members that join the committee are asked from then on. */
+  async run(): Promise<void> {
+    const { fellows, foreign, clock, signal } = this.#options;
     for (const witness of foreign) void this.#keepAsking(witness.url, () => this.#askForeign(witness));
+    while (!signal.aborted && !this.#rolledBack) {
+      for (const member of fellows.names.filter((name) => !this.#asking.has(name))) {
+        this.#asking.add(member);
+        void this.#keepAsking(member, () => this.#askMember(member)).finally(() =>
+          this.#asking.delete(member),
+        );
+      }
+      await pause(clock, FAILED_AGAIN_MS, signal).catch(() => {});
+    }
   }
 
   /**
@@ -75,7 +86,7 @@ export class LogCosigning {
    * @throws OOTO_LOG_ROLLED_BACK (environment).
    */
   async requireRecent(): Promise<void> {
-    while (!this.#rolledBack && !this.#isHeard)
+    while (!this.#rolledBack && !this.#isHeard && this.#options.authority.threshold > 1)
       await new Promise<void>((resolve) => void this.#waiting.push(resolve));
     if (this.#rolledBack) throw this.#rolledBack;
   }
@@ -85,9 +96,11 @@ export class LogCosigning {
     return this.#rolledBack;
   }
 
-  get #isHeard(): boolean {
+  #noteHeard(): void {
     const { fellows, authority } = this.#options;
-    return fellows.names.filter((name) => this.#cosigned.has(name)).length >= authority.threshold - 1;
+    const heard = fellows.names.filter((name) => this.#cosigned.has(name)).length;
+    if (heard >= authority.threshold - 1) this.#isHeard = true;
+    this.#wake();
   }
 
   async #keepAsking(witness: string, once: () => Promise<void>): Promise<void> {
@@ -119,16 +132,17 @@ export class LogCosigning {
 
   async #askMember(member: string): Promise<void> {
     const { fellows, authority } = this.#options;
+    if (!fellows.names.includes(member)) return;
     if (!this.#cosigned.has(member)) {
       this.#cosigned.set(member, await this.#seenBy(member));
-      this.#wake();
+      this.#noteHeard();
     }
     const name = witnessName(authority.meshId, member);
     const keys = witnessKeysOf(authority.committee).filter((key) => key.name === name);
     const ask = async (body: Uint8Array) => {
       try {
-        const line = await fellows.ask(member, 'witness.cosign', utf8Decode(body));
-        return { status: 200, body: utf8(text(4096)(line, 'witness.cosign')) };
+        const line = await fellows.ask(member, 'authority.cosign-log', utf8Decode(body));
+        return { status: 200, body: utf8(text(4096)(line, 'authority.cosign-log')) };
       } catch (error) {
         if (!isOotoError(error, 'OOTO_LOG_CONFLICT')) throw error;
         return { status: 409, body: utf8(`${await this.#seenBy(member)}\n`) };

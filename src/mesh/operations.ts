@@ -55,6 +55,7 @@ export const OPERATIONS = {
   'log.consistency': { offeredBy: ['authority'], over: ['member'] },
   'definition.log': { offeredBy: ['authority'], over: ['member'] },
   'witness.cosign': { offeredBy: ['authority'], over: ['member'] },
+  'authority.cosign-log': { offeredBy: ['authority'], over: ['member', 'founder'] },
   'authority.log-seen': { offeredBy: ['authority'], over: ['member', 'founder'] },
   'job.submit': { offeredBy: ['scheduler'], over: ['member'] },
   'job.chunk': { offeredBy: ['scheduler'], over: ['member'] },

@@ -128,7 +128,7 @@ export function initialPolicy(options: Pick<Policy, 'manifests' | 'originators'>
           'authority.sign',
           'authority.adopt-head',
           'authority.admit',
-          'witness.cosign',
+          'authority.cosign-log',
           'authority.log-seen',
           ...CEREMONY_OPERATIONS,
         ],

@@ -20,6 +20,7 @@ import {
   parseNote,
   parseWitnessRequest,
   Witness,
+  type WitnessRequest,
 } from '../log/index.ts';
 import type { Clock, HttpRequest, HttpResponse, Store, StoreChange } from '../ports.ts';
 
@@ -34,8 +35,6 @@ export interface WitnessedPeer {
   prefix: string;
   /** The key of these logs: its message key. */
   publicKey: Uint8Array;
-  /** Of a member of the authority, the key of its log. */
-  log?: NoteKey;
 }
 
 export interface WitnessingOptions {
@@ -71,24 +70,31 @@ export class Witnessing {
 
   /**
    * Cosigns the checkpoint of a peer's own log (C2SP tlog-witness); answers with the signature line. A peer's logs
-   * are named under `<mesh id>/<role>/<name>/`, that of a member is the one of the committee's record.
+   * are named under `<mesh id>/<role>/<name>/`.
    * @throws OOTO_MESH_WITNESS, OOTO_MESH_WITNESS_RATE, OOTO_MESH_WITNESS_FULL (peer), and as {@link Witness.stage}.
    */
   async cosign(body: CborValue, peer: WitnessedPeer): Promise<string> {
     const request = parseWitnessRequest(text(MOST_WITNESSED_BYTES)(body, 'witness.cosign'));
     const { origin } = parseCheckpoint(parseNote(request.note).text);
-    const isMembers = origin === peer.log?.name;
-    if (!isMembers && !origin.startsWith(`${hex(this.#options.authority.meshId)}/${peer.prefix}`))
+    if (!origin.startsWith(`${hex(this.#options.authority.meshId)}/${peer.prefix}`))
       throw new OotoError('OOTO_MESH_WITNESS', 'peer', 'a node may have its own logs cosigned and no others');
+    const key = { name: origin, publicKey: peer.publicKey };
+    return this.#inTurn(() => this.#cosign(request, key, this.#countOrigin(origin, peer.prefix)));
+  }
+
+  /** The same for the log of a member of the authority. @throws OOTO_AUTHORITY_LOG (peer) for who is none. */
+  async cosignMember(body: CborValue, member: string): Promise<string> {
+    const request = parseWitnessRequest(text(MOST_WITNESSED_BYTES)(body, 'authority.cosign-log'));
+    const key = logKeyOf(this.#options.authority.committee, member);
+    return this.#inTurn(() => this.#cosign(request, key, []));
+  }
+
+  async #cosign(request: WitnessRequest, key: NoteKey, counted: readonly StoreChange[]): Promise<string> {
     const { store, clock } = this.#options;
-    return this.#inTurn(async () => {
-      const counted = isMembers ? [] : this.#countOrigin(origin, peer.prefix);
-      const key = isMembers ? peer.log! : { name: origin, publicKey: peer.publicKey };
-      const witness = this.#witnessOf([key]);
-      const staged = witness.stage(request, clock.now());
-      await store.commit([...staged.changes, ...counted]);
-      return witness.accept(staged);
-    });
+    const witness = this.#witnessOf([key]);
+    const staged = witness.stage(request, clock.now());
+    await store.commit([...staged.changes, ...counted]);
+    return witness.accept(staged);
   }
 
   /** The checkpoint of a member's log that was cosigned last, with all its lines; null before the first. */

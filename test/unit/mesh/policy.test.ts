@@ -154,7 +154,7 @@ test('the first policy lets each role do its work and nothing of the others', ()
   const own: Record<string, string[]> = {
     authority: [
       ...['authority.challenge', 'authority.appraise', 'authority.sign', 'authority.adopt-head'],
-      ...['authority.admit', 'witness.cosign', 'authority.log-seen'],
+      ...['authority.admit', 'authority.cosign-log', 'authority.log-seen'],
       ...names.filter((name) => name.startsWith('ceremony.') && name !== 'ceremony.introduce'),
     ],
     scheduler: ['workload.execute', 'witness.cosign'],
