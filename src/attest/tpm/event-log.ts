@@ -7,6 +7,7 @@
 import { concat, equal, utf8 } from '../../base/bytes.ts';
 import { OotoError } from '../../base/errors.ts';
 import type { Crypto } from '../../crypto/crypto.ts';
+import { LogReader } from './log-reader.ts';
 import { type PcrValues, REGISTERS } from './pcr.ts';
 import { ALG } from './wire.ts';
 
@@ -117,7 +118,7 @@ function startupLocality(events: readonly Event[]): number {
 
 function readEvents(log: Uint8Array): Event[] {
   if (log.length > MAX_EVENT_LOG_BYTES) throw malformed(`it has ${log.length} bytes`);
-  const reader = new LogReader(log);
+  const reader = new LogReader(log, malformed);
   const first = readLegacyEvent(reader);
   const sizes = digestSizes(first);
   const events: Event[] = [first];
@@ -160,7 +161,7 @@ function readAgileEvent(reader: LogReader, sizes: ReadonlyMap<number, number>): 
 /** Bytes of the digests that a crypto-agile log announces in its first event; undefined for a legacy log. */
 function digestSizes({ type, data }: Event): ReadonlyMap<number, number> | undefined {
   if (type !== EV_NO_ACTION || !equal(data.subarray(0, SPEC_ID.length), SPEC_ID)) return undefined;
-  const reader = new LogReader(data.subarray(SPEC_ID.length));
+  const reader = new LogReader(data.subarray(SPEC_ID.length), malformed);
   reader.bytes(SPEC_ID_FIXED_BYTES);
   const count = reader.u32();
   if (count < 1 || count > MAX_ALGORITHMS) throw malformed(`it announces ${count} algorithms`);
@@ -171,43 +172,6 @@ function digestSizes({ type, data }: Event): ReadonlyMap<number, number> | undef
   if (!reader.ended || sizes.size !== count || (sizes.get(sha256) ?? SHA256_BYTES) !== SHA256_BYTES)
     throw malformed('it announces algorithms that cannot be');
   return sizes;
-}
-
-/** Little-endian, as firmware writes it. */
-class LogReader {
-  readonly #bytes: Uint8Array;
-  #at = 0;
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-  }
-
-  get ended(): boolean {
-    return this.#at === this.#bytes.length;
-  }
-
-  /** A view. */
-  bytes(length: number): Uint8Array {
-    const at = this.#advance(length);
-    return this.#bytes.subarray(at, at + length);
-  }
-
-  u16(): number {
-    const at = this.#advance(2);
-    return this.#bytes[at] | (this.#bytes[at + 1] << 8);
-  }
-
-  u32(): number {
-    const low = this.u16();
-    return low + this.u16() * 0x1_0000;
-  }
-
-  /** Where the next `length` bytes begin. */
-  #advance(length: number): number {
-    if (length > this.#bytes.length - this.#at) throw malformed('it is cut short');
-    this.#at += length;
-    return this.#at - length;
-  }
 }
 
 function malformed(what: string): OotoError {

@@ -8,6 +8,7 @@ import { concat, equal, utf8, utf8Decode } from '../../base/bytes.ts';
 import { OotoError } from '../../base/errors.ts';
 import { hex, unhex } from '../../base/hex.ts';
 import type { Crypto } from '../../crypto/crypto.ts';
+import { LogReader } from './log-reader.ts';
 
 export const MAX_IMA_LOG_BYTES = 8 * 1024 * 1024;
 export const IMA_REGISTER = 10;
@@ -99,16 +100,15 @@ function readLine(crypto: Crypto, line: string): Line {
 }
 
 function readBinary(crypto: Crypto, log: Uint8Array): Line[] {
-  const reader = new FieldReader(log);
+  const reader = new LogReader(log, malformed);
   const lines: Line[] = [];
   while (!reader.ended) {
     if (lines.length === MAX_ENTRIES) throw malformed('it has too many entries');
     if (reader.u32() !== IMA_REGISTER) throw malformed('an entry of another register');
     const sha1 = reader.bytes(SHA1_BYTES);
-    const template = textOf(reader.field());
-    const data = reader.field(3 * MAX_FIELD_BYTES);
-    if (new FieldReader(data).fields().length !== TEMPLATES[template])
-      throw malformed(`an entry of template ${template}`);
+    const template = textOf(reader.sized(MAX_FIELD_BYTES));
+    const data = reader.sized(3 * MAX_FIELD_BYTES);
+    if (fieldsOf(data).length !== TEMPLATES[template]) throw malformed(`an entry of template ${template}`);
     lines.push(entryOf(crypto, sha1, data));
   }
   return lines;
@@ -116,7 +116,7 @@ function readBinary(crypto: Crypto, log: Uint8Array): Line[] {
 
 /** An entry from its template data: what the kernel hashes. */
 function entryOf(crypto: Crypto, sha1: Uint8Array, data: Uint8Array): Line {
-  const [digestField, pathField] = new FieldReader(data).fields();
+  const [digestField, pathField] = fieldsOf(data);
   const end = digestField.indexOf(0);
   const algorithm = textOf(digestField.subarray(0, end)).slice(0, -1);
   const digest = digestField.slice(end + 1);
@@ -131,41 +131,12 @@ function entryOf(crypto: Crypto, sha1: Uint8Array, data: Uint8Array): Line {
   return { entry: { path, algorithm, digest }, measurement: crypto.sha256(data) };
 }
 
-/** Lengths are little-endian. */
-class FieldReader {
-  readonly #bytes: Uint8Array;
-  #at = 0;
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-  }
-
-  get ended(): boolean {
-    return this.#at === this.#bytes.length;
-  }
-
-  bytes(length: number): Uint8Array {
-    if (length > this.#bytes.length - this.#at) throw malformed('it is cut short');
-    this.#at += length;
-    return this.#bytes.subarray(this.#at - length, this.#at);
-  }
-
-  u32(): number {
-    const [a, b, c, d] = this.bytes(4);
-    return a + b * 0x100 + c * 0x1_0000 + d * 0x100_0000;
-  }
-
-  field(most = MAX_FIELD_BYTES): Uint8Array {
-    const length = this.u32();
-    if (length > most) throw malformed(`a field of ${length} bytes`);
-    return this.bytes(length);
-  }
-
-  fields(): Uint8Array[] {
-    const fields: Uint8Array[] = [];
-    while (!this.ended && fields.length <= 3) fields.push(this.field());
-    return fields;
-  }
+/** The fields of an entry's template, each behind its length. */
+function fieldsOf(data: Uint8Array): Uint8Array[] {
+  const reader = new LogReader(data, malformed);
+  const fields: Uint8Array[] = [];
+  while (!reader.ended && fields.length <= 3) fields.push(reader.sized(MAX_FIELD_BYTES));
+  return fields;
 }
 
 function counted(field: Uint8Array): Uint8Array {

@@ -7,7 +7,7 @@ import { randomFillSync } from 'node:crypto';
 import type { Readable, Writable } from 'node:stream';
 import { concat } from '../../../base/bytes.ts';
 import { isOotoError } from '../../../base/errors.ts';
-import { type Codec, frame, type Message, misfit, takeBytes, takeText, unframe } from '../tpm/messages.ts';
+import { type Codec, frame, type Message, misfit, takeBytes, takeText, unframe } from '../agent-messages.ts';
 import { TokenKey } from './token.ts';
 
 const HASH_BYTES = 32;

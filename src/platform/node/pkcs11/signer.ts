@@ -7,8 +7,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { concat, equal } from '../../../base/bytes.ts';
 import { OotoError } from '../../../base/errors.ts';
 import type { Clock, Signer } from '../../../ports.ts';
+import { type Codec, frame, type Message, takeBytes, takeText, unframe } from '../agent-messages.ts';
 import { nodeClock } from '../clock.ts';
-import { type Codec, frame, type Message, takeBytes, takeText, unframe } from '../tpm/messages.ts';
 import type { TokenOptions } from './token.ts';
 
 export interface TokenSignerOptions extends TokenOptions {
@@ -137,7 +137,7 @@ const LOST: readonly string[] = [
   'OOTO_PKCS11_AGENT',
   'OOTO_PKCS11_TIMEOUT',
   'OOTO_PKCS11_GONE',
-  'OOTO_TPM_MESSAGE',
+  'OOTO_AGENT_MESSAGE',
 ];
 
 function judge(answer: Message): Message {

@@ -7,22 +7,18 @@
 import type { Readable, Writable } from 'node:stream';
 import { concat } from '../../../base/bytes.ts';
 import { isOotoError, OotoError } from '../../../base/errors.ts';
-import { TpmConnection } from './connection.ts';
 import {
   type Codec,
   frame,
-  keyMessage,
   type Message,
   misfit,
-  sealedMessage,
   takeBytes,
   takeInteger,
-  takeKey,
-  takeRegisters,
-  takeSealed,
   takeText,
   unframe,
-} from './messages.ts';
+} from '../agent-messages.ts';
+import { TpmConnection } from './connection.ts';
+import { keyMessage, sealedMessage, takeKey, takeRegisters, takeSealed } from './messages.ts';
 import { REGISTERS, UNIQUE_BYTES } from './templates.ts';
 import { openLibraries } from './tss.ts';
 
@@ -78,7 +74,7 @@ const ONCE: readonly string[] = ['extendRegister'];
 
 /**
  * Serves the TPM at `tcti` (such as `device:/dev/tpmrm0`) until `requests` end.
- * @throws OOTO_TPM_LIBRARY (environment) when the libraries cannot be loaded; OOTO_TPM_MESSAGE (local).
+ * @throws OOTO_TPM_LIBRARY (environment) when the libraries cannot be loaded; OOTO_AGENT_MESSAGE (local).
  */
 export async function serveTpm(
   tcti: string,

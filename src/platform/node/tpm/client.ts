@@ -7,21 +7,18 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { concat } from '../../../base/bytes.ts';
 import { OotoError } from '../../../base/errors.ts';
 import type { Clock, Random, Tpm, TpmState, TpmStatement } from '../../../ports.ts';
-import { nodeClock } from '../clock.ts';
 import {
   type Codec,
   frame,
-  keyMessage,
   type Message,
   misfit,
-  sealedMessage,
   takeBytes,
   takeInteger,
-  takeKey,
-  takeSealed,
   takeText,
   unframe,
-} from './messages.ts';
+} from '../agent-messages.ts';
+import { nodeClock } from '../clock.ts';
+import { keyMessage, sealedMessage, takeKey, takeSealed } from './messages.ts';
 import { UNIQUE_BYTES } from './templates.ts';
 
 export interface TpmClientOptions {
@@ -232,7 +229,7 @@ class AgentProcess {
   }
 }
 
-const AGENT_LOST = ['OOTO_TPM_TIMEOUT', 'OOTO_TPM_AGENT', 'OOTO_TPM_MESSAGE'];
+const AGENT_LOST = ['OOTO_TPM_TIMEOUT', 'OOTO_TPM_AGENT', 'OOTO_AGENT_MESSAGE'];
 const TPM_LOST = ['OOTO_TPM_CONNECTION', 'OOTO_TPM_UNREACHABLE', 'OOTO_TPM_FAILURE', 'OOTO_TPM_NOT_STARTED'];
 /** The end of what an agent wrote to standard error. */
 const lastWords = new WeakMap<ChildProcess, string>();
@@ -253,7 +250,7 @@ function conversation(child: ChildProcess, codec: Codec) {
       if (read.taken !== received.length) throw misfit('more than one answer');
       resolve(read.message);
     } catch (error) {
-      fail(error instanceof OotoError && error.code === 'OOTO_TPM_MESSAGE' ? error : misfit(String(error)));
+      fail(error instanceof OotoError && error.code === 'OOTO_AGENT_MESSAGE' ? error : misfit(String(error)));
     }
   };
   const onClose = () => fail(agentEnded(child));

@@ -7,8 +7,9 @@
 import { isOotoError, OotoError } from '../../../base/errors.ts';
 import { ByteReader } from '../../../base/reader.ts';
 import type { Signer, Tpm, TpmKey, TpmStatement } from '../../../ports.ts';
+import { type Codec, type Message, misfit, takeBytes } from '../agent-messages.ts';
 import { createFileOnce, readSecretFile } from '../files.ts';
-import { type Codec, keyMessage, type Message, misfit, takeBytes, takeKey } from './messages.ts';
+import { keyMessage, takeKey } from './messages.ts';
 
 const MOST_BYTES = 32 * 1024;
 const MOST_STRUCTURE_BYTES = 4096;
