@@ -38,7 +38,8 @@ export function describeChange(change: Change): string[] {
       ];
     case 'rescue':
       return [
-        `replace the group key of trust bundle ${change.parameters.version} on the word of the operators alone`,
+        `replace the group key of trust bundle ${change.parameters.version}, for a mesh whose certificates or root have ended`,
+        'the old key counts for an hour more',
       ];
   }
 }

@@ -91,7 +91,7 @@ const shapes = {
   repair: { ...common, parameters: object({ epoch: uint(), member: memberName }) },
   /** Another group key after trust bundle `version`; the old one counts for `overlapMs` more. */
   rotate: { ...common, parameters: object({ version: uint(), overlapMs: uint(MAX_ACTION_LIFE_MS) }) },
-  /** Another group key after trust bundle `version`, on the operators' word alone. */
+  /** Another group key after trust bundle `version`, for a mesh whose certificates or root have ended. */
   rescue: { ...common, parameters: object({ version: uint() }) },
 } as const satisfies Record<ActionKind, Shape>;
 
