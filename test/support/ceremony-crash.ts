@@ -7,6 +7,7 @@ import { hex } from '../../src/base/hex.ts';
 import type { Crypto } from '../../src/crypto/crypto.ts';
 import * as assert from './assert.ts';
 import { CeremonyWorld } from './ceremony-world.ts';
+import type { MemoryStore } from './memory-store.ts';
 
 export const CHANGES = ['refresh', 'reshare', 'rotate'] as const;
 /** The leader, another old member, and one that is new in a reshare. */
@@ -21,20 +22,28 @@ function changeOf(world: CeremonyWorld, what: (typeof CHANGES)[number]): Change 
   return { kind: what, parameters: { epoch: 0, threshold: 2, members } };
 }
 
-/** Kills `victim` at the request of this number. Returns whether there were so many. */
+/** When a member dies: at a request of anybody, or at a commit of its own, before or after it. */
+export type Death = 'request' | 'before-commit' | 'after-commit';
+
+/** Kills `victim` at the moment of this number. Returns whether there were so many. */
 export async function surviveDeath(
   crypto: Crypto,
   what: (typeof CHANGES)[number],
   victim: string,
   at: number,
+  death: Death = 'request',
 ): Promise<boolean> {
   const world = await CeremonyWorld.create(crypto);
   world.newcomer('b1');
   let count = 0;
+  const pass = (moment: Death) => {
+    if (moment === death && ++count === at) world.kill(victim);
+  };
   world.onRequest = (_, __, body) => {
-    if (++count === at) world.kill(victim);
+    pass('request');
     return body;
   };
+  mortal(world.stores.get(victim)!, pass, () => world.living.has(victim));
   const lead = (name: string) => world.member(name).leader.change(world.approve(changeOf(world, what)));
   await lead('a1').catch(() => {});
   world.onRequest = (_, __, body) => body;
@@ -47,6 +56,18 @@ export async function surviveDeath(
   requireSettled(world, members, 1);
   assert.ok(world.sign(utf8('after the crash'), ...members.slice(1)));
   return true;
+}
+
+/** Nothing is written by who is dead, and nothing answered. */
+function mortal(store: MemoryStore, pass: (moment: Death) => void, isAlive: () => boolean): void {
+  const commit = store.commit.bind(store);
+  store.commit = async (changes) => {
+    pass('before-commit');
+    if (!isAlive()) throw new Error('killed');
+    await commit(changes);
+    pass('after-commit');
+    if (!isAlive()) throw new Error('killed');
+  };
 }
 
 async function finishAll(world: CeremonyWorld): Promise<void> {

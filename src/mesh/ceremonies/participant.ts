@@ -57,6 +57,8 @@ const SUCCESSOR_KEY = 'ceremony/successor';
 const MOST_SUCCESSOR_BYTES = 1024 * 1024;
 /** How long a message may be signed after it was approved. */
 const SIGNING_MS = 60_000;
+/** Messages that may be approved at once. */
+const MOST_SIGNING = 256;
 
 export interface ParticipantOptions {
   crypto: Crypto;
@@ -385,6 +387,10 @@ export class Participant {
     const machine = new SigningMember({ crypto, publicPackage: signers, secretShare });
     const name = `${leader} ${hex(session)}`;
     this.#forget(name);
+    if (this.#signing.size >= MOST_SIGNING) {
+      machine[Symbol.dispose]();
+      throw new OotoError('OOTO_MESH_CEREMONY_BUSY', 'environment', 'too many messages are to be signed');
+    }
     this.#signing.set(name, machine);
     machine.approve({ session, message, coordinator: leader }, clock.monotonic());
     clock.after(SIGNING_MS, () => this.#forget(name, machine));

@@ -141,6 +141,29 @@ for (const what of CHANGES)
       for (let at = 4 + 3 * i; await surviveDeath(crypto, what, victim, at); ) at += 11;
     });
 
+for (const what of CHANGES)
+  for (const death of ['before-commit', 'after-commit'] as const)
+    test(`${what}: a member is killed ${death}, and what was begun is finished or undone`, async () => {
+      for (let at = 1; await surviveDeath(crypto, what, 'a2', at, death); ) at++;
+    });
+
+test('documents that came another way bring the share that belongs to them', async () => {
+  const world = await CeremonyWorld.create(crypto);
+  world.onRequest = (to, operation, body) => {
+    if (operation === 'ceremony.adopt' && to === 'a3') throw new Error('away');
+    return body;
+  };
+  await world.member('a1').leader.change(world.approve(refresh));
+  const { authority, participant } = world.member('a3');
+  const staged = authority.stage(world.member('a1').authority.documentsAfter(authority.known));
+  await world.stores.get('a3')!.commit(staged.changes);
+  authority.accept(staged);
+  assert.is(participant.shares.inForce(authority.publicPackage), undefined);
+  await participant.settle();
+  assert.ok(participant.shares.inForce(authority.publicPackage));
+  assert.ok(world.sign(MESSAGE, 'a2', 'a3'));
+});
+
 test('what a leader changes on its way is its own blame', async () => {
   const world = await CeremonyWorld.create(crypto);
   world.onRequest = (to, operation, body) => {
