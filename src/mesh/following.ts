@@ -98,6 +98,12 @@ export class Following {
     await this.#take(encoded, NO_DOCUMENTS, session);
   }
 
+  /** Adopts all that a peer has, whoever it is. @throws what {@link adopt} throws, and what the peer refuses with. */
+  async catchUp(session: Session): Promise<boolean> {
+    const { head, documents } = await this.#fetch(undefined, session);
+    return head !== undefined && this.adopt(head, documents);
+  }
+
   /** Sends what is in force to every session but this one. `before` is what the others are thought to have. */
   announce(head: Uint8Array, documents: AuthorityDocuments, except?: Session): void {
     const { peers, options } = this.#node;
@@ -153,13 +159,13 @@ export class Following {
   }
 
   /** All that this node lacks, from the peer that has it, and the head that names it. */
-  async #fetch(
-    head: Uint8Array,
+  async #fetch<H extends Uint8Array | undefined>(
+    head: H,
     session: Session,
-  ): Promise<{ head: Uint8Array; documents: AuthorityDocuments }> {
+  ): Promise<{ head: H | Uint8Array; documents: AuthorityDocuments }> {
     const have = this.#node.trust.authority.known;
     const documents: AuthorityDocuments = { bundles: [], committees: [], revocations: null };
-    let newest = head;
+    let newest: H | Uint8Array = head;
     for (let round = 0; round < MOST_ROUNDS; round++) {
       const asked = await session.request('mesh.documents', { ...have }, { timeoutMs: ANSWER_MS });
       const page = fields(asked, answer, 'mesh.documents');

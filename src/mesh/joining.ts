@@ -20,6 +20,7 @@ import { equal } from '../base/bytes.ts';
 import { isOotoError, OotoError } from '../base/errors.ts';
 import { type CborValue, decode, encode } from '../envelope/cbor.ts';
 import { bytes, bytesBetween, type Fields, fields, nullable } from '../envelope/fields.ts';
+import { catchUp, mayLackDocuments } from './catching-up.ts';
 import { enrolmentEvidence } from './enrolment-evidence.ts';
 import { GENESIS_KEY, ROOT_KEY } from './founding.ts';
 import type { MemberDetails, MeshTrust } from './identity.ts';
@@ -96,7 +97,7 @@ async function joinThrough(
 ): Promise<ValidCredential | undefined> {
   let session: Session;
   try {
-    session = await node.peers.dial(trust.genesis.meshId, address, undefined, { signal });
+    session = await dialMember(node, trust, request, address, signal);
   } catch (error) {
     failures.dialling.push(error);
     return undefined;
@@ -113,6 +114,25 @@ async function joinThrough(
     return undefined;
   } finally {
     session.close();
+  }
+}
+
+/** A member that cannot be judged with what an invite says may have come into the committee since, or a group key. */
+async function dialMember(
+  node: MeshNode,
+  trust: MeshTrust,
+  request: EnrolmentRequest,
+  address: string,
+  signal: AbortSignal,
+): Promise<Session> {
+  const dial = () => node.peers.dial(trust.genesis.meshId, address, undefined, { signal });
+  try {
+    return await dial();
+  } catch (error) {
+    const hasMore =
+      mayLackDocuments(error) && (await catchUp(node, trust, request, address, signal).catch(() => false));
+    if (!hasMore) throw error;
+    return dial();
   }
 }
 

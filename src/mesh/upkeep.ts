@@ -9,6 +9,7 @@ import { peekHead } from '../authority/head.ts';
 import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import type { CborValue } from '../envelope/cbor.ts';
+import { catchUp, mayLackDocuments } from './catching-up.ts';
 import { newRequest, obtain, storedCredential } from './joining.ts';
 import { createRecord, Membership } from './membership.ts';
 import type { MeshNode } from './node.ts';
@@ -105,10 +106,22 @@ export class Upkeep {
 
   async #fetchHead(): Promise<void> {
     const { node } = this.#options;
-    const { answer: encoded, session } = await this.#askAnyOver('head.current');
+    const { answer: encoded, session } = await this.#askAnyOver('head.current').catch((error) =>
+      this.#catchUp(error),
+    );
     if (!(encoded instanceof Uint8Array)) return;
     if (peekHead(encoded).number <= (node.head.current?.number ?? 0)) return;
     await node.following.follow(encoded, session);
+  }
+
+  /** Members that cannot be judged any more may have changed while this node was away. */
+  async #catchUp(cause: unknown): Promise<never> {
+    const { node, signal } = this.#options;
+    if (!mayLackDocuments(cause)) throw cause;
+    const request = await newRequest(node, node.trust, this.#options.lifeMs);
+    for (const address of this.authorities.flatMap(({ addresses }) => addresses))
+      if (await catchUp(node, node.trust, request, address, signal).catch(() => false)) break;
+    throw cause;
   }
 
   /** At a quarter of the certificate's life, so that three quarters are left for the authority to come back. */
