@@ -138,9 +138,8 @@ export function validateCredential(
     asOf,
   });
   const device = loggedDevice(entries, certificate.tier);
-  const notAfter = Math.min(certificate.notAfter, issuer.until);
   const { publicKey: issuerKey } = issuer.root;
-  return { ...certificate, notAfter, role, name, issuerKey, credential, ...(device ? { device } : {}) };
+  return { ...certificate, role, name, issuerKey, credential, ...(device ? { device } : {}) };
 }
 
 /** The certificate names its issuer: the first of them that it names decides. */

@@ -16,6 +16,7 @@ import {
   type Claim,
   readClaim,
 } from '../authority/member.ts';
+import { isRenewalDue } from '../authority/next-revocations.ts';
 import { type EnrolmentRequest, MOST_REQUEST_BYTES, readRequest } from '../authority/request.ts';
 import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
@@ -57,6 +58,7 @@ const CEREMONY_MS = 20_000;
 const NEWCOMER_TRIES = 20;
 const NEWCOMER_AGAIN_MS = 500;
 const CERTIFICATE_CHECK_MS = 15_000;
+const LIST_CHECK_MS = 60_000;
 const FOUNDER_LIFE_MS = 365 * 24 * 3_600_000;
 
 export interface AuthorityKeys {
@@ -146,6 +148,7 @@ export class AuthorityNode {
     await required(this.#heads).establish();
     this.#serve();
     void this.#keepCertified(lifeMs);
+    void this.#keepListed();
     void required(this.#ceremonies).keep();
   }
 
@@ -374,6 +377,18 @@ export class AuthorityNode {
         plainIssued(await issuing.issue(fields(body, applicationShape)), null),
     };
     return obtain(node, node.trust, request, { kind: 'founder' }, applicant);
+  }
+
+  /** The list of revocations says when it comes again: members take turns in keeping that. */
+  async #keepListed(): Promise<void> {
+    const { clock, name } = this.node.options;
+    const { authority } = this.node.trust;
+    while (!this.#signal.aborted) {
+      await pause(clock, LIST_CHECK_MS, this.#signal).catch(() => {});
+      const turn = authority.members.findIndex((member) => member.name === name) * LIST_CHECK_MS;
+      if (!this.#signal.aborted && isRenewalDue(authority.revocations.body, clock.now() - turn))
+        await this.#attempt(() => this.revoking.propose([]));
+    }
   }
 
   /** Where renewal has failed for long, or the certificate has lapsed meanwhile, it is asked for like the first. */

@@ -64,10 +64,10 @@ export async function catchUp(
 
 /** The peer holds the key of the certificate that it shows, whoever made that one. */
 function unjudged(crypto: Crypto): CredentialVerifier {
-  return ({ id, kind, credential }, now) => {
+  return ({ id, kind, credential }) => {
     const { tbs, claims } = readCertificate(readCredential(credential).certificate);
     const subject = crypto.sha256(tbs);
-    return { id, kind, identityKey: claims.publicKey, subject, notAfter: now.wall + CHANNEL_MS };
+    return { id, kind, identityKey: claims.publicKey, subject, notAfter: claims.notAfter };
   };
 }
 

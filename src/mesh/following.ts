@@ -88,7 +88,10 @@ export class Following {
     const turn = this.#adopting.then(() => this.#adopt(encoded, documents));
     this.#adopting = turn.catch(() => {});
     const hasChanged = await turn;
-    if (hasChanged) this.#enforce();
+    if (hasChanged) {
+      this.#enforce();
+      for (const session of this.#node.peers.sessions) this.#watch(session);
+    }
     await this.#node.showNewestHead();
     return hasChanged;
   }
@@ -119,6 +122,7 @@ export class Following {
 
   /** A session is ready: if its peer knows more than this node, that is asked for first. */
   noteReady(session: Session): void {
+    this.#watch(session);
     const { ahead } = (session.peer.identity.details ?? {}) as Partial<MemberDetails>;
     if (!ahead) return;
     const done = this.follow(ahead, session);
@@ -216,6 +220,17 @@ export class Following {
       const reason = this.#whyOver(session.peer);
       if (reason) session.close(reason);
     }
+  }
+
+  /** A session under a group key that retires ends with it, unless its peer shows another certificate until then. */
+  #watch(session: Session): void {
+    if (session.peerId === undefined || session.peer.identity.kind !== 'member') return;
+    const { trust, options } = this.#node;
+    const { issuerKey } = session.peer.identity.details as MemberDetails;
+    const retiring = trust.authority.bundle.retiring.find(({ groupKey }) => equal(groupKey, issuerKey));
+    if (!retiring) return;
+    const left = Math.max(0, retiring.until - options.clock.now());
+    options.clock.after(left + 1, () => this.#enforce());
   }
 
   #whyOver({ identity }: Peer): OotoError | undefined {

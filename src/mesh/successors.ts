@@ -1,7 +1,7 @@
 /**
  * What a member has signed as successors. What flows through here: before it helps to sign the next version of a
  * document, the member writes down which one; of each version it signs that and no other, also after a restart. Two
- * documents of one version then need a threshold of members that lie.
+ * documents of one version then need 2t − n members that sign both, beside honest ones that were shown one each.
  */
 import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';

@@ -131,7 +131,7 @@ export class SimulatedMesh {
 
   /** An invite as an operator hands it out. */
   invite({ node }: SimulatedFounder, role: Role, name: string): Invite {
-    const { genesis, root } = node.trust;
+    const { genesis, authority } = node.trust;
     const seed = this.crypto.random.bytes(32);
     const grant = createGrant(
       {
@@ -143,6 +143,12 @@ export class SimulatedMesh {
       this.operator,
     );
     const addresses = this.names.map((member) => `${member}:1`);
-    return { grant: encodeGrant(grant), genesis: genesis.encoded, root: root.der, addresses, seed };
+    return {
+      grant: encodeGrant(grant),
+      genesis: genesis.encoded,
+      root: authority.firstRoot.der,
+      addresses,
+      seed,
+    };
   }
 }

@@ -7,7 +7,7 @@ import type { MeshNode } from '../../../src/mesh/node.ts';
 import { Upkeep } from '../../../src/mesh/upkeep.ts';
 import * as assert from '../../support/assert.ts';
 import { testCrypto } from '../../support/crypto.ts';
-import { MemoryStore } from '../../support/memory-store.ts';
+import { diskFull, MemoryStore } from '../../support/memory-store.ts';
 import { seededRandom } from '../../support/network.ts';
 import { LIFE_MS, type SimulatedFounder, SimulatedMesh } from '../../support/simulated-mesh.ts';
 import { suite } from '../../support/suite.ts';
@@ -169,7 +169,7 @@ test('a node that was away comes back to all that is in force, before it asks or
   const left = sleeper.store.reopened();
   await sleeper.node.close();
   await world.revoke(carrier.node, bad.id);
-  await world.clock.run(20 * 60_000, 1_000);
+  await world.clock.run(20 * 60_000, 10_000);
   const back = world.node('worker', 'w3', sleeper.identity, left);
   const credential = storedCredential(back)!;
   await world.settle(
@@ -278,4 +278,71 @@ test('what no quorum of operators approved revokes nothing, and what is revoked 
   await world.revoke(carrier.node, good.id);
   await assert.rejectsCode(world.revoke(carrier.node, good.id), 'OOTO_MESH_ACTION_REPLAYED');
   assert.ok(world.founders.every(({ node }) => node.trust.authority.revocations.entries.length <= 1));
+});
+
+test('once the group key was changed and the old one has retired, newcomers join with what old invites say', async () => {
+  const world = await World.begin('rotation');
+  const [carrier, other] = [await world.worker('w1'), await world.worker('w2')];
+  world.keepUp();
+  const invite = world.invite(world.founders[0], 'worker', 'w7');
+  const applied = await world.apply(carrier.node, {
+    kind: 'rotate',
+    parameters: { version: 0, overlapMs: 120_000 },
+  });
+  assert.is(failureOf(applied), null);
+  await world.connect(carrier.node, other);
+  await world.clock.run(60_000, 5_000);
+  assert.ok(
+    sessionsWith(other.node, carrier.id).length > 0,
+    'what was there goes on while the old key retires',
+  );
+  await world.settle(other.upkeep.refresh());
+  await world.clock.run(120_000, 5_000);
+  assert.is(sessionsWith(other.node, carrier.id).length, 0, 'whoever still shows the old key is out');
+  assert.bytes(other.upkeep.credential.issuerKey, other.node.trust.authority.groupKey);
+  const late = world.node('worker', 'w7', Ed25519SigningKey.generate(world.crypto));
+  const credential = await world.settle(join(late, invite, LIFE_MS, new AbortController().signal));
+  assert.is(late.trust.authority.bundle.version, 1);
+  assert.bytes(credential.issuerKey, late.trust.authority.groupKey);
+  assert.not.equal(credential.issuerKey, late.trust.genesis.groupKey);
+  const { authority } = world.founders[1].node.trust;
+  assert.is(authority.bundle.version, 1);
+});
+
+test('frozen-head: an old head is refused where a newer one is known, and alone lets no session begin', async () => {
+  const world = await World.begin('frozen head');
+  const [one, two] = [await world.worker('w1'), await world.worker('w2')];
+  const old = one.node.head.current!;
+  world.keepUp();
+  await world.clock.run(6 * 60_000, 5_000);
+  await world.settle(one.upkeep.refresh());
+  const { current } = one.node.head;
+  assert.ok(current!.number > old.number);
+  assert.is(await world.settle(one.node.following.adopt(old.encoded)), false);
+  assert.is(one.node.head.current, current);
+  assert.is(two.node.head.current!.number, old.number, 'nobody has shown it another');
+  for (const { stop } of world.founders) stop.abort(new Error('frozen'));
+  await world.clock.run(16 * 60_000, 20_000);
+  await world.settle(two.node.renewDelegation());
+  await world.settle(one.node.renewDelegation());
+  assert.throwsCode(
+    () => two.node.head.requireFresh(world.clock.now(), two.node.policy.headMaximumAgeMs),
+    'OOTO_AUTHORITY_HEAD_STALE',
+  );
+  await fails(world.connect(one.node, two));
+});
+
+test('a member of the authority whose certificate has lapsed while it runs gets another', async () => {
+  const world = await World.begin('lapsed');
+  const [a1, a2, a3] = world.founders;
+  const lapse = () => storedCredential(a3.node)?.notAfter ?? 0;
+  const first = lapse();
+  a3.store.beforeCommit = () => diskFull();
+  world.keepUp();
+  await world.clock.run(LIFE_MS + 60_000, 20_000);
+  assert.is(lapse(), 0, 'it has lapsed');
+  assert.ok(storedCredential(a1.node) && storedCredential(a2.node));
+  a3.store.beforeCommit = () => {};
+  await world.clock.until(() => lapse() > first, 120_000, 1_000);
+  await world.clock.until(() => a3.node.own.presentation.notAfter > first, 10_000, 100);
 });
