@@ -64,7 +64,7 @@ export function addActionCommands(authority: Command, table: CommandTable): void
 
 function addProposing(authority: Command, { describeOutput, action }: CommandTable): void {
   describeOutput(authority.command('propose').description('write down an action for operators to approve'))
-    .argument('<kind>', 'note, revoke-node or revoke-key')
+    .argument('<kind>', 'note, revoke-node, revoke-key, refresh, reshare, repair or rotate')
     .requiredOption('--authority <folder>', 'the folder of a founder')
     .requiredOption('--number <n>', 'its number in the audit; ooto authority actions shows the next')
     .requiredOption('--out <file>', 'the action; it goes from operator to operator')
@@ -73,6 +73,12 @@ function addProposing(authority: Command, { describeOutput, action }: CommandTab
     .option('--id <SPIFFE id>', 'of revoke-node: the node, with all its keys')
     .option('--key <digest>', 'of revoke-key: SHA-256 of the key')
     .option('--reason <sentence>', 'of both: why')
+    .option('--epoch <n>', 'of refresh, reshare and repair: the epoch of the committee as it is')
+    .option('--threshold <t>', 'of reshare: members that must sign from then on')
+    .option('--founder <file...>', 'of reshare: every new member, as ooto authority init printed it')
+    .option('--lost <name>', 'of repair: the member that has lost its share')
+    .option('--bundle <n>', 'of rotate: the version of the trust bundle as it is')
+    .option('--overlap <hours>', 'of rotate: how long certificates under the old key count, at most 168')
     .action(
       action(async ({ json: _, quiet: __, ...options }: ProposeWords, { terminal, words }) => {
         const [{ propose }, { wordsOf }] = await Promise.all([

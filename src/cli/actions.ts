@@ -5,6 +5,7 @@
  */
 import { approveAction, type Change, proposeAction, readProposal } from '../authority/action.ts';
 import { describeChange } from '../authority/action-words.ts';
+import type { AuthorityView } from '../authority/authority-view.ts';
 import { readNodeId } from '../authority/certification.ts';
 import { type GenesisRecord, verifyGenesisRecord } from '../authority/genesis.ts';
 import { isOotoError, OotoError } from '../base/errors.ts';
@@ -83,7 +84,9 @@ function requireApproved({ complete, approvals, quorum }: ActionSummary): void {
 
 /** `ooto authority actions`. */
 export async function listActions({ member }: { member: string }, signal: AbortSignal) {
-  return withNode(member, signal, async (running) => plainAudit(await auditOf(running)));
+  return withNode(member, signal, async (running) =>
+    plainAudit(await auditOf(running), running.open.node.trust.authority),
+  );
 }
 
 /** `ooto revoke`: proposes, approves and applies, where one operator is enough. */
@@ -210,11 +213,16 @@ function nextNumber({ actions }: Audit): number {
   return 1 + Math.max(0, ...actions.map(({ action }) => action.number));
 }
 
-function plainAudit(audit: Audit) {
+function plainAudit(audit: Audit, { committee, bundle }: Pick<AuthorityView, 'committee' | 'bundle'>) {
   const numbers = audit.actions.map(({ action }) => action.number);
   return {
     schema: 'ooto.actions/1' as const,
     next: nextNumber(audit),
+    /** Where the mesh is: what the next ceremony begins from. */
+    epoch: committee.epoch,
+    bundle: bundle.version,
+    threshold: committee.threshold,
+    members: committee.members.map(({ name }) => name),
     actions: audit.actions.map(({ action, digest, operators, logged }) => ({
       number: action.number,
       kind: action.kind,
@@ -238,7 +246,8 @@ function plainAudit(audit: Audit) {
 export type AuditReport = ReturnType<typeof plainAudit>;
 
 /** For people. */
-export function wordsOfAudit({ actions, next, failed, twice }: AuditReport): string {
+export function wordsOfAudit(report: AuditReport): string {
+  const { actions, next, failed, twice, epoch, bundle, threshold, members } = report;
   return [
     ...actions.map(({ number, kind, operators, logged, words, created }) =>
       [
@@ -249,6 +258,7 @@ export function wordsOfAudit({ actions, next, failed, twice }: AuditReport): str
     ),
     ...twice.map((number) => `TWO ACTIONS CARRY THE NUMBER ${number}: ask the operators that approved both`),
     ...failed.map(({ member, code, message }) => `${member}: ${shown(message)} (${code})`),
+    `epoch ${epoch}, ${threshold} of ${members.join(', ')}; trust bundle ${bundle}`,
     `the next number is ${next}`,
   ].join('\n');
 }

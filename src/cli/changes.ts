@@ -4,8 +4,10 @@
  * that nobody approves less than was meant.
  */
 import type { Change } from '../authority/action.ts';
+import type { Founder } from '../authority/genesis.ts';
 import { OotoError } from '../base/errors.ts';
 import { unhex } from '../base/hex.ts';
+import { readFounder } from './set-up-commands.ts';
 
 /** Options of `ooto authority propose` that belong to a kind. */
 export interface ChangeOptions {
@@ -13,10 +15,19 @@ export interface ChangeOptions {
   id?: string;
   key?: string;
   reason?: string;
+  epoch?: string;
+  threshold?: string;
+  /** Files that `ooto authority init --json` printed. */
+  founder?: string[];
+  lost?: string;
+  bundle?: string;
+  overlap?: string;
 }
 
+const HOUR_MS = 3_600_000;
+
 type OptionName = keyof ChangeOptions;
-type Words = Record<OptionName, string>;
+type Words = Required<ChangeOptions>;
 
 interface Form {
   options: readonly OptionName[];
@@ -33,6 +44,35 @@ const FORMS: Readonly<Record<string, Form>> = {
   'revoke-key': {
     options: ['key', 'reason'],
     change: ({ key, reason }) => ({ kind: 'revoke-key', parameters: { key: readDigest(key), reason } }),
+  },
+  refresh: {
+    options: ['epoch'],
+    change: ({ epoch }) => ({ kind: 'refresh', parameters: { epoch: count('epoch', epoch) } }),
+  },
+  reshare: {
+    options: ['epoch', 'threshold', 'founder'],
+    change: async ({ epoch, threshold, founder }) => ({
+      kind: 'reshare',
+      parameters: {
+        epoch: count('epoch', epoch),
+        threshold: count('threshold', threshold),
+        members: await Promise.all(founder.map(readFounderFile)),
+      },
+    }),
+  },
+  repair: {
+    options: ['epoch', 'lost'],
+    change: ({ epoch, lost }) => ({
+      kind: 'repair',
+      parameters: { epoch: count('epoch', epoch), member: lost },
+    }),
+  },
+  rotate: {
+    options: ['bundle', 'overlap'],
+    change: ({ bundle, overlap }) => ({
+      kind: 'rotate',
+      parameters: { version: count('bundle', bundle), overlapMs: count('overlap', overlap) * HOUR_MS },
+    }),
   },
 };
 
@@ -54,6 +94,15 @@ export async function readChange(kind: string, given: ChangeOptions): Promise<Ch
 function readDigest(text: string): Uint8Array {
   if (/^[0-9a-f]{64}$/.test(text)) return unhex(text);
   throw misused('a key is named by its SHA-256, 64 hexadecimal digits');
+}
+
+async function readFounderFile(file: string): Promise<Founder> {
+  return (await readFounder(file)).founder;
+}
+
+function count(name: OptionName, text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw misused(`--${name} is a whole number`);
 }
 
 function listed({ options }: Form): string {

@@ -258,7 +258,8 @@ export async function joinMesh(
   return { schema: 'ooto.join/1' as const, id, tier, mesh, certificate };
 }
 
-async function readFounder(file: string) {
+/** What `ooto authority init --json` printed. @throws OOTO_CLI_USAGE (caller). */
+export async function readFounder(file: string) {
   const text = new TextDecoder().decode(await readFileLimited(file, 64 * 1024));
   let raw: unknown;
   try {

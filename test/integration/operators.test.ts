@@ -34,7 +34,7 @@ test('two operators revoke a node by the documented commands; one cannot, and no
     'for i in 1 2 3; do grep -q OOTO_AUTHORITY_REVOKED a$i/node.log && echo "a$i refuses"; done | head -n 1',
     'verdict ooto authority apply w1.action --member console',
     'verdict ooto authority apply w1.action --member console --lead a2',
-    'ooto authority propose note --authority a1 --number 2 --text "by one alone" --out note.action',
+    'ooto authority propose note --authority a1 --number 9 --text "by one alone" --out note.action',
     'ooto authority approve note.action --operator ben --yes --quiet',
     'verdict ooto authority apply note.action --member console',
     'ooto authority propose note --authority a1 --number 1 --text "number taken" --out taken.action',
@@ -42,6 +42,13 @@ test('two operators revoke a node by the documented commands; one cannot, and no
     'verdict ooto authority approve taken.action --operator ben --quiet < /dev/null',
     'ooto authority approve taken.action --operator ben --yes --quiet',
     'verdict ooto authority apply taken.action --member console',
+    // Every other ceremony, each from where the one before led.
+    'agreed() { ooto authority propose "$@" --authority a1 --out next.action --quiet && ooto authority approve next.action --operator ann --yes --quiet && ooto authority approve next.action --operator ben --yes --quiet && ooto authority apply next.action --member console; }',
+    'verdict ooto authority apply refresh.action --member console --lead a3',
+    'agreed repair --number 3 --epoch 1 --lost a2 > repair.txt',
+    'agreed reshare --number 4 --epoch 1 --threshold 3 --founder a1.json a2.json a3.json > reshare.txt',
+    'agreed rotate --number 5 --bundle 0 --overlap 1 > rotate.txt',
+    'tail -qn 1 repair.txt reshare.txt rotate.txt',
     // Another node verifies the audit.
     'ooto invite --operator ann --authority a1 --role collector --name auditor --out auditor.invite',
     'ooto authority sign auditor.invite --operator ben --yes --quiet',
@@ -62,14 +69,20 @@ test('two operators revoke a node by the documented commands; one cannot, and no
     '4 OOTO_CLI_APPROVALS',
     '2 OOTO_CLI_USAGE',
     '1 OOTO_MESH_ACTION_NUMBER',
+    '1 OOTO_MESH_ACTION_REPLAYED',
   ]);
+  assert.match(after, /^done\ndone\ndone$/m);
   const audit = JSON.parse(after.slice(after.indexOf('{\n  "schema": "ooto.actions/1"')));
-  assert.is(audit.next, 2);
+  assert.is(audit.next, 6);
   assert.equal(audit.failed, []);
   assert.equal(audit.twice, []);
-  assert.is(audit.actions.length, 1);
-  const [{ kind, operators, logged }] = audit.actions;
-  assert.equal([kind, operators], ['revoke-node', ['ann', 'ben']]);
+  assert.equal(
+    audit.actions.map(({ kind }: { kind: string }) => kind),
+    ['revoke-node', 'refresh', 'repair', 'reshare', 'rotate'],
+  );
+  assert.equal([audit.epoch, audit.threshold, audit.bundle], [3, 3, 1]);
+  const [{ operators, logged }] = audit.actions;
+  assert.equal(operators, ['ann', 'ben']);
   assert.equal(
     logged.map(({ member }: { member: string }) => member),
     ['a1', 'a2', 'a3'],
