@@ -193,10 +193,11 @@ function shown(text: string): string {
   return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '\ufffd');
 }
 
-function auditOf(running: RunningNode): Promise<Audit> {
+/** @throws what the last member threw, where none answered with what verifies. */
+async function auditOf(running: RunningNode): Promise<Audit> {
   const { node } = running.open;
   const members = membersOf(running);
-  return readAudit(
+  const audit = await readAudit(
     node.options.crypto,
     node.trust.authority,
     members.map(({ name }) => name),
@@ -206,6 +207,9 @@ function auditOf(running: RunningNode): Promise<Audit> {
       return node.ask(member, 'authority.actions', body);
     },
   );
+  const last = audit.failed.at(-1);
+  if (last && audit.failed.length === members.length) throw last.error;
+  return audit;
 }
 
 /** The number that the next action may have. */
