@@ -71,6 +71,7 @@ export class Log {
   #root: Uint8Array;
   #growth: Growth | undefined;
   #reader: TileTree | undefined;
+  readonly #subtrees = new Map<string, Uint8Array>();
 
   /**
    * Opens the log that the store holds, or an empty one.
@@ -253,7 +254,12 @@ export class Log {
   /** Kept for as long as the log has this size: those who appended together ask for proofs together. */
   #tree(): TileTree {
     if (this.#reader?.size !== this.size)
-      this.#reader = new TileTree(this.#crypto, this.size, (level, index) => this.#store.tile(level, index));
+      this.#reader = new TileTree(
+        this.#crypto,
+        this.size,
+        (level, index) => this.#store.tile(level, index),
+        this.#subtrees,
+      );
     return this.#reader;
   }
 

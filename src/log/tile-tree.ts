@@ -13,17 +13,25 @@ export type TileSource = (level: number, index: number) => Uint8Array | undefine
 
 /** Tiles that are kept while proofs of one tree are made: those of many paths in a large one. */
 const TILES_KEPT = 64;
+/** Subtrees whose hashes are kept: of a log of ten million entries most of those that paths share. */
+const SUBTREES_KEPT = 16_384;
 
 export class TileTree {
   readonly #crypto: Crypto;
   readonly #source: TileSource;
   readonly #kept = new Map<string, Uint8Array>();
+  readonly #subtrees: Map<string, Uint8Array>;
   readonly size: number;
 
-  constructor(crypto: Crypto, size: number, source: TileSource) {
+  /**
+   * `subtrees` keeps hashes of whole subtrees above the lowest tiles, which never change: a log hands the same map to its
+   * next, larger tree.
+   */
+  constructor(crypto: Crypto, size: number, source: TileSource, subtrees = new Map<string, Uint8Array>()) {
     this.#crypto = crypto;
     this.size = size;
     this.#source = source;
+    this.#subtrees = subtrees;
   }
 
   /** @throws OOTO_LOG_STORE (environment) when a tile is missing or too short; so do all of these. */
@@ -51,6 +59,17 @@ export class TileTree {
 
   /** The subtree of 2^height leaves at `index` of its kind. */
   #perfect(height: number, index: number): Uint8Array {
+    if (height <= TILE_HEIGHT) return this.#read(height, index);
+    const place = `${height}/${index}`;
+    const known = this.#subtrees.get(place);
+    if (known) return known;
+    const hash = this.#read(height, index);
+    if (this.#subtrees.size >= SUBTREES_KEPT) this.#subtrees.clear();
+    this.#subtrees.set(place, hash);
+    return hash;
+  }
+
+  #read(height: number, index: number): Uint8Array {
     const level = Math.floor(height / TILE_HEIGHT);
     const count = 2 ** (height % TILE_HEIGHT);
     const first = index * count;
