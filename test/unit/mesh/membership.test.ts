@@ -2,7 +2,7 @@ import { encodeCredential, readCredential } from '../../../src/authority/credent
 import { encodeHead, HeadView, headMessage } from '../../../src/authority/head.ts';
 import { OotoError } from '../../../src/base/errors.ts';
 import { type CborValue, decode, encode } from '../../../src/envelope/cbor.ts';
-import { memberVerifier } from '../../../src/mesh/identity.ts';
+import { type MemberDetails, memberVerifier } from '../../../src/mesh/identity.ts';
 import { createRecord, Membership, verifyRecord } from '../../../src/mesh/membership.ts';
 import { OwnCredentials } from '../../../src/mesh/own-credential.ts';
 import * as assert from '../../support/assert.ts';
@@ -208,4 +208,23 @@ test('a head that a member shows is taken when it is newer, and refused when it 
     () => present(encodeHead(forged, stranger.sign(headMessage(forged)))),
     'OOTO_ENVELOPE_SIGNATURE',
   );
+});
+
+test('under an old head a session begins only where policy names a degraded mode, and is marked', () => {
+  const { id, credential } = nodes[0].presentation;
+  const at = world.clock.now() + world.policy.headMaximumAgeMs + 60_000;
+  const judge = (degraded?: NonNullable<typeof world.policy.degraded>) => {
+    const policy = { ...world.policy, ...(degraded ? { degraded } : {}) };
+    const { genesis, authority, root } = world.trust!;
+    const verifier = memberVerifier(crypto, { genesis, authority, root, policy }, head, () => {});
+    const presented = { kind: 'member', id, credential, meshId, role: 'initiator' } as const;
+    return verifier(presented, { wall: at, monotonic: 0 }).details as MemberDetails;
+  };
+  const operations = ['node.ping'];
+  assert.throwsCode(() => judge(), 'OOTO_AUTHORITY_HEAD_STALE');
+  assert.throwsCode(
+    () => judge({ headMaximumAgeMs: world.policy.headMaximumAgeMs, operations }),
+    'OOTO_AUTHORITY_HEAD_STALE',
+  );
+  assert.is(judge({ headMaximumAgeMs: 2 * world.policy.headMaximumAgeMs, operations }).isDegraded, true);
 });
