@@ -28,6 +28,7 @@ function declareTests(): void {
       identity: node,
       peers: [page.publicKey],
       crypto,
+      lasting: true,
       handlers: {
         greet: async (request) => `hello ${await request.text()}`,
         echo: (request) => request.stream(),
@@ -100,5 +101,14 @@ function declareTests(): void {
     while (listener.channels[0]?.open.others !== 1) await new Promise((resolve) => setTimeout(resolve, 20));
     await listener.close();
     is(await waiting, 'OOTO_STREAM_CLOSED');
+  });
+
+  test('a page’s channel goes on over another connection, and is opened again when it ends', async () => {
+    const listener = await open();
+    const outcome = await inPage<{ answer: string; changes: string[] }>('trySurviving', listener).finally(
+      () => listener.close(),
+    );
+    is(outcome.answer, 'hello page');
+    equal(outcome.changes, ['parted', 'resumed']);
   });
 }

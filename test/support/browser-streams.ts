@@ -1,5 +1,12 @@
 /** What a page does with the public door: it dials, asks, answers, and sends streams. Loaded as a module of the page. */
-import { connect, createBrowserCrypto, createIdentity, isOotoError } from '../../src/browser.ts';
+import {
+  connect,
+  createBrowserCrypto,
+  createIdentity,
+  isOotoError,
+  keepConnected,
+  type SecureChannel,
+} from '../../src/browser.ts';
 
 export interface PageOutcome {
   readonly greeting: string;
@@ -72,4 +79,39 @@ export async function waitForEnd(seed: number[], address: string, peer: number[]
 
 function codeOf(error: unknown): string {
   return isOotoError(error) ? error.code : String(error);
+}
+
+/** A request whose connection is left while it is under way; then the channel ends, and another is opened. */
+export async function trySurviving(
+  seed: number[],
+  address: string,
+  peer: number[],
+): Promise<{ answer: string; changes: readonly string[] }> {
+  const crypto = await createBrowserCrypto({ plain: '/core.wasm', relaxed: '/core-relaxed.wasm' });
+  const identity = await createIdentity(Uint8Array.from(seed), { crypto });
+  const kept = await keepConnected({
+    ...{ address, identity, peer: Uint8Array.from(peer), crypto, lasting: true },
+    backOff: { firstMs: 20 },
+  });
+  const changes: string[] = [];
+  const connected = () =>
+    new Promise<SecureChannel>((resolve) =>
+      kept.addEventListener('connected', () => resolve(kept.current as SecureChannel), { once: true }),
+    );
+  const channel = await connected();
+  for (const type of ['parted', 'resumed'] as const)
+    channel.addEventListener(type, () => void changes.push(type));
+  const resumed = new Promise((resolve) => channel.addEventListener('resumed', resolve, { once: true }));
+  const body = new Uint8Array(1_000_000).map((_, i) => i * 3);
+  const asked = channel.request('echo', body);
+  while (!channel.isLasting) await new Promise((resolve) => setTimeout(resolve));
+  channel.move();
+  const [echoed] = await Promise.all([asked, resumed]);
+  const isSame = echoed.every((byte, i) => byte === body[i]) && echoed.length === body.length;
+  const again = connected();
+  await channel.close();
+  const answer = text(await (await again).request('greet', isSame ? 'page' : 'nobody'));
+  kept.close();
+  await kept.closed;
+  return { answer, changes };
 }
