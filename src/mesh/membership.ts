@@ -103,6 +103,11 @@ export class Membership {
     return true;
   }
 
+  /** Forgets these. */
+  forget(isOver: (record: MembershipRecord) => boolean): void {
+    for (const record of this.all) if (isOver(record)) this.#records.delete(record.id);
+  }
+
   get(id: string): MembershipRecord | undefined {
     return this.#records.get(id);
   }

@@ -157,6 +157,8 @@ export class Upkeep {
     await Promise.allSettled(others.map((member) => node.ask(member, 'membership.publish', record)));
     for await (const encoded of listRecords((body) => this.#askAny('membership.list', body)))
       this.#keep(encoded);
+    const { revocations } = node.trust.authority;
+    this.membership.forget(({ id }) => revocations.nodeRevokedAt(id) !== undefined);
   }
 
   #keep(encoded: Uint8Array): void {

@@ -138,6 +138,8 @@ test('revoking a node ends its sessions on every node within a second, and it be
   await fails(world.connect(others[0].node, bad));
   await fails(world.connect(bad.node, others[1]));
   await world.connect(others[0].node, others[1]);
+  await world.settle(others[0].upkeep.look());
+  assert.is(others[0].upkeep.membership.get(bad.id), undefined);
   const late = await world.worker('late');
   assert.is(late.node.trust.authority.revocations.version, 1);
   assert.is(late.node.head.current?.revocations.version, 1);
