@@ -18,8 +18,8 @@ export interface QuoteTimes {
 const REGISTERS = [0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 15];
 const NONCE = new Uint8Array(32).fill(1);
 const [PASSWORD, NONE] = [0x0ff, 0xfff];
-const ROUNDS = 60;
-const QUOTES_A_ROUND = 12;
+const ROUNDS = 600;
+const WARM_UPS = 60;
 
 /** Undefined where no software TPM can be had. */
 export async function quoteTimes(): Promise<QuoteTimes | undefined> {
@@ -47,14 +47,15 @@ export async function quoteTimes(): Promise<QuoteTimes | undefined> {
   }
 }
 
+/** One quote of each way in turn: whatever else the machine does falls on both. */
 async function takeTurns(ways: Record<keyof QuoteTimes, () => Promise<unknown>>): Promise<QuoteTimes> {
   const times: QuoteTimes = { agent: [], inProcess: [] };
   const order = Object.keys(times) as (keyof QuoteTimes)[];
-  for (let round = -5; round < ROUNDS; round++) {
+  for (let round = -WARM_UPS; round < ROUNDS; round++) {
     for (const way of round % 2 === 0 ? order : order.toReversed()) {
       const start = performance.now();
-      for (let i = 0; i < QUOTES_A_ROUND; i++) await ways[way]();
-      if (round >= 0) times[way].push((performance.now() - start) / QUOTES_A_ROUND);
+      await ways[way]();
+      if (round >= 0) times[way].push(performance.now() - start);
     }
   }
   return times;

@@ -245,9 +245,9 @@ describeOutput(node.command('run').description('run the node of a folder until i
 command('tpm-agent', 'serve the TPM of this machine to one node, over standard input and output')
   .option('--tcti <configuration>', 'where the TPM is, as tpm2-tss writes it', 'device:/dev/tpmrm0')
   .action(
-    action(async ({ tcti }: { tcti: string }, { signal }) => {
+    action(async ({ tcti }: { tcti: string }) => {
       const { runTpmAgent } = await import('./tpm-agent.ts');
-      await runTpmAgent(tcti, signal);
+      runTpmAgent(tcti);
     }),
   );
 

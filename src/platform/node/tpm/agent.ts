@@ -1,10 +1,9 @@
 /**
  * The agent: the one process that loads the TPM's libraries. What flows through here: requests come one after the
- * other over standard input, each becomes a task of the connection, and its answer goes to standard output. Tasks
- * block on purpose: there is nothing else to do meanwhile, and the node watches the time. A connection that is lost is
+ * other over standard input, each becomes a task of the connection, and its answer goes to standard output. All
+ * of it blocks on purpose: there is nothing else to do meanwhile, and the node watches the time. A connection that is lost is
  * made anew; what may be repeated is repeated once.
  */
-import type { Readable, Writable } from 'node:stream';
 import { concat } from '../../../base/bytes.ts';
 import { isOotoError, OotoError } from '../../../base/errors.ts';
 import {
@@ -69,6 +68,15 @@ const TASKS: Readonly<Record<string, Task>> = {
   unseal: (tpm, request) => ({ secret: tpm.unseal(takeSealed(request, 'sealed')) }),
   random: (tpm, request) => ({ bytes: tpm.random(takeInteger(request, 'length', MAX_RANDOM_BYTES)) }),
 };
+/** Where requests come from and answers go; both block, which spares each request some turns of an event loop. */
+export interface AgentWire {
+  /** Fills `into` from its beginning with what there is; 0 at the end. */
+  read(into: Uint8Array): number;
+  /** Writes all of it. */
+  write(bytes: Uint8Array): void;
+}
+
+const CHUNK_BYTES = 64 * 1024;
 /** Done twice these would have another effect than once. */
 const ONCE: readonly string[] = ['extendRegister'];
 
@@ -76,41 +84,23 @@ const ONCE: readonly string[] = ['extendRegister'];
  * Serves the TPM at `tcti` (such as `device:/dev/tpmrm0`) until `requests` end.
  * @throws OOTO_TPM_LIBRARY (environment) when the libraries cannot be loaded; OOTO_AGENT_MESSAGE (local).
  */
-export async function serveTpm(
-  tcti: string,
-  codec: Codec,
-  { requests, answers }: { requests: Readable; answers: Writable },
-): Promise<void> {
+export function serveTpm(tcti: string, codec: Codec, wire: AgentWire): void {
   process.env.TSS2_LOG = 'all+none';
   loadLibraries();
   const agent = new Agent(tcti);
+  const chunk = new Uint8Array(CHUNK_BYTES);
   let received: Uint8Array = new Uint8Array(0);
-  const serve = (chunk: Uint8Array) => {
-    received = concat(received, chunk);
-    for (let next = unframe(codec, received); next; next = unframe(codec, received)) {
-      received = received.subarray(next.taken);
-      answers.write(frame(codec, agent.answer(next.message)));
-    }
-  };
   try {
-    await eachChunk(requests, serve);
+    for (let length = wire.read(chunk); length > 0; length = wire.read(chunk)) {
+      received = concat(received, chunk.subarray(0, length));
+      for (let next = unframe(codec, received); next; next = unframe(codec, received)) {
+        received = received.subarray(next.taken);
+        wire.write(frame(codec, agent.answer(next.message)));
+      }
+    }
   } finally {
     agent.close();
   }
-}
-
-/** By events: an async iterator would cost each request some turns of the loop. */
-function eachChunk(stream: Readable, take: (chunk: Uint8Array) => void): Promise<void> {
-  return new Promise((resolve, reject) => {
-    stream.on('data', (chunk: Uint8Array) => {
-      try {
-        take(chunk);
-      } catch (error) {
-        reject(error);
-      }
-    });
-    stream.on('end', resolve).on('close', resolve).on('error', reject);
-  });
 }
 
 function loadLibraries(): void {

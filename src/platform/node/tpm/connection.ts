@@ -71,6 +71,8 @@ export class TpmConnection implements Disposable {
   readonly #context = new Out();
   /** Handles by public area, the oldest use first. */
   readonly #keys = new Map<string, number>();
+  #scheme: Uint8Array | undefined;
+  #quoted: { name: string; structure: Uint8Array } | undefined;
 
   /** @throws OOTO_TPM_UNREACHABLE (environment), and what a TPM answers to its first commands. */
   constructor(tcti: string) {
@@ -156,7 +158,7 @@ export class TpmConnection implements Disposable {
     registers: readonly number[],
   ): SignedStatement {
     const signer = this.#load(attestationKey);
-    const selection = structure('TPML_PCR_SELECTION', selectionOf(registers));
+    const selection = this.#selection(registers);
     const sessions = [PASSWORD, NONE, NONE] as const;
     return this.#statement('Esys_Quote', signer, ...sessions, ...this.#qualified(qualifyingData), selection);
   }
@@ -381,8 +383,17 @@ export class TpmConnection implements Disposable {
     throw new OotoError('OOTO_TPM_COMMAND', 'environment', `an endorsement certificate of ${size} bytes`);
   }
 
+  /** The same again is not made again: a node quotes the same registers all its life. */
+  #selection(registers: readonly number[]): Uint8Array {
+    const name = registers.join();
+    if (this.#quoted?.name !== name)
+      this.#quoted = { name, structure: structure('TPML_PCR_SELECTION', selectionOf(registers)) };
+    return this.#quoted.structure;
+  }
+
   #qualified(qualifyingData: Uint8Array): Uint8Array[] {
-    return [structure('TPM2B_DATA', sized(qualifyingData)), structure('TPMT_SIG_SCHEME', NO_ALGORITHM)];
+    this.#scheme ??= structure('TPMT_SIG_SCHEME', NO_ALGORITHM);
+    return [structure('TPM2B_DATA', sized(qualifyingData)), this.#scheme];
   }
 
   #statement(command: string, ...given: readonly Argument[]): SignedStatement {
