@@ -56,6 +56,8 @@ export class Following {
   readonly #rates = new Rates({ perSecond: 1, burst: 32, most: 4_096 });
   /** Sessions that began under a head whose documents are not here yet. */
   readonly #catchingUp = new WeakMap<Session, Promise<void>>();
+  /** When group keys retire, and how to wait no longer for it. */
+  readonly #ends = new Map<number, () => void>();
   #adopting: Promise<unknown> = Promise.resolve();
 
   constructor(node: FollowingNode) {
@@ -213,6 +215,12 @@ export class Following {
     }
   }
 
+  /** Waits for nothing any more. */
+  close(): void {
+    for (const cancel of this.#ends.values()) cancel();
+    this.#ends.clear();
+  }
+
   /** Ends every session whose peer does not count any more. */
   #enforce(): void {
     for (const session of this.#node.peers.sessions) {
@@ -229,8 +237,14 @@ export class Following {
     const { issuerKey } = session.peer.identity.details as MemberDetails;
     const retiring = trust.authority.bundle.retiring.find(({ groupKey }) => equal(groupKey, issuerKey));
     if (!retiring) return;
-    const left = Math.max(0, retiring.until - options.clock.now());
-    options.clock.after(left + 1, () => this.#enforce());
+    const { until } = retiring;
+    if (this.#ends.has(until)) return;
+    const left = Math.max(0, until - options.clock.now());
+    const end = () => {
+      this.#ends.delete(until);
+      this.#enforce();
+    };
+    this.#ends.set(until, options.clock.after(left + 1, end));
   }
 
   #whyOver({ identity }: Peer): OotoError | undefined {

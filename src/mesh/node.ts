@@ -284,6 +284,7 @@ export class MeshNode {
 
   async close(): Promise<void> {
     this.#life.abort(new OotoError('OOTO_MESH_CLOSED', 'local', 'the node was stopped'));
+    this.following.close();
     await this.meters.close();
     await this.peers.close();
   }

@@ -10,7 +10,7 @@ import { suite } from '../support/suite.ts';
 
 const test = suite('integration/ceremonies', { timeout: 300_000 });
 
-test('refresh, reshare with a new member, rotation: nodes join before and between, and go on after', async () => {
+test('refresh, reshare with a new member, rotation: nodes join before, between and after, and go on', async () => {
   const mesh = new LiveMesh();
   const actions = new LedActions(mesh);
   try {
@@ -51,6 +51,7 @@ test('refresh, reshare with a new member, rotation: nodes join before and betwee
     const rotated = await actions.apply(rotate);
     assert.is(rotated.failure, null);
     assert.is(rotated.facts.bundle, 1);
+    await joins('after-rotation');
     const again = await actions.apply({ kind: 'refresh', parameters: { epoch: 3 } }, newcomer);
     assert.is(again.failure, null);
     await mesh.process('after-refresh').stop();
