@@ -139,7 +139,7 @@ async function carry(running: RunningNode, { action, digest, encoded }: ActionFi
     if (lead !== undefined && member.name !== lead) continue;
     try {
       const answer = await node.ask(member, 'authority.apply', encoded, { timeoutMs: ANSWER_MS });
-      const applied = readApplied(crypto, node.trust.authority, { digest }, answer);
+      const applied = readApplied(crypto, node.trust.authority, { action, digest }, answer);
       return plainApplied(member.name, action.kind, applied);
     } catch (error) {
       failure = error;

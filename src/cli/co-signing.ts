@@ -4,6 +4,7 @@
  */
 
 import { MAX_POLICY_BYTES, POLICY_LABEL } from '../attest/appraisal-policy.ts';
+import { readNodeId } from '../authority/certification.ts';
 import { draftDigest, operatorMessage, readDraft } from '../authority/genesis.ts';
 import { encodeGrant, encodeInvite, readGrant, readInvite, signGrant } from '../authority/invite.ts';
 import { utf8 } from '../base/bytes.ts';
@@ -79,9 +80,14 @@ function draft(crypto: Crypto, _: string, content: Uint8Array): Signable {
 
 function invite(_: Crypto, __: string, content: Uint8Array): Signable {
   const read = readInvite(content);
-  const { id, expires } = readGrant(read.grant);
+  const { mesh, id, expires, endorsementKey } = readGrant(read.grant);
+  readNodeId(id);
   return {
-    words: [`invite for ${id}, until ${new Date(expires).toISOString()}`],
+    words: [
+      `invite into mesh ${hex(mesh)}`,
+      `for ${id}, until ${new Date(expires).toISOString()}`,
+      ...(endorsementKey ? [`with the TPM of endorsement key ${hex(endorsementKey)} alone`] : []),
+    ],
     sign: (operator) =>
       encodeInvite({
         ...read,

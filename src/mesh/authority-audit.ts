@@ -84,11 +84,16 @@ export interface Audit {
 export function readApplied(
   crypto: Crypto,
   authority: AuthorityView,
-  approved: Pick<ApprovedAction, 'digest'>,
+  approved: Pick<ApprovedAction, 'action' | 'digest'>,
   answer: CborValue,
 ): Applied {
   const { number, members, facts, failure } = fields(answer, appliedShape, 'authority.apply');
   const applied: Applied = { number, logged: [], refused: [], facts: Object.fromEntries(facts), failure };
+  const names = new Set(members.map(({ member }) => member));
+  if (names.size !== members.length || number !== approved.action.number)
+    throw new OotoError('OOTO_MESH_AUDIT', 'peer', 'the answer names one member twice, or another action', {
+      hint: 'the member that led is broken or corrupt; ooto authority actions shows what the others have',
+    });
   for (const { member, proof, code = '', message = '' } of members) {
     if (proof) {
       requireLoggedBy(crypto, authority, { member, proof, digest: approved.digest });

@@ -257,7 +257,16 @@ test('a leader’s word about others counts only with their proofs', async () =>
   const answer = (await member().apply('w', encoded)) as unknown as {
     members: { member: string; proof: LogProof }[];
   };
-  const [, second] = answer.members;
+  const [first, second] = answer.members;
+  for (const twisted of [
+    { ...answer, members: [first, first] },
+    { ...answer, number: 2 },
+  ])
+    assert.throwsCode(
+      () =>
+        readApplied(crypto, world.authority, readProposal(crypto, encoded), twisted as unknown as CborValue),
+      'OOTO_MESH_AUDIT',
+    );
   const lie = { ...answer, members: [{ member: 'a3', proof: second.proof }] } as unknown as CborValue;
   assert.throwsCode(
     () => readApplied(crypto, world.authority, readProposal(crypto, encoded), lie),
