@@ -44,7 +44,7 @@ export class LedActions {
     const addresses = authority.memberNamed(lead)?.addresses ?? [];
     const to = { id: nodeIdOf(genesis.meshId, 'authority', lead), addresses };
     const answer = await node.ask(to, 'authority.apply', encoded, { timeoutMs: 120_000 });
-    return readApplied(crypto, authority, { digest: readProposal(crypto, encoded).digest }, answer);
+    return readApplied(crypto, authority, readProposal(crypto, encoded), answer);
   }
 
   async close(): Promise<void> {
