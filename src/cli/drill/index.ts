@@ -11,6 +11,7 @@ import { coreFolder } from '../../platform/node/core-file.ts';
 import type { Terminal } from '../terminal.ts';
 import { fakeTpm, frozenHead, hiddenEntry, requestWithoutEvidence, splitView } from './attacks.ts';
 import { oneToken } from './claims.ts';
+import { oldSharesInsufficient, refresh, repairShare, reshare, rotateGroupKey } from './committee.ts';
 import type { Exercise } from './exercise.ts';
 import {
   foundersAppraised,
@@ -22,6 +23,7 @@ import {
 } from './issuing.ts';
 import { DrillMesh } from './mesh.ts';
 import { backupWipeRestore } from './recovery.ts';
+import { revokeClosesSessions } from './revoking.ts';
 
 /** In the order in which they are done. */
 export const EXERCISES: readonly Exercise[] = [
@@ -38,6 +40,12 @@ export const EXERCISES: readonly Exercise[] = [
   frozenHead,
   oneToken,
   backupWipeRestore,
+  refresh,
+  oldSharesInsufficient,
+  repairShare,
+  revokeClosesSessions,
+  rotateGroupKey,
+  reshare,
 ];
 
 export interface DrillRow {

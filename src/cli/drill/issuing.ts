@@ -130,7 +130,7 @@ export async function newcomer(mesh: DrillMesh, name: string): Promise<ValidCred
   const joined = await mesh.join(name, await mesh.invite('worker', name));
   require(joined.code === 0, `${name} joins: ${joined.stderr}`);
   const credential = await mesh.credentialOf(name);
-  const { root } = await mesh.trust();
+  const { root } = await mesh.trustOf(name);
   const read = new X509Certificate(credential.credential.certificate);
   require(read.verify(new X509Certificate(root.der).publicKey), 'OpenSSL finds the signature good');
   require(logsOf(credential).length >= THRESHOLD, 'it is proven by the logs of three members');

@@ -13,6 +13,7 @@ import { OotoError } from '../../base/errors.ts';
 import { hex } from '../../base/hex.ts';
 import type { Crypto } from '../../crypto/crypto.ts';
 import { Log } from '../../log/index.ts';
+import { GENESIS_KEY, ROOT_KEY } from '../../mesh/founding.ts';
 import { type MeshTrust, readTrust } from '../../mesh/identity.ts';
 import { CREDENTIAL_KEY } from '../../mesh/joining.ts';
 import { ROLES, type Role } from '../../mesh/operations.ts';
@@ -21,6 +22,7 @@ import { createNodeCrypto } from '../../node.ts';
 import { coreFolder } from '../../platform/node/core-file.ts';
 import { makePrivateFolder, readFileLimited, writeFileAtomically } from '../../platform/node/files.ts';
 import { openStore } from '../../platform/node/store.ts';
+import type { Store } from '../../ports.ts';
 import { type EndedProcess, NodeProcess, runToEnd } from '../children.ts';
 import { authorityKeys } from '../node-folder.ts';
 import { measureProgram } from '../program.ts';
@@ -173,9 +175,9 @@ export class DrillMesh {
   }
 
   /** The same for a node that is no member of the authority. */
-  async castNode(name: string, part: 'honest' | FaultName): Promise<void> {
+  async castNode(name: string, part: 'honest' | FaultName, task?: object): Promise<void> {
     await this.process(name).kill();
-    await this.#cast(name, part, undefined);
+    await this.#cast(name, part, task);
     await this.ready([name]);
   }
 
@@ -219,7 +221,16 @@ export class DrillMesh {
 
   /** `ooto join` in a process of its own. */
   join(name: string, invite: string): Promise<EndedProcess> {
-    return this.run(['join', '--folder', this.folderOf(name), '--invite', invite, '--json']);
+    return this.run(this.joinWords(name, invite));
+  }
+
+  joinWords(name: string, invite: string): string[] {
+    return ['join', '--folder', this.folderOf(name), '--invite', invite, '--json'];
+  }
+
+  /** Whether this node has a folder. */
+  has(name: string): boolean {
+    return existsSync(join(this.folderOf(name), 'state'));
   }
 
   /** A command of this program, run to its end. */
@@ -228,15 +239,30 @@ export class DrillMesh {
     return runToEnd(program, words, { mostBytes: OUTPUT_BYTES, signal });
   }
 
-  /** The certificate of a node that does not run now, judged anew with all its proofs. */
-  async credentialOf(name: string): Promise<ValidCredential> {
+  /** The store of a node that does not run now, or is stopped for it. */
+  async withStore<T>(name: string, use: (store: Store) => Promise<T>, isStopped = false): Promise<T> {
+    if (isStopped) await this.cast({ [name]: 'dead' });
     const store = await openStore(join(this.folderOf(name), 'state'));
     try {
-      const encoded = required(store.get(CREDENTIAL_KEY));
-      return validateCredential(this.crypto, await this.trust(), encoded, { time: Date.now() });
+      return await use(store);
     } finally {
       await store.close();
     }
+  }
+
+  /** What a node that does not run now knows of the authority, judged anew from the genesis record on. */
+  trustOf(name: string): Promise<MeshTrust> {
+    return this.withStore(name, async (store) => {
+      const [genesis, root] = [GENESIS_KEY, ROOT_KEY].map((key) => required(store.get(key)));
+      return readTrust(this.crypto, genesis, root, store);
+    });
+  }
+
+  /** The certificate of a node that does not run now, judged anew with all its proofs. */
+  async credentialOf(name: string): Promise<ValidCredential> {
+    const trust = await this.trustOf(name);
+    const encoded = await this.withStore(name, async (store) => required(store.get(CREDENTIAL_KEY)));
+    return validateCredential(this.crypto, trust, encoded, { time: Date.now() });
   }
 
   /** Every entry of the log of a member that does not run now. */
@@ -281,7 +307,7 @@ function rules(program: Uint8Array): AppraisalRules {
 }
 
 /** A port that was free a moment ago; founders need their addresses before they run. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as { port: number };

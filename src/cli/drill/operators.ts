@@ -1,0 +1,59 @@
+/**
+ * The operators of a drill: what they have the authority do. What flows through here: an action is written down, signed
+ * by `ooto authority approve` and carried by `ooto authority apply` over a node that is there for nothing else; what the
+ * members answered must be that it is done.
+ */
+import { join } from 'node:path';
+import { type Change, proposeAction } from '../../authority/action.ts';
+import type { AuthorityView } from '../../authority/authority-view.ts';
+import { writeActionFile } from '../action-file.ts';
+import { require } from './exercise.ts';
+import type { DrillMesh } from './mesh.ts';
+import { succeed } from './recovery.ts';
+
+const CARRIER = 'carrier';
+const LIFE_MS = 3_600_000;
+
+/** What came of it, by name. */
+export type Facts = Readonly<Record<string, string | number>>;
+
+const numbers = new WeakMap<DrillMesh, number>();
+
+/** Has the authority do this. */
+export async function perform(mesh: DrillMesh, change: Change): Promise<Facts> {
+  const number = (numbers.get(mesh) ?? 0) + 1;
+  numbers.set(mesh, number);
+  const { genesis } = await mesh.trust();
+  const file = join(mesh.options.folder, `${number}-${change.kind}.action`);
+  const created = Date.now();
+  const frame = { mesh: genesis.meshId, number, created, expires: created + LIFE_MS };
+  await writeActionFile(file, { encoded: proposeAction(change, frame), genesis });
+  await succeed(mesh, [
+    'authority',
+    'approve',
+    file,
+    '--operator',
+    mesh.folderOf('operator'),
+    '--yes',
+    '--quiet',
+  ]);
+  const member = await carrier(mesh);
+  const { facts, failure } = JSON.parse(
+    await succeed(mesh, ['authority', 'apply', file, '--member', member, '--json', '--quiet']),
+  ) as { facts: Facts; failure: { code: string; message: string } | null };
+  require(failure === null, `${change.kind} is done: ${failure?.code} ${failure?.message}`);
+  return facts;
+}
+
+/** The authority as the operators' node knows it, once it has looked. */
+export async function authorityNow(mesh: DrillMesh): Promise<AuthorityView> {
+  await carrier(mesh);
+  return (await mesh.trustOf(CARRIER)).authority;
+}
+
+/** The folder of the node that carries actions. */
+export async function carrier(mesh: DrillMesh): Promise<string> {
+  if (!mesh.has(CARRIER))
+    await succeed(mesh, mesh.joinWords(CARRIER, await mesh.invite('originator', CARRIER)));
+  return mesh.folderOf(CARRIER);
+}
