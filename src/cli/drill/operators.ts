@@ -19,10 +19,16 @@ export type Facts = Readonly<Record<string, string | number>>;
 
 const numbers = new WeakMap<DrillMesh, number>();
 
-/** Has the authority do this. */
-export async function perform(mesh: DrillMesh, change: Change): Promise<Facts> {
+/** Of the next action in this mesh, whoever proposes it. */
+export function nextNumber(mesh: DrillMesh): number {
   const number = (numbers.get(mesh) ?? 0) + 1;
   numbers.set(mesh, number);
+  return number;
+}
+
+/** Has the authority do this. */
+export async function perform(mesh: DrillMesh, change: Change): Promise<Facts> {
+  const number = nextNumber(mesh);
   const { genesis } = await mesh.trust();
   const file = join(mesh.options.folder, `${number}-${change.kind}.action`);
   const created = Date.now();

@@ -91,6 +91,6 @@ async function wipeAndRestore(mesh: DrillMesh, file: string): Promise<void> {
 /** A command of this program that must succeed; returns what it says. */
 export async function succeed(mesh: DrillMesh, words: readonly string[]): Promise<string> {
   const { code, stdout, stderr } = await mesh.run(words);
-  require(code === 0, `ooto ${words.slice(0, 2).join(' ')} succeeds: ${stderr}`);
+  require(code === 0, `ooto ${words.slice(0, 2).join(' ')} succeeds: ${stderr || stdout}`);
   return stdout;
 }

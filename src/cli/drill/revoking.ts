@@ -9,7 +9,7 @@ import { newcomer } from './issuing.ts';
 import type { MeetTask } from './meeting.ts';
 import { type DrillMesh, MEMBERS } from './mesh.ts';
 import type { LogLine, NodeLog } from './node-log.ts';
-import { carrier } from './operators.ts';
+import { carrier, nextNumber } from './operators.ts';
 import { succeed } from './recovery.ts';
 
 const REVOKED = 'revoked';
@@ -35,6 +35,7 @@ export const revokeClosesSessions: Exercise = {
     const holders = [...PEERS, ...MEMBERS].filter((name) => hasSessionWith(id)(mesh.process(name).status()!));
     const logs = new Map<string, NodeLog>(holders.map((name) => [name, mesh.logOf(name)]));
     const member = await carrier(mesh);
+    nextNumber(mesh);
     const words = ['revoke', id, '--operator', mesh.folderOf('operator'), '--member', member];
     await succeed(mesh, [...words, '--reason', 'game day', '--yes', '--json', '--quiet']);
     const closed = await Promise.all(holders.map((name) => closedAt(logs.get(name)!, name, id)));
