@@ -15,13 +15,10 @@ import { decodeSecretShare, groupKey } from '../../threshold/index.ts';
 import { createFounder } from '../setting-up.ts';
 import { type Exercise, require } from './exercise.ts';
 import { logsOf, newcomer } from './issuing.ts';
-import type { TrafficReport } from './meeting.ts';
 import { type DrillMesh, freePort, MEMBERS, type Member } from './mesh.ts';
 import { authorityNow, perform } from './operators.ts';
-import { withTraffic } from './traffic.ts';
 
 const ALL_DEAD = Object.fromEntries(MEMBERS.map((name) => [name, 'dead'])) as Record<Member, 'dead'>;
-const OVERLAP_MS = 3_600_000;
 const NEWCOMERS = ['authority-6', 'authority-7', 'authority-8', 'authority-9'];
 
 export const refresh: Exercise = {
@@ -81,27 +78,6 @@ export const repairShare: Exercise = {
     const share = await mesh.withStore(member, async (store) => store.get(SHARE_KEY), true);
     require(share !== undefined, 'the share is in its store again');
     return `${member} lost its share (${without.length} logs meanwhile), got it back from the others, and signs as one of three`;
-  },
-};
-
-/** Nodes meet all the while; nobody is refused because of the old key or the new. */
-export const rotateGroupKey: Exercise = {
-  name: 'rotate-group-key',
-  async run(mesh) {
-    await mesh.cast();
-    const before = await authorityNow(mesh);
-    const { version } = before.bundle;
-    let logs: string[] = [];
-    const traffic: TrafficReport = await withTraffic(mesh, async () => {
-      await perform(mesh, { kind: 'rotate', parameters: { version, overlapMs: OVERLAP_MS } });
-      logs = logsOf(await newcomer(mesh, 'after-rotation'));
-    });
-    const after = await authorityNow(mesh);
-    require(after.bundle.version === version + 1, 'there is one trust bundle more');
-    require(!equal(after.groupKey, before.groupKey), 'the group key is another');
-    require(traffic.handshakes > 0 &&
-      traffic.failed.length === 0, `no handshake fails, not ${traffic.failed}`);
-    return `bundle ${version} to ${version + 1} under traffic: ${traffic.handshakes} handshakes, 0 failed; a newcomer under the new key is proven by ${logs.length} logs`;
   },
 };
 

@@ -14,7 +14,7 @@ import type { NodePorts } from '../node-folder.ts';
 import type { RunningNode } from '../running-node.ts';
 import { Conspirator } from './conspiracy.ts';
 import { CorruptCoordinator } from './corrupt-coordinator.ts';
-import { dialOn, type MeetTask, meet, type TrafficTask } from './meeting.ts';
+import { type MeetTask, meet } from './meeting.ts';
 
 const SLOW_MS = 400;
 /** Longer than any mesh head is young. */
@@ -48,8 +48,6 @@ export const FAULTS = {
   'hidden-certificate': { live: hideCertificate },
   /** Has its accomplices sign a second head of one number, and shows it. */
   'second-head': { live: showSecondHead },
-  /** A node that dials another again and again. */
-  traffic: { live: (running: RunningNode, task: TrafficTask) => dialOn(running, task) },
   /** A node that meets some others and keeps its sessions. */
   meet: { live: (running: RunningNode, task: MeetTask) => meet(running, task) },
   /** Its clock is far ahead of the newest head. */

@@ -1,49 +1,11 @@
 /**
- * What honest nodes of a drill do besides their duty: they meet others. What flows through here: a node dials those that
- * its task names, once, or one again and again until it is told to stop, each time with a whole handshake and a request.
+ * What an honest node of a drill does besides its duty: it meets others. What flows through here: the node dials those
+ * that its task names, asks each for something, and keeps the sessions.
  */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { asOotoError } from '../../mesh/session.ts';
 import type { RunningNode } from '../running-node.ts';
-
-export const STOP_FILE = 'stop';
-const PAUSE_MS = 25;
-
-export interface TrafficReport {
-  handshakes: number;
-  /** Codes. */
-  failed: string[];
-}
-
-export interface TrafficTask {
-  victim: { id: string; address: string };
-}
 
 export interface MeetTask {
   peers: { id: string; address: string }[];
-}
-
-/** Dials until the stop file is there. */
-export async function dialOn(
-  { open: { node, folder } }: RunningNode,
-  { victim }: TrafficTask,
-): Promise<TrafficReport> {
-  const report: TrafficReport = { handshakes: 0, failed: [] };
-  const { meshId } = node.trust.genesis;
-  while (!existsSync(join(folder, STOP_FILE))) {
-    try {
-      const session = await node.peers.dial(meshId, victim.address, victim.id);
-      await session.request('node.ping', null);
-      session.close();
-      report.handshakes++;
-    } catch (error) {
-      report.failed.push(asOotoError(error).code);
-    }
-    await sleep(PAUSE_MS);
-  }
-  return report;
 }
 
 /** Meets everybody, and keeps the sessions; how many it met. */
