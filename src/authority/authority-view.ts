@@ -299,6 +299,21 @@ export class AuthorityView {
     };
   }
 
+  /** All that followed the genesis record, in portions: bundles, then committees, then what is revoked. */
+  documentsSinceGenesis(): AuthorityDocuments[] {
+    const { bundles, committees, revocations } = this.#state;
+    const { statement, entries } = revocations;
+    const none: AuthorityDocuments = { bundles: [], committees: [], revocations: null };
+    return [
+      ...portionsOf(bundles.slice(1), MOST_BUNDLES_SENT).map((portion) => ({ ...none, bundles: portion })),
+      ...portionsOf(committees.slice(1), MOST_COMMITTEES_SENT).map((portion) => ({
+        ...none,
+        committees: portion,
+      })),
+      ...(statement ? [{ ...none, revocations: { statement, from: 0, entries: [...entries] } }] : []),
+    ];
+  }
+
   #withBundle(bundles: readonly TrustBundle[], encoded: Uint8Array): readonly TrustBundle[] {
     if (bundles.some((known) => known.encoded && equal(known.encoded, encoded))) return bundles;
     const { version } = peekBundle(encoded);
@@ -420,6 +435,13 @@ function place(at: number): string {
 
 function afterAll(prefix: string): string {
   return `${prefix.slice(0, -1)}0`;
+}
+
+function portionsOf(documents: readonly { encoded?: Uint8Array }[], most: number): Uint8Array[][] {
+  const encoded = documents.map(encodedOf);
+  return Array.from({ length: Math.ceil(encoded.length / most) }, (_, i) =>
+    encoded.slice(i * most, (i + 1) * most),
+  );
 }
 
 function encodedOf({ encoded }: { encoded?: Uint8Array }): Uint8Array {

@@ -5,9 +5,9 @@
  * never comes from the file: the genesis record in it must have the mesh id for its digest.
  */
 
-import { AuthorityView } from '../authority/authority-view.ts';
+import { AuthorityView, authorityDocuments } from '../authority/authority-view.ts';
 import { readNodeId } from '../authority/certification.ts';
-import { firstCommittee } from '../authority/committee-record.ts';
+import type { CommitteeRecord } from '../authority/committee-record.ts';
 import {
   encodeCredential,
   logKeyOf,
@@ -22,6 +22,9 @@ import { equal, utf8, utf8Decode } from '../base/bytes.ts';
 import { isOotoError, OotoError } from '../base/errors.ts';
 import { hex } from '../base/hex.ts';
 import { type PemBlock, pemDecode, pemEncode } from '../base/pem.ts';
+import { readCertificate } from '../cert/certificate.ts';
+import { MAX_CERTIFICATE_BYTES } from '../cert/profile.ts';
+import type { Root } from '../cert/validate.ts';
 import { readDelegation } from '../channel/delegation.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import { type CborValue, decode, encode } from '../envelope/cbor.ts';
@@ -45,20 +48,22 @@ import { originatorKey } from './workload-trust.ts';
 const MOST_BYTES = 256 * 1024 * 1024;
 const MOST_CHUNKS = 4096;
 const MOST_FORK_BYTES = 160 * 1024;
+/** Of the documents of the authority, each of up to 64 bundles or 16 committees. */
+const MOST_PORTIONS = 1024;
 
 const BLOCKS = {
-  certificate: ['CERTIFICATE', 'CERTIFICATE', 'OOTO PROOFS', 'OOTO GENESIS'],
+  certificate: ['CERTIFICATE', 'CERTIFICATE', 'OOTO PROOFS', 'OOTO AUTHORITY', 'OOTO GENESIS'],
   receipts: [
     'OOTO RECEIPTS',
     'OOTO DEFINITION',
     'OOTO PROOFS',
     'OOTO PARTIES',
     'OOTO CHECKPOINT',
-    'CERTIFICATE',
+    'OOTO AUTHORITY',
     'OOTO GENESIS',
   ],
-  log: ['OOTO LOG', 'OOTO GENESIS'],
-  fork: ['OOTO LOG FORK', 'OOTO GENESIS'],
+  log: ['OOTO LOG', 'OOTO AUTHORITY', 'OOTO GENESIS'],
+  fork: ['OOTO LOG FORK', 'OOTO AUTHORITY', 'OOTO GENESIS'],
 } as const;
 
 export type EvidenceKind = keyof typeof BLOCKS;
@@ -75,21 +80,23 @@ export interface EvidenceSummary {
 /** A node's certificate with the proofs that it was logged; OpenSSL reads the first two blocks. */
 export function exportCertificate(trust: MeshTrust, credential: Uint8Array): string {
   const { certificate, proofs } = readCredential(credential);
-  return bundle('certificate', [certificate, trust.root.der, plain(proofs), trust.genesis.encoded]);
+  const { authority } = trust;
+  const issuer = issuerOf(authority, certificate);
+  return bundle('certificate', authority, [certificate, issuer.der, plain(proofs)]);
 }
 
 /** A whole log of a member of the authority. */
-export function exportLogFile(trust: MeshTrust, member: string, exported: Uint8Array): string {
-  return bundle('log', [encode({ member, exported }), trust.genesis.encoded]);
+export function exportLogFile({ authority }: MeshTrust, member: string, exported: Uint8Array): string {
+  return bundle('log', authority, [encode({ member, exported })]);
 }
 
 /** Proof that a member's log contradicts itself: two heads that it signed. */
 export function exportForkFile(
-  { genesis }: Pick<MeshTrust, 'genesis'>,
+  { authority }: Pick<MeshTrust, 'authority'>,
   member: string,
   evidence: Uint8Array,
 ): string {
-  return bundle('fork', [encode({ member, evidence }), genesis.encoded]);
+  return bundle('fork', authority, [encode({ member, evidence })]);
 }
 
 /** The receipts of a job with everything that a judgement of them needs. */
@@ -98,14 +105,12 @@ export function exportReceipts(trust: MeshTrust, job: JobResult): string {
     const { certificate, proofs } = readCredential(credential);
     return { id, delegation, credential: encodeCredential({ certificate, proofs, head: null }) };
   });
-  return bundle('receipts', [
+  return bundle('receipts', trust.authority, [
     plain(job.records),
     job.definition.envelope,
     plain(job.proofs),
     plain(parties),
     utf8(job.checkpoint),
-    trust.root.der,
-    trust.genesis.encoded,
   ]);
 }
 
@@ -120,19 +125,50 @@ export function verifyEvidence(
   now: number,
 ): EvidenceSummary {
   const { kind, blocks } = check('form', () => readBundle(file));
-  const genesis = check('genesis', () =>
-    verifyGenesisRecord(crypto, blocks[blocks.length - 1].bytes, meshId),
-  );
   const content = blocks.map(({ bytes }) => bytes);
-  const facts = verifiers[kind](crypto, genesis, content, now);
+  const [documents, record] = content.slice(-2);
+  const genesis = check('genesis', () => verifyGenesisRecord(crypto, record, meshId));
+  const authority = check('authority', () => readAuthority(crypto, genesis, documents));
+  const facts = verifiers[kind](crypto, authority, content, now);
   return { kind, mesh: hex(genesis.meshId), facts };
+}
+
+const authorityShape = {
+  /** The certificate of the first group key, DER. */
+  root: bytesBetween(1, MAX_CERTIFICATE_BYTES),
+  /** All that followed the genesis record, as it is sent, in portions. */
+  documents: list(authorityDocuments, { max: MOST_PORTIONS }),
+} as const;
+
+/** The authority as whoever wrote the file knew it; its bytes have one form. */
+function readAuthority(crypto: Crypto, genesis: GenesisRecord, encoded: Uint8Array): AuthorityView {
+  const { root, documents } = fields(decode(encoded, { maxBytes: MOST_BYTES }), authorityShape, 'authority');
+  const authority = new AuthorityView(crypto, genesis, root);
+  for (const portion of documents) authority.accept(authority.stage(portion));
+  if (!equal(plainAuthority(authority), encoded))
+    throw new OotoError('OOTO_MESH_EVIDENCE', 'peer', 'the documents of the authority are not in their form');
+  return authority;
+}
+
+function plainAuthority(authority: AuthorityView): Uint8Array {
+  return plain({ root: authority.firstRoot.der, documents: authority.documentsSinceGenesis() });
+}
+
+/** The group key's certificate under which this one stands, whether it is in force or was. */
+function issuerOf(authority: AuthorityView, certificate: Uint8Array): Root {
+  const { claims } = readCertificate(certificate);
+  const issuer = authority.issuersEver.find(
+    ({ root }) => claims.kind === 'leaf' && equal(root.keyIdentifier, claims.authorityKeyIdentifier),
+  );
+  if (issuer) return issuer.root;
+  throw new OotoError('OOTO_CERT_ISSUER', 'peer', 'the certificate stands under no key of this mesh');
 }
 
 const verifiers: Record<
   EvidenceKind,
   (
     crypto: Crypto,
-    genesis: GenesisRecord,
+    authority: AuthorityView,
     blocks: readonly Uint8Array[],
     now: number,
   ) => EvidenceSummary['facts']
@@ -145,11 +181,11 @@ const verifiers: Record<
 
 function verifyCertificateFile(
   crypto: Crypto,
-  genesis: GenesisRecord,
+  authority: AuthorityView,
   [certificate, rootDer, proofBytes]: readonly Uint8Array[],
   now: number,
 ): EvidenceSummary['facts'] {
-  const authority = check('root', () => new AuthorityView(crypto, genesis, rootDer));
+  check('root', () => requireIssuer(authority, certificate, rootDer));
   const proofs = check('proofs', () => readProofs(proofBytes));
   const credential = encodeCredential({ certificate, proofs, head: null });
   const valid = check('certificate', () =>
@@ -163,9 +199,15 @@ function verifyCertificateFile(
   };
 }
 
+/** What OpenSSL is shown as the issuer is the issuer. */
+function requireIssuer(authority: AuthorityView, certificate: Uint8Array, rootDer: Uint8Array): void {
+  if (!equal(issuerOf(authority, certificate).der, rootDer))
+    throw new OotoError('OOTO_CERT_ISSUER', 'peer', 'another certificate than that of the issuer');
+}
+
 function verifyLogFile(
   crypto: Crypto,
-  genesis: GenesisRecord,
+  authority: AuthorityView,
   [content]: readonly Uint8Array[],
 ): EvidenceSummary['facts'] {
   return check('log', () => {
@@ -173,15 +215,20 @@ function verifyLogFile(
       member: text(63),
       exported: bytesBetween(1, MOST_BYTES),
     });
-    const key = logKeyOf(firstCommittee(crypto, genesis), member);
+    const key = logKeyOf(committeeOf(authority, member), member);
     const { checkpoint } = verifyExportedLog(crypto, exported, { origin: key.name, keys: [key] });
     return { member, size: checkpoint.size, root: hex(checkpoint.root) };
   });
 }
 
+/** The newest that has a member of this name: a name keeps its key from one committee to the next. */
+function committeeOf({ committees, committee }: AuthorityView, member: string): CommitteeRecord {
+  return committees.findLast(({ members }) => members.some(({ name }) => name === member)) ?? committee;
+}
+
 function verifyForkFile(
   crypto: Crypto,
-  genesis: GenesisRecord,
+  authority: AuthorityView,
   [content]: readonly Uint8Array[],
 ): EvidenceSummary['facts'] {
   return check('fork', () => {
@@ -189,7 +236,7 @@ function verifyForkFile(
       member: text(63),
       evidence: bytesBetween(1, MOST_FORK_BYTES),
     });
-    const key = logKeyOf(firstCommittee(crypto, genesis), member);
+    const key = logKeyOf(committeeOf(authority, member), member);
     const fork = decodeForkEvidence(evidence);
     verifyForkEvidence(crypto, fork, { origin: key.name, keys: [key] });
     const [first, second] = [fork.first, fork.second].map((note) => parseCheckpoint(parseNote(note).text));
@@ -203,12 +250,18 @@ function verifyForkFile(
  */
 function verifyReceiptsFile(
   crypto: Crypto,
-  genesis: GenesisRecord,
-  [recordBytes, envelope, proofBytes, partyBytes, checkpointBytes, rootDer]: readonly Uint8Array[],
+  authority: AuthorityView,
+  [recordBytes, envelope, proofBytes, partyBytes, checkpointBytes]: readonly Uint8Array[],
 ): EvidenceSummary['facts'] {
-  const authority = check('root', () => new AuthorityView(crypto, genesis, rootDer));
+  const { genesis } = authority;
   const definition = check('definition', () =>
     verifyDefinition(crypto, envelope, (name) => originatorKey(policyOf(genesis), name)),
+  );
+  const records = check('receipts', () => readRecords(recordBytes));
+  const parties = check('parties', () => readParties(partyBytes));
+  const note = check('checkpoint', () => utf8Decode(checkpointBytes));
+  const { first, last } = check('cosignatures', () =>
+    cosignedAt(crypto, authority, { definition, records, parties, note }),
   );
   check('definition log', () =>
     requireLogged(
@@ -219,13 +272,8 @@ function verifyReceiptsFile(
         leaf.kind === 'definition' &&
         equal(leaf.digest, definition.digest) &&
         leaf.originator === definition.originator,
+      { issued: first, asOf: first },
     ),
-  );
-  const records = check('receipts', () => readRecords(recordBytes));
-  const parties = check('parties', () => readParties(partyBytes));
-  const note = check('checkpoint', () => utf8Decode(checkpointBytes));
-  const { first, last } = check('cosignatures', () =>
-    cosignedAt(crypto, authority, { definition, records, parties, note }),
   );
   const judged = check('parties', () =>
     parties.map((party) => {
@@ -255,19 +303,38 @@ interface JudgedRecords {
   note: string;
 }
 
+interface Cosigned {
+  first: number;
+  last: number;
+}
+
+/** By the members of the committee that was then, or of that in force. @throws as {@link cosignedBy} throws. */
+function cosignedAt(crypto: Crypto, authority: AuthorityView, judged: JudgedRecords): Cosigned {
+  const committees = [...authority.committees].reverse();
+  for (const [i, committee] of committees.entries()) {
+    try {
+      const times = cosignedBy(crypto, committee, judged);
+      if (authority.committeesSince(times.first).includes(committee)) return times;
+    } catch (error) {
+      if (i === committees.length - 1) throw error;
+    }
+  }
+  throw new OotoError('OOTO_LOG_QUORUM', 'peer', 'those who cosigned were no members then');
+}
+
 /**
  * When the first and the last witness cosigned; every line of the note is one that was checked. The first party holds
  * the log; whether its delegation was true is judged next, at the times found here.
  */
-function cosignedAt(
+function cosignedBy(
   crypto: Crypto,
-  { committee, meshId }: AuthorityView,
+  committee: CommitteeRecord,
   { definition, records, parties, note }: JudgedRecords,
-): { first: number; last: number } {
+): Cosigned {
   const witnesses = witnessKeysOf(committee);
   const [holder] = parties;
   const { role, name } = readNodeId(holder.id);
-  const origin = receiptsOrigin(meshId, `${role}/${name}`, definition.digest);
+  const origin = receiptsOrigin(committee.mesh, `${role}/${name}`, definition.digest);
   const { messageKey } = readDelegation(holder.delegation).unverified;
   const keys = [{ name: origin, publicKey: messageKey }];
   const verified = verifyCheckpoint(crypto, note, {
@@ -313,8 +380,9 @@ function readProofs(encoded: Uint8Array) {
   return logProofs(decode(encoded, { maxBytes: 1024 * 1024 }), 'proofs');
 }
 
-function bundle(kind: EvidenceKind, contents: readonly Uint8Array[]): string {
-  return pemEncode(BLOCKS[kind].map((label, i): PemBlock => ({ label, bytes: contents[i] })));
+function bundle(kind: EvidenceKind, authority: AuthorityView, contents: readonly Uint8Array[]): string {
+  const all = [...contents, plainAuthority(authority), authority.genesis.encoded];
+  return pemEncode(BLOCKS[kind].map((label, i): PemBlock => ({ label, bytes: all[i] })));
 }
 
 function readBundle(file: string): { kind: EvidenceKind; blocks: PemBlock[] } {

@@ -1,6 +1,9 @@
 import { randomInt } from 'node:crypto';
+import { AuthorityView } from '../../../src/authority/authority-view.ts';
 import { encodeCredential, readCredential, witnessName } from '../../../src/authority/credential.ts';
+import type { TrustBundleBody } from '../../../src/authority/trust-bundle.ts';
 import { pemDecode, pemEncode } from '../../../src/base/pem.ts';
+import { type CborValue, decode, encode } from '../../../src/envelope/cbor.ts';
 import { cosign } from '../../../src/log/cosignature.ts';
 import { exportLog } from '../../../src/log/index.ts';
 import { formatNoteSignature } from '../../../src/log/note.ts';
@@ -11,9 +14,18 @@ import {
   exportReceipts,
   verifyEvidence,
 } from '../../../src/mesh/evidence-file.ts';
+import { type MeshTrust, trustIn } from '../../../src/mesh/identity.ts';
 import type { JobResult } from '../../../src/mesh/job.ts';
 import * as assert from '../../support/assert.ts';
 import { AuthorityWorld } from '../../support/authority.ts';
+import {
+  bundleBody,
+  committeeBody,
+  groupOf,
+  newGroup,
+  signedBundle,
+  signedCommittee,
+} from '../../support/committee.ts';
 import { testCrypto } from '../../support/crypto.ts';
 import { finishedJob } from '../../support/finished-job.ts';
 import { seededRandom } from '../../support/network.ts';
@@ -27,17 +39,40 @@ const { meshId } = world.mesh.record;
 const CHANGES = 700;
 const files = {} as Record<EvidenceKind, string>;
 let job: JobResult;
+let w0: Uint8Array;
 
 test.before(async () => {
   await world.establish();
   const node = await world.certify('worker', 'w0');
+  w0 = node.credential;
   job = await finishedJob(world);
-  files.certificate = exportCertificate(world.trust!, node.credential);
+  files.certificate = exportCertificate(world.trust!, w0);
   files.receipts = exportReceipts(world.trust!, job);
   files.log = exportLogFile(world.trust!, 'a1', exportLog(world.duties.get('a1')!.log));
 });
 
 const verify = (file: string, id = meshId, now = world.clock.now()) => verifyEvidence(crypto, file, id, now);
+
+/** The mesh as it is once another group key is in force, and the members hold shares of that. */
+async function rotated(changes: Partial<TrustBundleBody>): Promise<MeshTrust> {
+  const authority = new AuthorityView(crypto, world.mesh.record, world.authority.firstRoot.der);
+  const before = groupOf(world.mesh);
+  const after = newGroup(crypto, world.mesh.founders, { epoch: 1, threshold: 2 });
+  const bundle = signedBundle(crypto, await bundleBody(crypto, authority.bundle, after, changes), {
+    before,
+    after,
+  });
+  const record = signedCommittee(crypto, committeeBody(authority.committee, after), after);
+  const documents = { bundles: [bundle], committees: [record], revocations: null };
+  authority.accept(authority.stage(documents));
+  return trustIn(authority);
+}
+
+/** What a file says of the authority. */
+function authorityIn(file: string): { root: Uint8Array; documents: CborValue[] } {
+  const blocks = pemDecode(file);
+  return decode(blocks[blocks.length - 2].bytes, { maxBytes: 1_000_000 }) as ReturnType<typeof authorityIn>;
+}
 
 /** The code of the check that refused a file; `passed` when none did. */
 function outcome(file: string): string {
@@ -59,6 +94,32 @@ test('each file verifies from its text, the mesh id and the time alone', () => {
   assert.is(`${receipts.facts.receipts} ${receipts.facts.nodes}`, '3 2');
   const log = verify(files.log);
   assert.is(log.facts.size, world.duties.get('a1')!.log.size);
+});
+
+test('files of a mesh whose group key and members have changed since verify, and each by what was then', async () => {
+  const created = world.clock.now();
+  const changed = await rotated({ created });
+  const certificate = exportCertificate(changed, w0);
+  assert.not.equal(certificate, files.certificate);
+  assert.is(verify(certificate).facts.id, world.id('worker', 'w0'));
+  assert.is(outcome(exportReceipts(changed, job)), 'passed');
+  assert.is(outcome(exportLogFile(changed, 'a1', exportLog(world.duties.get('a1')!.log))), 'passed');
+  const over = await rotated({ created, retiring: [] });
+  assert.is(outcome(exportCertificate(over, w0)), 'OOTO_VERIFY_CERTIFICATE', 'its key counts no more');
+  assert.is(outcome(exportReceipts(over, job)), 'passed', 'what was signed under it stands');
+});
+
+test('documents that do not follow, or are there in another form, are refused', async () => {
+  const changed = await rotated({ created: world.clock.now() });
+  const { root, documents } = authorityIn(exportCertificate(changed, w0));
+  const withDocuments = (...portions: CborValue[]) => {
+    const blocks = pemDecode(files.certificate);
+    blocks[blocks.length - 2].bytes = encode({ root, documents: portions });
+    return outcome(pemEncode(blocks));
+  };
+  assert.is(withDocuments(...documents), 'passed');
+  for (const portions of [documents.slice(1), [...documents].reverse(), [...documents, documents[0]]])
+    assert.is(withDocuments(...portions), 'OOTO_VERIFY_AUTHORITY');
 });
 
 test('receipts and logs are judged by their own time, a certificate by the reader’s', () => {

@@ -23,6 +23,8 @@ const { committee } = world.authority;
 const ID = `spiffe://${hex(meshId)}/worker/w`;
 const KEY = crypto.sha256(utf8('the key that w has'));
 
+test.before(() => world.establish());
+
 /** The log of a1, as a1 holds it, or as a corrupt a1 makes another. */
 function logOf(store = new MemoryStore()) {
   const { log: signer } = world.mesh.founders[0];
@@ -199,7 +201,7 @@ test('a whole log is fetched in pieces and becomes a file that verifies', async 
 function requireConvincing(alarm: LogAlarm): void {
   if (alarm.alarm !== 'fork') throw new Error('no fork');
   const evidence = encodeForkEvidence(alarm.evidence);
-  const trust = { genesis: world.mesh.record };
+  const trust = { authority: world.authority };
   const file = exportForkFile(trust, 'a1', evidence);
   const summary = verifyEvidence(crypto, file, meshId, 0);
   assert.is(summary.kind, 'fork');
