@@ -131,6 +131,11 @@ export class AuthorityView {
     return this.bundle.groupKey;
   }
 
+  /** That of the trust bundle of this version, where it is known. */
+  groupKeyOf(version: number): Uint8Array | undefined {
+    return this.#state.bundles[version]?.groupKey;
+  }
+
   get bundle(): TrustBundle {
     return last(this.#state.bundles);
   }

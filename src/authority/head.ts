@@ -70,10 +70,19 @@ export function peekHead(encoded: Uint8Array): MeshHeadBody {
   return readStatement('mesh-head', encoded, { body: headBody, maxBytes: MOST_BYTES }).unverified;
 }
 
+/** Whose heads count. */
+export interface HeadIssuer {
+  readonly meshId: Uint8Array;
+  /** The one in force. */
+  readonly groupKey: Uint8Array;
+  /** That of a trust bundle of this version, which may have been followed by others since. */
+  groupKeyOf?(bundle: number): Uint8Array | undefined;
+}
+
 /** The newest head a node has seen. Stage, commit the changes, then accept. */
 export class HeadView {
   readonly #crypto: Crypto;
-  readonly #mesh: { meshId: Uint8Array; groupKey: Uint8Array };
+  readonly #mesh: HeadIssuer;
   readonly #onFork: (known: MeshHead, shown: MeshHead) => void;
   #head: MeshHead | undefined;
 
@@ -83,14 +92,14 @@ export class HeadView {
    */
   constructor(
     crypto: Crypto,
-    mesh: { meshId: Uint8Array; groupKey: Uint8Array },
+    mesh: HeadIssuer,
     stored: Uint8Array | undefined,
     onFork: (known: MeshHead, shown: MeshHead) => void = () => {},
   ) {
     this.#onFork = onFork;
     this.#crypto = crypto;
     this.#mesh = mesh;
-    this.#head = stored && verifyHead(crypto, mesh, stored);
+    this.#head = stored && verifyHead(crypto, { meshId: mesh.meshId, groupKey: keyOf(mesh, stored) }, stored);
   }
 
   static readonly storeKey = STORE_KEY;
@@ -156,6 +165,11 @@ export class HeadView {
       throw stale(`mesh head ${head.number} is too old`);
     return head;
   }
+}
+
+/** The one that a head was signed under when it was kept: the next trust bundle may have come before the next head. */
+function keyOf(mesh: HeadIssuer, stored: Uint8Array): Uint8Array {
+  return mesh.groupKeyOf?.(peekHead(stored).bundle.version) ?? mesh.groupKey;
 }
 
 /** Whether both name the same versions of everything. */

@@ -15,7 +15,7 @@ import {
   type StagedDocuments,
 } from '../authority/authority-view.ts';
 import { nodeIdOf } from '../authority/certification.ts';
-import { type HeadView, type MeshHead, peekHead } from '../authority/head.ts';
+import { type HeadView, type MeshHead, type MeshHeadBody, peekHead } from '../authority/head.ts';
 import { countIn } from '../authority/revocation.ts';
 import { equal } from '../base/bytes.ts';
 import { isOotoError, OotoError } from '../base/errors.ts';
@@ -185,6 +185,7 @@ export class Following {
     const { trust, head: view, options } = this.#node;
     const { authority } = trust;
     const staged = authority.stage(documents);
+    if (isPassed(peekHead(encoded), staged, view.current)) return false;
     const { head, changes } = view.stage(encoded, options.clock.now(), staged.groupKey);
     if (changes.length === 0) return false;
     this.#requireNamed(head, staged);
@@ -275,6 +276,16 @@ export class Following {
 function isOvertaken(error: unknown): boolean {
   const codes = ['OOTO_ENVELOPE_VERSION', 'OOTO_AUTHORITY_HEAD_DOCUMENTS', 'OOTO_AUTHORITY_REVOCATION'];
   return isOotoError(error) && codes.includes(error.code);
+}
+
+/** An older head than the one known, under a group key that is not in force any more: nothing is taken from it. */
+function isPassed(
+  claimed: MeshHeadBody,
+  { versions }: StagedDocuments,
+  current: MeshHead | undefined,
+): boolean {
+  const isOlder = current !== undefined && claimed.number < current.number;
+  return isOlder && claimed.bundle.version < versions.bundle.version;
 }
 
 /** Adds a page, and counts what there is then; whether more may come. */

@@ -133,7 +133,8 @@ export function memberVerifier(
 
 /**
  * A head that names newer documents than are known counts once they are here. Under a trust bundle that is not known
- * its signature cannot be judged before, and it says nothing yet.
+ * its signature cannot be judged before, and it says nothing yet; under one that is not in force any more it says nothing
+ * again, and whoever shows it has only not heard of the newer one.
  */
 function judgeHead(
   authority: AuthorityView,
@@ -145,7 +146,7 @@ function judgeHead(
   const claimed = peekHead(shown);
   const { versions } = authority;
   const ahead = isAhead(claimed, versions) ? { ahead: shown } : {};
-  if (claimed.bundle.version > versions.bundle.version) return ahead;
+  if (claimed.bundle.version !== versions.bundle.version) return ahead;
   return { head: head.stage(shown, now).head, ...ahead };
 }
 

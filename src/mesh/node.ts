@@ -284,9 +284,9 @@ export class MeshNode {
 
   async close(): Promise<void> {
     this.#life.abort(new OotoError('OOTO_MESH_CLOSED', 'local', 'the node was stopped'));
-    this.following.close();
     await this.meters.close();
     await this.peers.close();
+    this.following.close();
   }
 
   #noteReady(session: Session): void {

@@ -46,6 +46,23 @@ test('a newer head is kept, an older one changes nothing', () => {
   assert.is(new HeadView(crypto, mesh, first.head.encoded).current?.number, 5);
 });
 
+test('a head that was kept counts after the next trust bundle came, until a head names that one', () => {
+  const next = Ed25519SigningKey.generate(crypto);
+  const kept = head({ number: 5 });
+  const keys = new Map([
+    [versioned.version, group.publicKey],
+    [versioned.version + 1, next.publicKey],
+  ]);
+  const after = { meshId, groupKey: next.publicKey, groupKeyOf: (version: number) => keys.get(version) };
+  const view = new HeadView(crypto, after, kept);
+  assert.is(view.current?.number, 5);
+  assert.throwsCode(() => view.stage(head({ number: 6 }), time), 'OOTO_ENVELOPE_SIGNATURE');
+  const bundle = { ...versioned, version: versioned.version + 1 };
+  view.accept(view.stage(head({ number: 6, bundle }, next), time).head);
+  assert.is(view.current?.number, 6);
+  assert.throwsCode(() => new HeadView(crypto, after, head({ bundle })), 'OOTO_ENVELOPE_SIGNATURE');
+});
+
 test('one corrupt member that has two heads of one number signed, a moment apart, parts nobody from the mesh', () => {
   const view = new HeadView(crypto, mesh, head());
   const current = view.current?.encoded;

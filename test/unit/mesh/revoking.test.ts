@@ -311,6 +311,26 @@ test('once the group key was changed and the old one has retired, newcomers join
   assert.is(authority.bundle.version, 1);
 });
 
+test('while the group key changes, whoever has not heard of it meets whoever has, in both directions', async () => {
+  for (const dials of ['ahead', 'behind'] as const) {
+    const world = await World.begin(`rotation under traffic, ${dials}`);
+    const [ahead, behind] = [await world.worker('w1'), await world.worker('w2')];
+    for (const session of behind.node.peers.sessions) session.close();
+    await world.clock.run(100, 10);
+    const rotate = { kind: 'rotate' as const, parameters: { version: 0, overlapMs: 120_000 } };
+    assert.is(failureOf(await world.apply(ahead.node, rotate)), null);
+    await world.clock.run(1_000, 10);
+    const old = behind.node.head.current!;
+    assert.is(ahead.node.head.current!.bundle.version, 1);
+    assert.is(old.bundle.version, 0, 'nobody has told it');
+    if (dials === 'ahead') await world.connect(ahead.node, behind);
+    else await world.connect(behind.node, ahead);
+    await world.clock.until(() => behind.node.trust.authority.bundle.version === 1, 5_000, 10);
+    assert.is(await world.settle(ahead.node.following.adopt(old.encoded)), false);
+    for (const { node } of [ahead, behind]) assert.is(node.head.current!.bundle.version, 1);
+  }
+});
+
 test('frozen-head: an old head is refused where a newer one is known, and alone lets no session begin', async () => {
   const world = await World.begin('frozen head');
   const [one, two] = [await world.worker('w1'), await world.worker('w2')];
