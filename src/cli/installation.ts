@@ -12,6 +12,8 @@ import type { Crypto } from '../crypto/crypto.ts';
 
 /** Beside the program itself. */
 const OWN_FILES = ['package.json', 'package-lock.json', 'npm-shrinkwrap.json', 'extra/launch/ooto-launch'];
+/** Below build/, of a checkout: these come and go, and no file of the program looks for anything there. */
+const OF_A_CHECKOUT = ['bench', 'test'];
 const LOADED = /\.(?:js|mjs|cjs|json|node|wasm)$/;
 const PROGRAM = /\.(?:js|wasm)$/;
 /** The path under which the Node binary stands in a manifest. */
@@ -19,10 +21,11 @@ export const NODE_PATH = 'node';
 
 /** Measures what is installed in `root`, and the Node binary that runs this. @throws OOTO_CLI_MEASURE (environment). */
 export function measureInstallation(crypto: Crypto, root: string): Manifest {
-  // Of a checkout: no file of the program looks for anything there.
-  const tests = join(root, 'build', 'test', '/');
+  const others = OF_A_CHECKOUT.map((name) => join(root, 'build', name, '/'));
   const own = OWN_FILES.map((name) => join(root, name)).filter((file) => existsSync(file));
-  const program = filesIn(join(root, 'build'), PROGRAM).filter((file) => !file.startsWith(tests));
+  const program = filesIn(join(root, 'build'), PROGRAM).filter(
+    (file) => !others.some((folder) => file.startsWith(folder)),
+  );
   const packages = packagesOf(root).flatMap((folder) => filesIn(folder, LOADED));
   const files = [...own, ...program, ...packages].map((file) => measure(crypto, file, nameIn(root, file)));
   return createManifest([...files, measure(crypto, realpathSync(process.execPath), NODE_PATH)]);

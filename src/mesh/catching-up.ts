@@ -32,7 +32,7 @@ export function mayLackDocuments(error: unknown): boolean {
 
 /**
  * Follows the authority as far as whoever answers at `address` shows it. Resolves to whether documents are new.
- * @param request by the identity key of this node, which it need not be given what it asks for
+ * @param request by the identity key of this node, which it need not be given; the right to ask is that of `following`
  * @throws OOTO_MESH_*, OOTO_CHANNEL_*, OOTO_AUTHORITY_*, OOTO_ENVELOPE_* and what else speaks against them (peer).
  */
 export async function catchUp(

@@ -16,14 +16,18 @@ import {
 } from '../authority/authority-view.ts';
 import { nodeIdOf } from '../authority/certification.ts';
 import { type HeadView, type MeshHead, type MeshHeadBody, peekHead } from '../authority/head.ts';
+import { type Claim, readClaim } from '../authority/member.ts';
+import type { EnrolmentRequest } from '../authority/request.ts';
 import { countIn } from '../authority/revocation.ts';
 import { equal } from '../base/bytes.ts';
 import { isOotoError, OotoError } from '../base/errors.ts';
 import type { Peer } from '../channel/credential.ts';
 import { Rates } from '../channel/rates.ts';
+import type { Crypto } from '../crypto/crypto.ts';
 import type { CborValue } from '../envelope/cbor.ts';
-import { bytesBetween, fields, nullable, uint } from '../envelope/fields.ts';
+import { bytesBetween, fields, nullable, optional, uint } from '../envelope/fields.ts';
 import type { Clock, Logger, Store } from '../ports.ts';
+import { requireDocumentRight } from './document-right.ts';
 import type { HeadForks } from './head-forks.ts';
 import type { KnownPeer, MemberDetails, MeshTrust } from './identity.ts';
 import type { Session } from './session.ts';
@@ -35,11 +39,20 @@ const ANSWER_MS = 10_000;
 
 const announcement = { head: bytesBetween(1, MOST_HEAD_BYTES), documents: authorityDocuments } as const;
 const answer = { head: nullable(bytesBetween(1, MOST_HEAD_BYTES)), documents: authorityDocuments } as const;
-const known = { bundle: uint(), committee: uint(), revocations: uint() } as const;
+const question = {
+  ...{ bundle: uint(), committee: uint(), revocations: uint() },
+  /** Of who has no certificate that can be judged. */
+  right: optional(readClaim),
+} as const;
 
 /** What of a node follows. */
 export interface FollowingNode {
-  readonly options: { readonly clock: Clock; readonly store: Store; readonly logger: Logger };
+  readonly options: {
+    readonly crypto: Crypto;
+    readonly clock: Clock;
+    readonly store: Store;
+    readonly logger: Logger;
+  };
   readonly trust: MeshTrust;
   readonly head: HeadView;
   readonly headForks: HeadForks;
@@ -59,16 +72,23 @@ export class Following {
   /** When group keys retire, and how to wait no longer for it. */
   readonly #ends = new Map<number, () => void>();
   #adopting: Promise<unknown> = Promise.resolve();
+  /** Shown to whom documents are asked of, while this node has no certificate that others can judge. */
+  right: Claim | undefined;
 
   constructor(node: FollowingNode) {
     this.#node = node;
   }
 
   serve(): void {
-    this.#node.handle('mesh.documents', (peer, body) => {
+    this.#node.handle('mesh.documents', (peer, body, session) => {
       this.#requireRate(peer.id);
-      const { trust, head } = this.#node;
-      const documents = trust.authority.documentsAfter(fields(body, known, 'mesh.documents'));
+      const { trust, head, options } = this.#node;
+      const { right, ...known } = fields(body, question, 'mesh.documents');
+      if (peer.kind === 'enrol') {
+        const request = session.peer.identity.details as EnrolmentRequest;
+        requireDocumentRight(options.crypto, trust, request, right, options.clock.now());
+      }
+      const documents = trust.authority.documentsAfter(known);
       return plain({ head: head.current?.encoded ?? null, documents });
     });
     this.#node.handle('mesh.announce', async (peer, body, session) => {
@@ -173,7 +193,8 @@ export class Following {
     const documents: AuthorityDocuments = { bundles: [], committees: [], revocations: null };
     let newest: H | Uint8Array = head;
     for (let round = 0; round < MOST_ROUNDS; round++) {
-      const asked = await session.request('mesh.documents', { ...have }, { timeoutMs: ANSWER_MS });
+      const body: CborValue = { ...have, ...(this.right ? { right: { ...this.right } } : {}) };
+      const asked = await session.request('mesh.documents', body, { timeoutMs: ANSWER_MS });
       const page = fields(asked, answer, 'mesh.documents');
       newest = page.head ?? newest;
       if (!append(documents, page.documents, have)) break;

@@ -71,13 +71,18 @@ export async function join(
   const signature = claimInvite(crypto, invite, request.digest);
   const claim = { kind: 'invite' as const, grant: invite.grant, signature };
   await standAsApplicant(node, trust, request);
+  node.following.right = claim;
   const failures: Failures = { dialling: [], asking: [] };
-  for (const address of invite.addresses) {
-    signal.throwIfAborted();
-    const joined = await joinThrough(node, trust, request, claim, address, signal, failures);
-    if (joined) return joined;
+  try {
+    for (const address of invite.addresses) {
+      signal.throwIfAborted();
+      const joined = await joinThrough(node, trust, request, claim, address, signal, failures);
+      if (joined) return joined;
+    }
+    throw whyNotJoined(failures);
+  } finally {
+    node.following.right = undefined;
   }
-  throw whyNotJoined(failures);
 }
 
 interface Failures {

@@ -119,8 +119,13 @@ export class Upkeep {
     const { node, signal } = this.#options;
     if (!mayLackDocuments(cause)) throw cause;
     const request = await newRequest(node, node.trust, this.#options.lifeMs);
-    for (const address of this.authorities.flatMap(({ addresses }) => addresses))
-      if (await catchUp(node, node.trust, request, address, signal).catch(() => false)) break;
+    node.following.right = { kind: 'renewal', credential: node.own.presentation.credential };
+    try {
+      for (const address of this.authorities.flatMap(({ addresses }) => addresses))
+        if (await catchUp(node, node.trust, request, address, signal).catch(() => false)) break;
+    } finally {
+      node.following.right = undefined;
+    }
     throw cause;
   }
 

@@ -49,7 +49,9 @@ async function enrolling({ open, meshId }: Attacker, request: EnrolmentRequest) 
 function bodyOf(attacker: Attacker, operation: OperationName, request: EnrolmentRequest): CborValue {
   const { over }: Operation = OPERATIONS[operation];
   if (!over.includes('enrol')) return null;
-  const opening = { request: request.encoded, claim: inventedRight(attacker, request) };
+  const right = inventedRight(attacker, request);
+  if (operation === 'mesh.documents') return { bundle: 0, committee: 0, revocations: 0, right };
+  const opening = { request: request.encoded, claim: right };
   if (operation === 'enrol.challenge') return opening;
   const nonces = attacker.trust.genesis.draft.founders.map(({ name: member }) => ({
     member,
