@@ -3,6 +3,7 @@
  * certificate at a quarter of its own; the newest mesh head is fetched; its record is published to every member of
  * the authority and the list of members read back and verified. A step that fails is tried again later.
  */
+import { isAhead } from '../authority/authority-view.ts';
 import { nodeIdOf } from '../authority/certification.ts';
 import type { ValidCredential } from '../authority/credential.ts';
 import { peekHead } from '../authority/head.ts';
@@ -146,9 +147,14 @@ export class Upkeep {
     node.options.logger.log('info', 'certificate renewed', { serial: this.#credential.serial });
   }
 
-  /** Also once its issuer is not the group key in force any more: that one retires. */
+  /**
+   * Also once its issuer is not the group key in force any more: that one retires. Members of the authority have new
+   * documents before there is a head that names them; what is issued under these nobody else can judge until then.
+   */
   #isRenewalDue(): boolean {
     const { node, lifeMs } = this.#options;
+    const { current } = node.head;
+    if (current && isAhead(node.trust.authority.versions, current)) return false;
     const { notAfter, notBefore, issuerKey } = this.#credential;
     const life = Math.min(lifeMs, notAfter - notBefore);
     const isYoung = notAfter - node.options.clock.now() > (3 / 4) * life;

@@ -17,8 +17,10 @@ import { type Exercise, require } from './exercise.ts';
 import { logsOf, newcomer } from './issuing.ts';
 import { type DrillMesh, freePort, MEMBERS, type Member } from './mesh.ts';
 import { authorityNow, perform } from './operators.ts';
+import { withTraffic } from './traffic.ts';
 
 const ALL_DEAD = Object.fromEntries(MEMBERS.map((name) => [name, 'dead'])) as Record<Member, 'dead'>;
+const OVERLAP_MS = 3_600_000;
 const NEWCOMERS = ['authority-6', 'authority-7', 'authority-8', 'authority-9'];
 
 export const refresh: Exercise = {
@@ -32,7 +34,7 @@ export const refresh: Exercise = {
       after.committee.epoch === epoch, 'the committee is one epoch further');
     require(equal(after.groupKey, before.groupKey), 'the group key is the same');
     const logs = logsOf(await newcomer(mesh, `refreshed-${epoch}`));
-    return `epoch ${before.committee.epoch} to ${epoch}, same key ${hex(after.groupKey).slice(0, 16)}…; a newcomer is proven by ${logs.length} logs`;
+    return `epoch ${before.committee.epoch} to ${epoch}, same key ${shown(after.groupKey)}; a newcomer is proven by ${logs.length} logs`;
   },
 };
 
@@ -81,6 +83,28 @@ export const repairShare: Exercise = {
   },
 };
 
+/** Nodes meet all the while; nobody is refused because of the old key or the new. */
+export const rotateGroupKey: Exercise = {
+  name: 'rotate-group-key',
+  async run(mesh) {
+    await mesh.cast();
+    const before = await authorityNow(mesh);
+    const { version } = before.bundle;
+    let logs: string[] = [];
+    const traffic = await withTraffic(mesh, async () => {
+      await perform(mesh, { kind: 'rotate', parameters: { version, overlapMs: OVERLAP_MS } });
+      logs = logsOf(await newcomer(mesh, 'after-rotation'));
+    });
+    const after = await authorityNow(mesh);
+    require(after.bundle.version === version + 1, 'there is one trust bundle more');
+    require(!equal(after.groupKey, before.groupKey), 'the group key is another');
+    const { handshakes, retiring, failed } = traffic;
+    require(failed.length === 0, `no handshake fails, not ${failed.length} of ${handshakes}: ${failed}`);
+    require(retiring > 0, 'certificates under the old key are taken while it retires');
+    return `bundle ${version} to ${version + 1}, key ${shown(before.groupKey)} to ${shown(after.groupKey)}, under traffic: ${handshakes} handshakes, 0 failed, ${retiring} of them with a certificate under the old key after the change; a newcomer under the new key is proven by ${logs.length} logs`;
+  },
+};
+
 /** Two of five are replaced and two more come in; the key stays. */
 export const reshare: Exercise = {
   name: 'reshare-4-of-7',
@@ -102,9 +126,14 @@ export const reshare: Exercise = {
     await Promise.all([mesh.process(NEWCOMERS[2]).kill(), mesh.process(NEWCOMERS[3]).kill()]);
     const logs = logsOf(await newcomer(mesh, 'reshared'));
     require(logs.length === 4, `four of seven sign: ${logs}`);
-    return `authority-4 and authority-5 replaced, two more: same key ${hex(after.groupKey).slice(0, 16)}…; with three of seven dead a newcomer is proven by ${logs.join(', ')}`;
+    return `authority-4 and authority-5 replaced, two more: same key ${shown(after.groupKey)}; with three of seven dead a newcomer is proven by ${logs.join(', ')}`;
   },
 };
+
+/** The beginning of a group key, for people. */
+function shown(key: Uint8Array): string {
+  return `${hex(key).slice(0, 16)}…`;
+}
 
 /** A process that waits to be let in. */
 async function startNewcomer(mesh: DrillMesh, name: string): Promise<Founder> {

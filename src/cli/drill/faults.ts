@@ -14,7 +14,7 @@ import type { NodePorts } from '../node-folder.ts';
 import type { RunningNode } from '../running-node.ts';
 import { Conspirator } from './conspiracy.ts';
 import { CorruptCoordinator } from './corrupt-coordinator.ts';
-import { type MeetTask, meet } from './meeting.ts';
+import { dialOn, type MeetTask, meet } from './meeting.ts';
 
 const SLOW_MS = 400;
 /** Longer than any mesh head is young. */
@@ -48,6 +48,8 @@ export const FAULTS = {
   'hidden-certificate': { live: hideCertificate },
   /** Has its accomplices sign a second head of one number, and shows it. */
   'second-head': { live: showSecondHead },
+  /** A node that dials others again and again. */
+  traffic: { live: (running: RunningNode, task: MeetTask) => dialOn(running, task) },
   /** A node that meets some others and keeps its sessions. */
   meet: { live: (running: RunningNode, task: MeetTask) => meet(running, task) },
   /** Its clock is far ahead of the newest head. */

@@ -11,7 +11,7 @@ import { coreFolder } from '../../platform/node/core-file.ts';
 import type { Terminal } from '../terminal.ts';
 import { fakeTpm, frozenHead, hiddenEntry, requestWithoutEvidence, splitView } from './attacks.ts';
 import { oneToken } from './claims.ts';
-import { oldSharesInsufficient, refresh, repairShare, reshare } from './committee.ts';
+import { oldSharesInsufficient, refresh, repairShare, reshare, rotateGroupKey } from './committee.ts';
 import type { Exercise } from './exercise.ts';
 import {
   foundersAppraised,
@@ -44,6 +44,7 @@ export const EXERCISES: readonly Exercise[] = [
   oldSharesInsufficient,
   repairShare,
   revokeClosesSessions,
+  rotateGroupKey,
   reshare,
 ];
 

@@ -311,6 +311,26 @@ test('once the group key was changed and the old one has retired, newcomers join
   assert.is(authority.bundle.version, 1);
 });
 
+test('a certificate under a new group key is shown to nobody before a head names that key', async () => {
+  const world = await World.begin('rotation before its head');
+  const [carrier, early] = [await world.worker('w1'), await world.worker('w2')];
+  for (const session of early.node.peers.sessions) session.close();
+  await world.clock.run(100, 10);
+  const rotate = { kind: 'rotate' as const, parameters: { version: 0, overlapMs: 120_000 } };
+  assert.is(failureOf(await world.apply(carrier.node, rotate)), null);
+  const { following, trust } = early.node;
+  const adopt = following.adopt.bind(following);
+  following.adopt = async () => false;
+  const { authority } = trust;
+  authority.accept(authority.stage(carrier.node.trust.authority.documentsAfter(authority.known)));
+  await world.settle(early.upkeep.refresh());
+  assert.bytes(early.upkeep.credential.issuerKey, trust.genesis.groupKey);
+  following.adopt = adopt;
+  await world.settle(early.upkeep.refresh());
+  assert.bytes(early.upkeep.credential.issuerKey, authority.groupKey);
+  assert.not.equal(authority.groupKey, trust.genesis.groupKey);
+});
+
 test('while the group key changes, whoever has not heard of it meets whoever has, in both directions', async () => {
   for (const dials of ['ahead', 'behind'] as const) {
     const world = await World.begin(`rotation under traffic, ${dials}`);
