@@ -25,22 +25,24 @@ const introductionShape = {
   action: bytesBetween(1, 256 * 1024),
 } as const;
 
-/** What is shown to a newcomer before anything is asked of it: as many messages as there are pages of documents. */
+/**
+ * What is shown to a newcomer before anything is asked of it: as many messages as there are pages of documents, with the
+ * last what is revoked, where that is one page; a member that lacks it signs no head.
+ */
 export function introductions(authority: AuthorityView, { encoded }: ApprovedAction): CborValue[] {
-  const known = { bundle: 0, committee: 0, revocations: authority.known.revocations };
+  const { known: all, genesis, firstRoot } = authority;
+  const known = { bundle: 0, committee: 0, revocations: 0 };
   const pages: CborValue[] = [];
-  do {
-    const documents = { ...authority.documentsAfter(known), revocations: null };
-    const { encoded: genesis } = authority.genesis;
-    pages.push({
-      genesis,
-      root: authority.firstRoot.der,
-      documents,
-      action: encoded,
-    } as unknown as CborValue);
-    known.bundle += documents.bundles.length;
-    known.committee += documents.committees.length;
-  } while (known.bundle < authority.known.bundle || known.committee < authority.known.committee);
+  for (let isLast = false; !isLast; ) {
+    const { bundles, committees, revocations } = authority.documentsAfter(known);
+    known.bundle += bundles.length;
+    known.committee += committees.length;
+    isLast = known.bundle >= all.bundle && known.committee >= all.committee;
+    const isWhole = revocations?.entries.length === all.revocations;
+    const documents = { bundles, committees, revocations: isLast && isWhole ? revocations : null };
+    const page = { genesis: genesis.encoded, root: firstRoot.der, documents, action: encoded };
+    pages.push(page as unknown as CborValue);
+  }
   return pages;
 }
 

@@ -6,6 +6,7 @@ import { introductions, Newcomer } from '../../../../src/mesh/ceremonies/newcome
 import type { MeshNode } from '../../../../src/mesh/node.ts';
 import * as assert from '../../../support/assert.ts';
 import { CeremonyWorld } from '../../../support/ceremony-world.ts';
+import { groupOf, signedRevocations } from '../../../support/committee.ts';
 import { testCrypto } from '../../../support/crypto.ts';
 import { MemoryStore } from '../../../support/memory-store.ts';
 import { suite } from '../../../support/suite.ts';
@@ -59,6 +60,30 @@ test('a newcomer takes part once its mesh was shown to it, and is in with the re
   await leader.change(approved);
   const genesis = await done;
   assert.bytes(genesis.meshId, world.mesh.record.meshId);
+});
+
+test('a newcomer is shown who is revoked: with less it would sign no head', async () => {
+  const world = await CeremonyWorld.create(crypto);
+  world.newcomer('b1');
+  const { ask } = waiting(world, 'b1');
+  const { authority } = world.member('a1');
+  const revoked = {
+    kind: 'key' as const,
+    key: crypto.sha256(new Uint8Array(1)),
+    reason: 'lost',
+    time: world.clock.now(),
+  };
+  const delta = signedRevocations(crypto, authority.revocations, [revoked], groupOf(world.mesh));
+  authority.accept(authority.stage({ bundles: [], committees: [], revocations: delta }));
+  assert.is(authority.known.revocations, 1);
+  const approved = reshareWith(world, ['a1', 'a2', 'b1']);
+  for (const time of ['once', 'and again']) {
+    for (const page of introductions(authority, approved)) await ask('ceremony.introduce', page);
+    const lacks = (await ask('ceremony.state', { bundle: 0, committee: 0, revocations: 0 })) as {
+      documents: { revocations: { entries: unknown[] } | null };
+    };
+    assert.is(lacks.documents.revocations?.entries.length, 1, time);
+  }
 });
 
 test('a newcomer refuses another mesh, and actions that do not bring it in or that nobody approved', async () => {
