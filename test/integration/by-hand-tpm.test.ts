@@ -5,10 +5,10 @@
  */
 import { spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import * as assert from '../support/assert.ts';
+import { freeBasePort } from '../support/free-ports.ts';
 import { suite } from '../support/suite.ts';
 import { missingForTpm, Swtpm } from '../support/swtpm.ts';
 
@@ -21,21 +21,6 @@ function documented(): string {
   const text = readFileSync('docs/operations.md', 'utf8');
   const section = text.slice(text.indexOf('### With TPMs'));
   return /```sh\n([\s\S]*?)```/.exec(section)![1];
-}
-
-async function freeBasePort(): Promise<number> {
-  for (;;) {
-    const base = 20_000 + 10 * Math.floor(Math.random() * 3_000);
-    const free = await Promise.all([1, 2, 3].map((i) => isFree(base + i)));
-    if (free.every(Boolean)) return base;
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((done) => {
-    const server = createServer().once('error', () => done(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => done(true)));
-  });
 }
 
 /** The machine is known by the folder that a command names; one that names none is the worker's. */

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { createPublicKey, X509Certificate } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ShownBundle } from '../../src/cli/bundle.ts';
 import * as assert from '../support/assert.ts';
+import { freeBasePort } from '../support/free-ports.ts';
 import { suite } from '../support/suite.ts';
 
 const test = suite('integration/by-hand', { timeout: 100_000 });
@@ -17,21 +17,6 @@ function documented(heading: string): string {
   const text = readFileSync('docs/operations.md', 'utf8');
   const section = text.slice(text.indexOf(`\n## ${heading}\n`));
   return /```sh\n([\s\S]*?)```/.exec(section)![1];
-}
-
-async function freeBasePort(): Promise<number> {
-  for (;;) {
-    const base = 20_000 + 10 * Math.floor(Math.random() * 3_000);
-    const free = await Promise.all([1, 2, 3].map((i) => isFree(base + i)));
-    if (free.every(Boolean)) return base;
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer().once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
 }
 
 test('the documented commands make a mesh, a worker joins it, and a member comes back from its backup', async () => {

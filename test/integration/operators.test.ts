@@ -1,10 +1,10 @@
 /** Operators who change the authority, as docs/operations.md has it, on real processes. */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as assert from '../support/assert.ts';
+import { freeBasePort } from '../support/free-ports.ts';
 import { builtProgram, LiveMesh } from '../support/live-mesh.ts';
 import { suite } from '../support/suite.ts';
 
@@ -121,21 +121,6 @@ test('where one operator is enough, a node is revoked at once and its sessions e
     rmSync(mesh.folder, { recursive: true, force: true });
   }
 });
-
-async function freeBasePort(): Promise<number> {
-  for (;;) {
-    const base = 20_000 + 10 * Math.floor(Math.random() * 3_000);
-    const free = await Promise.all([1, 2, 3].map((i) => isFree(base + i)));
-    if (free.every(Boolean)) return base;
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer().once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
-}
 
 function bash(script: string) {
   const file = join(folder, 'script.sh');
