@@ -26,21 +26,18 @@ interface DemoWords {
 }
 
 /** Where the identity key is made. */
-const TPM_OPTION = ['--tpm <place>', 'the identity key is made in this TPM, such as /dev/tpmrm0'] as const;
-const TPM_ENDORSEMENT_OPTION = [
-  '--tpm-endorsement <algorithm>',
-  'of which algorithm its endorsement key is, p256 or rsa2048; the one with a certificate if absent',
-] as const;
-const TOKEN_OPTIONS = {
-  module: ['--pkcs11-module <file>', 'or in a token behind this PKCS#11 module'],
-  token: ['--pkcs11-token <label>', 'the label of the token'],
-  key: ['--pkcs11-key <label>', 'the label of the key, made if there is none; ooto if absent'],
-  pin: [
-    '--pkcs11-pin-file <file>',
-    "the PIN, in a file of mode 0600; pkcs11.pin in the node's folder if absent",
+const HARDWARE_OPTIONS: readonly (readonly [flags: string, description: string])[] = [
+  ['--tpm <place>', 'the identity key is made in this TPM, such as /dev/tpmrm0'],
+  [
+    '--tpm-endorsement <algorithm>',
+    'of which algorithm its endorsement key is, p256 or rsa2048; the one with a certificate if absent',
   ],
-  attestation: ['--pkcs11-attestation <file>', "what the token's maker has certified of the key, PEM"],
-} as const;
+  ['--pkcs11-module <file>', 'or in a token behind this PKCS#11 module'],
+  ['--pkcs11-token <label>', 'the label of the token'],
+  ['--pkcs11-key <label>', 'the label of the key, made if there is none; ooto if absent'],
+  ['--pkcs11-pin-file <file>', "the PIN, in a file of mode 0600; pkcs11.pin in the node's folder if absent"],
+  ['--pkcs11-attestation <file>', "what the token's maker has certified of the key, PEM"],
+];
 
 const program = new Command('ooto')
   .description('the cryptographic substrate of a distributed compute mesh')
@@ -63,29 +60,21 @@ command('demo', 'start a mesh of processes on this machine and count the words o
   );
 
 const authority = program.command('authority').description('members of the authority');
-describeOutput(
-  authority.command('init').description('make the folder of a founder and print its public keys'),
-)
-  .requiredOption('--folder <folder>', "the founder's folder")
-  .requiredOption('--name <name>', 'its name in the mesh')
-  .requiredOption('--listen <host:port>', 'the address others dial')
-  .option('--listen-web-socket <ws://host:port>', 'the address pages dial')
-  .option(...TPM_OPTION)
-  .option(...TPM_ENDORSEMENT_OPTION)
-  .option(...TOKEN_OPTIONS.module)
-  .option(...TOKEN_OPTIONS.token)
-  .option(...TOKEN_OPTIONS.key)
-  .option(...TOKEN_OPTIONS.pin)
-  .option(...TOKEN_OPTIONS.attestation)
-  .action(
-    action(
-      async (options: Parameters<typeof import('./set-up-commands.ts').initFounder>[0], { terminal }) => {
-        const { initFounder } = await import('./set-up-commands.ts');
-        const founder = await initFounder(options);
-        terminal.result(founder, () => JSON.stringify(founder, undefined, 2));
-      },
-    ),
-  );
+takesHardware(
+  describeOutput(
+    authority.command('init').description('make the folder of a founder and print its public keys'),
+  )
+    .requiredOption('--folder <folder>', "the founder's folder")
+    .requiredOption('--name <name>', 'its name in the mesh')
+    .requiredOption('--listen <host:port>', 'the address others dial')
+    .option('--listen-web-socket <ws://host:port>', 'the address pages dial'),
+).action(
+  action(async (options: Parameters<typeof import('./set-up-commands.ts').initFounder>[0], { terminal }) => {
+    const { initFounder } = await import('./set-up-commands.ts');
+    const founder = await initFounder(options);
+    terminal.result(founder, () => JSON.stringify(founder, undefined, 2));
+  }),
+);
 
 describeOutput(
   authority
@@ -207,24 +196,18 @@ command('invite', 'let one node join under one name')
     }),
   );
 
-command('join', 'join the mesh of an invite')
-  .requiredOption('--folder <folder>', "the node's folder")
-  .requiredOption('--invite <file>', 'the invite; it can be spent once')
-  .option('--listen <host:port>', 'the address others dial', '127.0.0.1:0')
-  .option(...TPM_OPTION)
-  .option(...TPM_ENDORSEMENT_OPTION)
-  .option(...TOKEN_OPTIONS.module)
-  .option(...TOKEN_OPTIONS.token)
-  .option(...TOKEN_OPTIONS.key)
-  .option(...TOKEN_OPTIONS.pin)
-  .option(...TOKEN_OPTIONS.attestation)
-  .action(
-    action(async (options: JoinWords, { terminal, signal }) => {
-      const { joinMesh } = await import('./set-up-commands.ts');
-      const joined = await joinMesh(options, signal);
-      terminal.result(joined, () => `${joined.id}\nrun it with: ooto node run --folder ${options.folder}`);
-    }),
-  );
+takesHardware(
+  command('join', 'join the mesh of an invite')
+    .requiredOption('--folder <folder>', "the node's folder")
+    .requiredOption('--invite <file>', 'the invite; it can be spent once')
+    .option('--listen <host:port>', 'the address others dial', '127.0.0.1:0'),
+).action(
+  action(async (options: JoinWords, { terminal, signal }) => {
+    const { joinMesh } = await import('./set-up-commands.ts');
+    const joined = await joinMesh(options, signal);
+    terminal.result(joined, () => `${joined.id}\nrun it with: ooto node run --folder ${options.folder}`);
+  }),
+);
 
 const node = program.command('node').description('run a node');
 describeOutput(node.command('run').description('run the node of a folder until it is told to stop'))
@@ -494,6 +477,12 @@ function command(name: string, description: string): Command {
 
 function describeOutput(target: Command): Command {
   return target.option('--json', 'print one JSON object').option('--quiet', 'say nothing but warnings');
+}
+
+/** The identity key may be in a TPM or in a token. */
+function takesHardware(target: Command): Command {
+  for (const option of HARDWARE_OPTIONS) target.option(...option);
+  return target;
 }
 
 /** For options that may be given more than once. */
