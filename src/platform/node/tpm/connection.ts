@@ -4,7 +4,7 @@
  * whatever happens. All calls block; whoever must not block runs this in the agent.
  */
 import { concat, equal, readU32be } from '../../../base/bytes.ts';
-import { OotoError } from '../../../base/errors.ts';
+import { isOotoError, OotoError } from '../../../base/errors.ts';
 import { hex } from '../../../base/hex.ts';
 import { ByteReader } from '../../../base/reader.ts';
 import type { SealedSecret } from '../../../ports.ts';
@@ -22,7 +22,7 @@ import {
   selectionOf,
   sized,
 } from './templates.ts';
-import { requireSuccess } from './tpm-error.ts';
+import { requireSuccess, restarted } from './tpm-error.ts';
 import { type Address, type Argument, invoke, NULL, Out, structure, wireOf } from './tss.ts';
 
 /** ESYS_TR. */
@@ -289,7 +289,22 @@ export class TpmConnection implements Disposable {
     ];
     const results = [handle.room, made.room, NULL, NULL, NULL];
     this.#call('Esys_CreatePrimary', hierarchy, PASSWORD, NONE, NONE, ...what, ...results);
+    this.#requireNewNumber(handle.handle);
     return { handle: handle.handle, publicArea: wireOf('TPM2B_PUBLIC', made.address).subarray(2) };
+  }
+
+  /** A TPM gives no number twice: where a kept key has it too, the TPM has restarted and the kept key is gone. */
+  #requireNewNumber(made: number): void {
+    const number = this.#numberOf(made);
+    for (const kept of this.#keys.values())
+      if (this.#numberOf(kept) === number) throw restarted('Esys_CreatePrimary');
+  }
+
+  /** TPM_HANDLE; asks the library, not the TPM. */
+  #numberOf(handle: number): number {
+    const number = new Out();
+    this.#call('Esys_TR_GetTpmHandle', handle, number.room);
+    return number.handle;
   }
 
   #withSession<T>(type: number, use: (session: number) => T): T {
@@ -430,8 +445,13 @@ export class TpmConnection implements Disposable {
     return wireOf(type, result.address);
   }
 
+  /** What is flushed was loaded by this connection: a TPM that has it no more has restarted. */
   #flush(handle: number): void {
-    this.#call('Esys_FlushContext', handle);
+    try {
+      this.#call('Esys_FlushContext', handle);
+    } catch (error) {
+      throw isOotoError(error, 'OOTO_TPM_NOT_FOUND') ? restarted('Esys_FlushContext') : error;
+    }
   }
 
   #call(command: string, ...given: readonly Argument[]): void {

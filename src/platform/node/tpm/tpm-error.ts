@@ -62,15 +62,22 @@ const MEANINGS: Readonly<Record<number, readonly [what: string, message: string,
 export function requireSuccess(command: string, code: number): void {
   if (code === 0) return;
   const layer = (code >>> 16) & 0xff;
-  const restarted = code >= FIRST_REFERENCE && code <= LAST_REFERENCE;
-  if (layer === TCTI_LAYER || code === BAD_SEQUENCE || restarted) {
-    const what = restarted ? 'the TPM has restarted' : 'the connection to the TPM is lost';
-    throw new OotoError('OOTO_TPM_CONNECTION', 'environment', `${command}: ${what}`);
-  }
+  if (code >= FIRST_REFERENCE && code <= LAST_REFERENCE) throw restarted(command);
+  if (layer === TCTI_LAYER || code === BAD_SEQUENCE)
+    throw new OotoError(
+      'OOTO_TPM_CONNECTION',
+      'environment',
+      `${command}: the connection to the TPM is lost`,
+    );
   const error = (code & FORMAT_ONE) !== 0 ? code & FORMAT_ONE_ERROR : code;
   const meaning = layer === 0 ? MEANINGS[error] : undefined;
   const text = `${command}: 0x${code.toString(16)}`;
   if (!meaning) throw new OotoError('OOTO_TPM_COMMAND', 'environment', `${text}: the TPM refuses`);
   const [what, message, hint] = meaning;
   throw new OotoError(`OOTO_TPM_${what}`, 'environment', `${text}: ${message}`, { hint });
+}
+
+/** What was loaded is gone: the connection is made anew. */
+export function restarted(command: string): OotoError {
+  return new OotoError('OOTO_TPM_CONNECTION', 'environment', `${command}: the TPM has restarted`);
 }

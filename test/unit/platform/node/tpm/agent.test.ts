@@ -271,6 +271,51 @@ live('a restart between commands: the next one works, and the state says so', as
   is(states.at(-1)?.connections, 2);
 });
 
+/**
+ * Every task as the first after a restart, with the keys that another task has left loaded: numbers of keys that are
+ * gone are given to new ones, which must not pass for them.
+ */
+live('a restart beside loaded keys: whatever comes first works', async (swtpm, tpm) => {
+  const attestationKey = await tpm.createAttestationKey();
+  const identityKey = await tpm.createIdentityKey([7]);
+  const endorsementKey = readPublicArea((await tpm.endorsement()).publicArea);
+  const secret = crypto.random.bytes(32);
+  const credential = makeCredential(
+    crypto,
+    endorsementKey,
+    readPublicArea(attestationKey.publicArea),
+    secret,
+  );
+  const sealed = await tpm.seal(secret, [7]);
+  const tasks: Record<string, () => Promise<unknown>> = {
+    activate: async () =>
+      bytes(await tpm.activateCredential(attestationKey, { algorithm: 'p256', ...credential }), secret),
+    certify: async () =>
+      verifyKeyCertification(crypto, await tpm.certify(identityKey, attestationKey, nonce), {
+        attestationKey: readPublicArea(attestationKey.publicArea),
+        identityKey: readPublicArea(identityKey.publicArea),
+        qualifyingData: nonce,
+        policy: await tpm.readRegisters([7]),
+      }),
+    quote: () => requireQuote(tpm, attestationKey),
+    sign: async () => {
+      const signature = await tpm.sign(identityKey, crypto.sha256(nonce));
+      crypto.p256.verify(readPublicArea(identityKey.publicArea).key, nonce, signature, 'p1363');
+    },
+    unseal: async () => bytes(await tpm.unseal(sealed), secret),
+    endorsement: () => tpm.endorsement(),
+  };
+  const names = Object.keys(tasks);
+  for (const before of names)
+    for (const after of names) {
+      await tasks[before]();
+      await swtpm.restart();
+      await tasks[after]().catch((cause) => {
+        throw new Error(`${after} after ${before} and a restart`, { cause });
+      });
+    }
+});
+
 live('a TPM that is killed: calls fail in time, the state is lost, and it recovers', async (swtpm, tpm) => {
   const key = await tpm.createAttestationKey();
   await swtpm.kill();
