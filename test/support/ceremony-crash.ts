@@ -5,17 +5,25 @@ import type { Change } from '../../src/authority/action.ts';
 import { utf8 } from '../../src/base/bytes.ts';
 import { hex } from '../../src/base/hex.ts';
 import type { Crypto } from '../../src/crypto/crypto.ts';
+import { SHARE_KEY } from '../../src/mesh/founding.ts';
 import * as assert from './assert.ts';
 import { CeremonyWorld } from './ceremony-world.ts';
 import type { MemoryStore } from './memory-store.ts';
 
-export const CHANGES = ['refresh', 'reshare', 'rotate'] as const;
-/** The leader, another old member, and one that is new in a reshare. */
-export const VICTIMS = ['a1', 'a2', 'b1'] as const;
+export const CEREMONIES = ['refresh', 'reshare', 'rotate', 'repair'] as const;
+export type CeremonyName = (typeof CEREMONIES)[number];
 const FOUNDERS = ['a1', 'a2', 'a3'];
 const RESHARED = ['a1', 'a2', 'b1'];
+/** Whose share is lost where one is repaired. */
+const LOST = 'a2';
 
-function changeOf(world: CeremonyWorld, what: (typeof CHANGES)[number]): Change {
+/** The leader, another old member (in a repair the one whose share is lost), and one that is new in a reshare. */
+export function victimsOf(what: CeremonyName): readonly string[] {
+  return what === 'repair' ? FOUNDERS : ['a1', 'a2', 'b1'];
+}
+
+function changeOf(world: CeremonyWorld, what: CeremonyName): Change {
+  if (what === 'repair') return { kind: what, parameters: { epoch: 0, member: LOST } };
   if (what === 'refresh') return { kind: what, parameters: { epoch: 0 } };
   if (what === 'rotate') return { kind: what, parameters: { version: 0, overlapMs: 3_600_000 } };
   const members = RESHARED.map((name) => world.founderOf(name));
@@ -28,13 +36,14 @@ export type Death = 'request' | 'before-commit' | 'after-commit';
 /** Kills `victim` at the moment of this number. Returns whether there were so many. */
 export async function surviveDeath(
   crypto: Crypto,
-  what: (typeof CHANGES)[number],
+  what: CeremonyName,
   victim: string,
   at: number,
   death: Death = 'request',
 ): Promise<boolean> {
   const world = await CeremonyWorld.create(crypto);
   world.newcomer('b1');
+  if (what === 'repair') await loseShare(world);
   let count = 0;
   const pass = (moment: Death) => {
     if (moment === death && ++count === at) world.kill(victim);
@@ -44,18 +53,35 @@ export async function surviveDeath(
     return body;
   };
   mortal(world.stores.get(victim)!, pass, () => world.living.has(victim));
-  const lead = (name: string) => world.member(name).leader.change(world.approve(changeOf(world, what)));
+  const lead = (name: string) => {
+    const { leader } = world.member(name);
+    const approved = world.approve(changeOf(world, what));
+    return what === 'repair' ? leader.repair(approved) : leader.change(approved);
+  };
   await lead('a1').catch(() => {});
   world.onRequest = (_, __, body) => body;
   if (count < at) return false;
   if (!world.living.has(victim)) world.start(victim);
   await finishAll(world);
-  if (world.member('a2').authority.committee.epoch === 0) await lead('a2');
+  if (!isDone(world, what)) await lead(what === 'repair' ? 'a3' : 'a2');
   await finishAll(world);
   const members = what === 'reshare' ? RESHARED : FOUNDERS;
-  requireSettled(world, members, 1);
+  requireSettled(world, members, what === 'repair' ? 0 : 1);
   assert.ok(world.sign(utf8('after the crash'), ...members.slice(1)));
   return true;
+}
+
+/** Its process comes back without the share, as from a store in which it is damaged. */
+async function loseShare(world: CeremonyWorld): Promise<void> {
+  await world.stores.get(LOST)!.commit([{ delete: SHARE_KEY }]);
+  world.start(LOST);
+}
+
+function isDone(world: CeremonyWorld, what: CeremonyName): boolean {
+  const { authority, participant } = world.member(LOST);
+  return what === 'repair'
+    ? participant.shares.inForce(authority.publicPackage) !== undefined
+    : authority.committee.epoch > 0;
 }
 
 /** Nothing is written by who is dead, and nothing answered. */

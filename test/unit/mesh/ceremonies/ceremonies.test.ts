@@ -7,7 +7,7 @@ import { RESCUE_OVERLAP_MS } from '../../../../src/mesh/ceremonies/plan.ts';
 import { SHARE_KEY } from '../../../../src/mesh/founding.ts';
 import { groupKey } from '../../../../src/threshold/index.ts';
 import * as assert from '../../../support/assert.ts';
-import { CHANGES, requireSettled, surviveDeath, VICTIMS } from '../../../support/ceremony-crash.ts';
+import { CEREMONIES, requireSettled, surviveDeath, victimsOf } from '../../../support/ceremony-crash.ts';
 import { CeremonyWorld } from '../../../support/ceremony-world.ts';
 import { testCrypto } from '../../../support/crypto.ts';
 import { suite } from '../../../support/suite.ts';
@@ -134,14 +134,14 @@ test('one member that is away keeps everything as it was', async () => {
   requireSettled(world, FOUNDERS, 1);
 });
 
-for (const what of CHANGES)
-  for (const [i, victim] of VICTIMS.entries())
+for (const what of CEREMONIES)
+  for (const [i, victim] of victimsOf(what).entries())
     test(`${what}: ${victim} is killed, and what was begun is finished or undone`, async () => {
       // All moments: npm run test:long.
       for (let at = 4 + 3 * i; await surviveDeath(crypto, what, victim, at); ) at += 11;
     });
 
-for (const what of CHANGES)
+for (const what of CEREMONIES)
   for (const death of ['before-commit', 'after-commit'] as const)
     test(`${what}: a member is killed ${death}, and what was begun is finished or undone`, async () => {
       for (let at = 1; await surviveDeath(crypto, what, 'a2', at, death); ) at++;
