@@ -26,7 +26,7 @@ export const USAGE = `npm run bench -- [suite …] [options]
   --browser        measure in headless Chromium instead of Node
   --page           serve the page on this machine alone, for any browser, until Ctrl-C
   --port N         the page's port (default: any that is free)
-  --results        write table and plots to bench/results/, and the table of the README
+  --results        write tables and plots to bench/results/, and the tables of the README
   --tiny           run everything with next to no rounds; the figures mean nothing
 `;
 

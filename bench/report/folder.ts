@@ -1,21 +1,24 @@
 /**
  * The results that are kept: bench/results/<platform>/<suite>/ with the JSON, a page of tables and plots, and the
- * table of the README, which is made of the JSON and of nothing else.
+ * tables of the README, which are made of the JSON and of nothing else.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Machine, Results } from '../results.ts';
 import type { Suite } from '../suite.ts';
 import { allPlots } from './plots.ts';
-import { readmeTable } from './readme-table.ts';
+import { README_TABLES, readmeTable } from './readme-table.ts';
 import { markdown } from './table.ts';
 
 export const RESULTS = join('bench', 'results');
-export const README_RESULTS = join(RESULTS, 'node', 'core', 'results.json');
-const [BEGIN, END] = [
-  '<!-- measured: written by npm run bench -- core --results -->\n',
-  '<!-- end of measured -->\n',
-];
+const END = '<!-- end of measured -->\n';
+const beginOf = (suite: string) => `<!-- measured: written by npm run bench -- ${suite} --results -->\n`;
+
+/** What is kept of a suite on Node; the README's table of it is made of this. */
+export function keptResults(suite: string): Results | undefined {
+  const file = join(RESULTS, 'node', suite, 'results.json');
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Results) : undefined;
+}
 
 /** Writes what was measured of one suite; plots of an earlier run go. */
 export function writeResults(suite: Suite, results: Results): string {
@@ -45,16 +48,21 @@ export function machineText({ cpu, cores, versions, wasm, load, date, platform }
   return `${cpu ?? 'Unknown processor'}, ${cores} cores; ${platform === 'node' ? 'Node: ' : ''}${names.join(', ')}; ${wasm} SIMD build of the core; ${date.slice(0, 10)}.${busy}`;
 }
 
-/** The README with its table as the kept results have it. */
-export function readmeWithTable(readme: string, results: Results): string {
-  const [from, to] = [readme.indexOf(BEGIN), readme.indexOf(END)];
-  if (from < 0 || to < from) throw new Error('the README has no place for the measured table');
-  const table = `${readmeTable(results.rows)}\n${machineText(results.machine)}\n`;
-  return `${readme.slice(0, from + BEGIN.length)}\n${table}\n${readme.slice(to)}`;
+/** The README with the table of this suite as the kept results have it. */
+export function readmeWithTable(readme: string, suite: string, results: Results): string {
+  const begin = beginOf(suite);
+  const start = readme.indexOf(begin) + begin.length;
+  const end = readme.indexOf(END, start);
+  if (start < begin.length || end < 0) throw new Error(`the README has no place for the table of ${suite}`);
+  const table = `${readmeTable(suite, results.rows)}\n${machineText(results.machine)}\n`;
+  return `${readme.slice(0, start)}\n${table}\n${readme.slice(end)}`;
 }
 
 export function updateReadme(): void {
-  if (!existsSync(README_RESULTS)) return;
-  const results = JSON.parse(readFileSync(README_RESULTS, 'utf8')) as Results;
-  writeFileSync('README.md', readmeWithTable(readFileSync('README.md', 'utf8'), results));
+  let readme = readFileSync('README.md', 'utf8');
+  for (const suite of Object.keys(README_TABLES)) {
+    const results = keptResults(suite);
+    if (results) readme = readmeWithTable(readme, suite, results);
+  }
+  writeFileSync('README.md', readme);
 }

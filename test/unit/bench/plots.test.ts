@@ -1,8 +1,9 @@
 /** Plots are well-formed, say what the figures say, and let no name break out; kept results and the README agree. */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
-import { README_RESULTS, readmeWithTable, resultsText } from '../../../bench/report/folder.ts';
+import { keptResults, readmeWithTable, resultsText } from '../../../bench/report/folder.ts';
 import { allPlots } from '../../../bench/report/plots.ts';
+import { README_TABLES } from '../../../bench/report/readme-table.ts';
 import { rates, throughputSeries } from '../../../bench/report/series.ts';
 import { PLOT_STYLE, ratePlot, ratioPlot, throughputPlot } from '../../../bench/report/svg.ts';
 import type { Results } from '../../../bench/results.ts';
@@ -170,9 +171,11 @@ test('results are written one row a line, and read back the same', () => {
   assert.is(resultsText(results).match(/^ \{/gm)?.length, 2);
 });
 
-test('the table of the README is that of the kept results', () => {
-  assert.ok(existsSync(README_RESULTS));
+test('the tables of the README are those of the kept results', () => {
   const readme = readFileSync('README.md', 'utf8');
-  const results = JSON.parse(readFileSync(README_RESULTS, 'utf8')) as Results;
-  assert.is(readme, readmeWithTable(readme, results));
+  assert.ok(keptResults('core'));
+  for (const suite of Object.keys(README_TABLES)) {
+    const results = keptResults(suite);
+    if (results) assert.is(readme, readmeWithTable(readme, suite, results), suite);
+  }
 });
