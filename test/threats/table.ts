@@ -696,4 +696,42 @@ export const THREATS: readonly ThreatRow[] = [
     'a peer that says nothing is kept little for, and a writer waits for it 5 seconds',
     guard(`${CHANNEL}/lasting/lasting-connection.ts`, '    if (!this.#hasRoom) this.#expectDecision();\n'),
   ),
+  row(
+    'O datagrams',
+    'pieces of two attempts of one address put together',
+    `${UNIT}/datagram/handshake.test.ts`,
+    'pieces of message 1 under different cookies are not put together',
+    guard(
+      `${CHANNEL}/datagram/handshake.ts`,
+      "    if (!equal(introduction.preamble, this.#introduction.preamble))\n      throw badDatagram('a first message under another cookie');\n",
+    ),
+  ),
+  row(
+    'O datagrams',
+    'a forged reply that names another sender spoils an attempt',
+    `${UNIT}/datagram/handshake.test.ts`,
+    'a reply whose sender cannot be called, and one of a second sender, leave the first as it is',
+    guard(
+      `${CHANNEL}/datagram/handshake.ts`,
+      "    if (this.#remoteIndex !== sender) throw badDatagram('two replies');\n",
+    ),
+  ),
+  row(
+    'O datagrams',
+    'a forged cookie throws away a handshake that has an answer',
+    `${UNIT}/datagram/handshake.test.ts`,
+    'a cookie that comes behind a piece of the reply does not begin anew',
+    guard(`${CHANNEL}/datagram/handshake.ts`, 'this.#remoteIndex !== undefined || '),
+  ),
+  row(
+    'O datagrams',
+    'a forged reply before the ephemerals ends a channel that is being dialled',
+    `${UNIT}/datagram/handshake.test.ts`,
+    'a reply before any ephemerals were sent answers nothing',
+    guard(
+      `${CHANNEL}/datagram/handshake.ts`,
+      "if (!this.#noise || sender === 0) throw badDatagram('a reply to nothing');\n    if (this.#noise.isFinished)",
+      'if (this.#noise!.isFinished)',
+    ),
+  ),
 ];

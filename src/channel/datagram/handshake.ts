@@ -37,7 +37,7 @@ export interface Met extends Authenticated {
   readonly remoteIndex: number;
 }
 
-/** Ephemeral X25519 key and ML-KEM-768 key: message 1 has one length. */
+/** Ephemeral X25519 key and ML-KEM-768 key: message 1 has one length, without room for a payload in the clear. */
 export const FIRST_MESSAGE_BYTES = 32 + 1_184;
 /** Cookies that an attempt takes: one, and a few more for secrets replaced meanwhile. */
 const MOST_COOKIES = 3;
@@ -148,8 +148,7 @@ export class Reception implements Disposable {
     if (!message) return false;
     const { crypto, datagramBytes } = this.#context;
     this.#noise = noiseState(crypto, this.#context, prologueOf(introduction));
-    const { payload } = this.#noise.readMessage(message);
-    if (payload.length > 0) throw badDatagram('a payload in the clear');
+    this.#noise.readMessage(message);
     const reply = this.#noise.writeMessage((h) => ownPayload(this.#context, h));
     this.#flight = cutPieces(reply, datagramBytes - PIECE_OVERHEAD_BYTES.reply).map((cut) =>
       encodeReply(introduction.sender, this.index, cut),
