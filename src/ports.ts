@@ -351,6 +351,14 @@ export interface HttpClient {
   post(url: string, body: Uint8Array, options?: { signal?: AbortSignal }): Promise<HttpResponse>;
 }
 
+/** Reads what an address that an operator gave answers with, on the same terms. */
+export interface HttpReader {
+  get(url: string, options: { mostBytes: number; signal?: AbortSignal }): Promise<HttpResponse>;
+}
+
+/** A store that somebody else may be writing: each call sees one state, whole commits and nothing but. */
+export type StoreReader = Pick<Store, 'get' | 'range' | 'close'>;
+
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 /** Structured log; never given a secret. Field names are listed in docs/operations.md. */

@@ -116,7 +116,12 @@ export class AuthorityView {
   }
 
   /** Knows what is in the store besides, which is judged again. @throws as {@link stage} throws. */
-  static open(crypto: Crypto, genesis: GenesisRecord, store: Store, root?: Uint8Array): AuthorityView {
+  static open(
+    crypto: Crypto,
+    genesis: GenesisRecord,
+    store: Pick<Store, 'get' | 'range'>,
+    root?: Uint8Array,
+  ): AuthorityView {
     const view = new AuthorityView(crypto, genesis, root);
     view.accept(view.stage(storedDocuments(store)));
     return view;
@@ -420,7 +425,7 @@ function changesOf(before: State, after: State): StoreChange[] {
   ];
 }
 
-function storedDocuments(store: Store): AuthorityDocuments {
+function storedDocuments(store: Pick<Store, 'get' | 'range'>): AuthorityDocuments {
   const all = (prefix: string) => store.range(prefix, afterAll(prefix)).map(({ value }) => value);
   const statement = store.get(STATEMENT_KEY);
   const entries = all(ENTRIES).map((entry) =>

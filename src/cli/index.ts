@@ -6,6 +6,7 @@
 import { Command, CommanderError } from 'commander';
 import { OotoError } from '../base/errors.ts';
 import { addActionCommands, addRevoking } from './action-commands.ts';
+import { addLogCommands } from './log-commands.ts';
 import type { MeasureOptions } from './measure.ts';
 import { EXIT, Terminal, type TerminalOptions } from './terminal.ts';
 
@@ -431,31 +432,7 @@ command('doctor', 'examine this machine, and the folder of a node')
   );
 
 const log = program.command('log').description("the authority's logs of what was issued");
-describeOutput(
-  log
-    .command('tail')
-    .description(
-      "follow every member's log; a certificate for a watched name with another key, or a log that contradicts itself, is an alarm",
-    ),
-)
-  .requiredOption(
-    '--folder <folder>',
-    'the folder of a node of the mesh that does not run, such as an originator',
-  )
-  .option('--monitor <id>', "the SPIFFE id to watch; else the node's own, and all entries are printed")
-  .option(
-    '--key <sha256>',
-    'a key that its holder has, SHA-256 in hexadecimal; may be given more than once',
-    collect,
-    [],
-  )
-  .option('--once', 'read every log to its newest checkpoint, and stop')
-  .action(
-    action(async (options: import('./log.ts').TailWords, { terminal, signal }) => {
-      const { tailLogs } = await import('./log.ts');
-      if (await tailLogs(options, terminal, signal)) verdict = EXIT.verification;
-    }),
-  );
+addLogCommands(log, table);
 
 command('status', 'show how the node of a folder is')
   .requiredOption('--folder <folder>', "the node's folder")

@@ -35,8 +35,23 @@ export {
 } from './note.ts';
 export { type ConsistencyClaim, type InclusionClaim, verifyConsistency, verifyInclusion } from './proof.ts';
 export { parseTilePath, type TileAddress, tilePath } from './tile.ts';
+export {
+  bundlesOf,
+  consistencyFromTiles,
+  missingResource,
+  type ProvenEntry,
+  type TiledLog,
+  TileReader,
+} from './tile-reader.ts';
 export { answerReader } from './tile-service.ts';
 export { type TileSource, TileTree } from './tile-tree.ts';
+export {
+  type EntryProof,
+  formatEntryProof,
+  type JudgedEntry,
+  parseEntryProof,
+  verifyEntryProof,
+} from './tlog-proof.ts';
 export { advanceView, restoreView } from './view.ts';
 export { type StagedCosignature, Witness, type WitnessOptions } from './witness.ts';
 export { askWitness, readWitnessAnswer, type WitnessAnswer, type WitnessAsked } from './witness-client.ts';

@@ -200,7 +200,7 @@ function splitOf(count: number): number {
   return power;
 }
 
-function isPowerOfTwo(size: number): boolean {
+export function isPowerOfTwo(size: number): boolean {
   return splitOf(size + 1) === size;
 }
 

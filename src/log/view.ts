@@ -34,12 +34,17 @@ export function restoreView(crypto: Crypto, policy: CheckpointPolicy, note: stri
   return verifyCheckpoint(crypto, note, policy);
 }
 
-/** @throws as {@link advanceView}. */
+/**
+ * `prefixRoot` is the root that the tree of `next` has at the size of `known`, as its tiles make it: where that size is a
+ * power of two no consistency proof says so, and without it a contradiction would leave no evidence.
+ * @throws as {@link advanceView}.
+ */
 export function requireGrowth(
   crypto: Crypto,
   known: VerifiedCheckpoint,
   next: VerifiedCheckpoint,
   proof: readonly Uint8Array[],
+  prefixRoot = known.root,
 ): void {
   if (next.size < known.size)
     throw new OotoError(
@@ -48,7 +53,7 @@ export function requireGrowth(
       `${next.origin} shows ${next.size} entries after ${known.size}`,
       { culprits: [next.origin] },
     );
-  requireNoContradiction(crypto, known, next, proof);
+  requireNoContradiction(crypto, known, next, proof, prefixRoot);
   if (known.size === 0) requireNoProof(next, proof);
   else requireConsistency(crypto, known, next, proof);
 }
@@ -68,11 +73,12 @@ function requireNoContradiction(
   known: VerifiedCheckpoint,
   next: VerifiedCheckpoint,
   proof: readonly Uint8Array[],
+  prefixRoot: Uint8Array,
 ): void {
   const evidence = { first: known.note, second: next.note };
   if (next.size === known.size && !equal(next.root, known.root))
     throw new ForkError(next.origin, { ...evidence, prefixRoot: next.root, proof: [] });
-  const claim = { size1: known.size, root1: known.root, size2: next.size, root2: next.root, proof };
+  const claim = { size1: known.size, root1: prefixRoot, size2: next.size, root2: next.root, proof };
   const roots = consistencyRoots(crypto, claim);
   if (roots && equal(roots.root2, next.root) && !equal(roots.root1, known.root))
     throw new ForkError(next.origin, { ...evidence, prefixRoot: roots.root1, proof });

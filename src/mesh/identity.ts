@@ -44,7 +44,7 @@ export function readTrust(
   crypto: Crypto,
   genesisRecord: Uint8Array,
   root: Uint8Array,
-  store?: Store,
+  store?: Pick<Store, 'get' | 'range'>,
 ): MeshTrust {
   const genesis = verifyGenesisRecord(crypto, genesisRecord);
   return trustIn(

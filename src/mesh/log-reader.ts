@@ -3,28 +3,24 @@
  * proofs are asked of the member, one of them a request; nothing is believed until it leads to a signed root. A whole log
  * comes bundle by bundle and becomes one file.
  */
-import { OotoError } from '../base/errors.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import { bytes, bytesBetween, list, nullable, text } from '../envelope/fields.ts';
 import {
+  bundlesOf,
   type CheckpointPolicy,
-  decodeBundle,
   encodeExport,
   LogFollower,
-  type TileAddress,
+  missingResource,
+  type TiledLog,
   tilePath,
 } from '../log/index.ts';
 import { MAX_NOTE_BYTES } from '../log/note.ts';
 import { MAX_PROOF_HASHES } from '../log/proof.ts';
-import { TILE_WIDTH } from '../log/tile.ts';
 import type { MeshNode } from './node.ts';
 
 const MOST_RESOURCE_BYTES = 15 * 1024 * 1024;
 
-export interface LogSource {
-  checkpoint(): Promise<string>;
-  /** A tile or an entry bundle. @throws OOTO_LOG_ENTRIES (peer) when there is none. */
-  resource(address: TileAddress): Promise<Uint8Array>;
+export interface LogSource extends TiledLog {
   consistency(from: number, to: number): Promise<Uint8Array[]>;
 }
 
@@ -42,7 +38,7 @@ export function memberLog(
     async resource(address) {
       const answer = await node.ask(member, 'log.resource', tilePath(address), options);
       const resource = nullable(bytesBetween(0, MOST_RESOURCE_BYTES))(answer, 'log.resource');
-      if (resource === null) throw missing(tilePath(address));
+      if (resource === null) throw missingResource(address);
       return resource;
     },
     async consistency(from, to) {
@@ -50,22 +46,6 @@ export function memberLog(
       return list(bytes(32), { max: MAX_PROOF_HASHES })(answer, 'log.consistency');
     },
   };
-}
-
-/** The entries from `from` to `size`, a bundle at a time. */
-export async function* bundlesOf(
-  source: LogSource,
-  from: number,
-  size: number,
-): AsyncGenerator<Uint8Array[]> {
-  for (let at = from; at < size; ) {
-    const index = Math.floor(at / TILE_WIDTH);
-    const width = Math.min(TILE_WIDTH, size - index * TILE_WIDTH);
-    const bundle = decodeBundle(await source.resource({ level: 'entries', index, width }), width);
-    const entries = bundle.slice(at - index * TILE_WIDTH);
-    yield entries;
-    at += entries.length;
-  }
 }
 
 /** The whole log as one file that anybody can judge, which has been judged here. @throws OOTO_LOG_* (peer). */
@@ -83,8 +63,4 @@ export async function downloadLog(
   }
   follower.reach(next);
   return encodeExport(crypto, policy.keys, next.note, entries);
-}
-
-function missing(path: string): OotoError {
-  return new OotoError('OOTO_LOG_ENTRIES', 'peer', `the log does not give ${path}`);
 }

@@ -13,15 +13,18 @@ import { isOotoError, OotoError } from '../base/errors.ts';
 import { hex } from '../base/hex.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import {
+  bundlesOf,
   type CheckpointPolicy,
   type FollowedLog,
   ForkError,
   LogFollower,
+  TileReader,
   type VerifiedCheckpoint,
   verifyCheckpoint,
 } from '../log/index.ts';
+import { isPowerOfTwo } from '../log/proof.ts';
 import { requireGrowth } from '../log/view.ts';
-import { bundlesOf, type LogSource } from './log-reader.ts';
+import type { LogSource } from './log-reader.ts';
 
 /** What a watch finds. Digests are SHA-256 in hexadecimal. */
 export type LogEvent =
@@ -157,7 +160,9 @@ export class MemberWatch {
     const { crypto, source } = this.#options;
     const isTrivial = older.size === 0 || older.size === newer.size;
     const proof = isTrivial ? [] : await source.consistency(older.size, newer.size);
-    requireGrowth(crypto, older, newer, proof);
+    const isInProof = isTrivial || !isPowerOfTwo(older.size);
+    const prefixRoot = isInProof ? undefined : await new TileReader(crypto, source, newer).rootAt(older.size);
+    requireGrowth(crypto, older, newer, proof, prefixRoot);
   }
 
   /** @throws the error itself, when the member was not there or could not answer: that is no alarm. */

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ShownBundle } from '../../src/cli/bundle.ts';
+import type { VerifiedProof } from '../../src/cli/log-reading.ts';
 import * as assert from '../support/assert.ts';
 import { freeBasePort } from '../support/free-ports.ts';
 import { suite } from '../support/suite.ts';
@@ -32,6 +33,8 @@ test('the documented commands make a mesh, a worker joins it, and a member comes
     'until ooto status --folder w1 --json > w1.json; do sleep 1; done',
     'until test -f w1/trust-bundle.json; do sleep 0.1; done',
     'ooto bundle w1/trust-bundle.json --json > bundle.json',
+    documented('Logs of the authority'),
+    'ooto log verify --proof first.tlog-proof --folder w1 --json > proof.json',
     'stopped=$(ooto status --folder a3 --json | sed -n \'s/.*"pid": \\([0-9]*\\).*/\\1/p\')',
     'kill $stopped; while kill -0 $stopped 2>/dev/null; do sleep 0.1; done',
     documented('Backup of a member'),
@@ -51,6 +54,9 @@ test('the documented commands make a mesh, a worker joins it, and a member comes
   const bundle = JSON.parse(readFileSync(join(folder, 'bundle.json'), 'utf8')) as ShownBundle;
   assert.equal([bundle.schema, bundle.sequence, bundle.authorities.length], ['ooto.bundle/1', 0, 1]);
   assert.is(bundle.authorities[0].trustDomain, status.mesh);
+  const proof = JSON.parse(readFileSync(join(folder, 'proof.json'), 'utf8')) as VerifiedProof;
+  assert.equal([proof.origin, proof.entry.kind], [`${status.mesh}/log/a1`, 'certificate']);
+  assert.match(stdout, /^a3 \d+ certificate spiffe:.*\/worker\/w1 key/m);
   const { keys } = JSON.parse(readFileSync(join(folder, 'w1', 'trust-bundle.json'), 'utf8'));
   const root = new X509Certificate(Buffer.from(keys[0].x5c[0], 'base64'));
   assert.ok(root.verify(createPublicKey({ key: keys[0], format: 'jwk' })));

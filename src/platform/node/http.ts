@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { constants, gzip } from 'node:zlib';
 import { concat, utf8 } from '../../base/bytes.ts';
 import { OotoError } from '../../base/errors.ts';
-import type { HttpClient, HttpHandler, HttpResponse } from '../../ports.ts';
+import type { HttpClient, HttpHandler, HttpReader, HttpResponse } from '../../ports.ts';
 import { formatAddress, parseAddress } from './address.ts';
 import { systemError } from './system-error.ts';
 
@@ -126,33 +126,41 @@ function plainAnswer(status: number, text: string): HttpResponse {
   return { status, headers, body: utf8(`${text}\n`) };
 }
 
-/** @throws OOTO_TRANSPORT_UNREACHABLE (environment) from `post`, also for a redirect and an answer that is too long. */
-export function httpClient(): HttpClient {
+/** @throws OOTO_TRANSPORT_UNREACHABLE (environment) from each, also for a redirect and an answer that is too long. */
+export function httpClient(): HttpClient & HttpReader {
   return {
-    async post(url, body, { signal } = {}) {
-      const limit = AbortSignal.timeout(ANSWER_MS);
-      try {
-        const response = await fetch(url, {
-          method: 'POST',
-          body: Uint8Array.from(body),
-          redirect: 'error',
-          signal: signal ? AbortSignal.any([signal, limit]) : limit,
-        });
-        const headers = Object.fromEntries(response.headers);
-        return { status: response.status, headers, body: await readAnswer(response) };
-      } catch (cause) {
-        throw systemError('OOTO_TRANSPORT_UNREACHABLE', `no answer from ${url}`, cause);
-      }
-    },
+    post: (url, body, { signal } = {}) =>
+      ask(url, { method: 'POST', body: Uint8Array.from(body) }, ANSWER_BYTES_MOST, signal),
+    get: (url, { mostBytes, signal }) => ask(url, {}, mostBytes, signal),
   };
 }
 
-async function readAnswer(response: Response): Promise<Uint8Array> {
+async function ask(
+  url: string,
+  request: RequestInit,
+  mostBytes: number,
+  signal: AbortSignal | undefined,
+): Promise<HttpResponse> {
+  const limit = AbortSignal.timeout(ANSWER_MS);
+  try {
+    const response = await fetch(url, {
+      ...request,
+      redirect: 'error',
+      signal: signal ? AbortSignal.any([signal, limit]) : limit,
+    });
+    const headers = Object.fromEntries(response.headers);
+    return { status: response.status, headers, body: await readAnswer(response, mostBytes) };
+  } catch (cause) {
+    throw systemError('OOTO_TRANSPORT_UNREACHABLE', `no answer from ${url}`, cause);
+  }
+}
+
+async function readAnswer(response: Response, mostBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
     length += chunk.length;
-    if (length > ANSWER_BYTES_MOST)
+    if (length > mostBytes)
       throw new OotoError('OOTO_TRANSPORT_UNREACHABLE', 'peer', 'the answer is too long');
     chunks.push(chunk);
   }

@@ -11,7 +11,7 @@ import { open, type RootDatabase } from 'lmdb';
 import { utf8 } from '../../base/bytes.ts';
 import { OotoError } from '../../base/errors.ts';
 import { hex } from '../../base/hex.ts';
-import type { Store, StoreChange, StoreEntry } from '../../ports.ts';
+import type { Store, StoreChange, StoreEntry, StoreReader } from '../../ports.ts';
 import { flushFolder, makePrivateFolder, PRIVATE_FILE } from './files.ts';
 import { nodeRandom } from './random.ts';
 import { makeLockFile, PAGE_BYTES, StoreRoom, type StoreSize } from './store-room.ts';
@@ -55,6 +55,27 @@ export async function openStore(folder: string): Promise<Store> {
   }
 }
 
+/**
+ * Opens the store in `folder` to read it, beside the process that may be writing it; nothing of it is changed.
+ * @throws OOTO_STORE_OPEN (environment) when there is none, or it cannot be opened or is damaged.
+ */
+export async function openStoreToRead(folder: string): Promise<StoreReader> {
+  const path = join(folder, FILE);
+  if ((await readHead(path)).length === 0)
+    throw new OotoError('OOTO_STORE_OPEN', 'environment', `there is no store in ${folder}`);
+  await requireEnvironment(path);
+  try {
+    const database = open<Uint8Array, Uint8Array>({
+      ...{ path, noSubdir: true, readOnly: true },
+      ...{ encoding: 'binary', keyEncoding: 'binary' },
+      ...({ permissionsMode: PRIVATE_FILE } as object),
+    });
+    return new LmdbReader(database, path);
+  } catch (cause) {
+    throw systemError('OOTO_STORE_OPEN', `cannot open the store ${path}`, cause);
+  }
+}
+
 /** Enough that opening meets no full disk. */
 async function requireRoom(folder: string): Promise<void> {
   const probe = join(folder, `room-${hex(nodeRandom().bytes(8))}.tmp`);
@@ -93,26 +114,24 @@ async function readHead(path: string): Promise<Uint8Array> {
   }
 }
 
-class LmdbStore implements Store {
-  readonly #database: RootDatabase<Uint8Array, Uint8Array>;
-  readonly #path: string;
-  readonly #room: StoreRoom;
+class LmdbReader implements StoreReader {
+  protected readonly database: RootDatabase<Uint8Array, Uint8Array>;
+  protected readonly path: string;
   #closed: Promise<void> | undefined;
 
   constructor(database: RootDatabase<Uint8Array, Uint8Array>, path: string) {
-    this.#database = database;
-    this.#path = path;
-    this.#room = new StoreRoom(path);
+    this.database = database;
+    this.path = path;
   }
 
   get(key: string): Uint8Array | undefined {
-    this.#requireOpen();
-    const value = this.#database.getBinary(encodeKey(key));
+    this.requireOpen();
+    const value = this.database.getBinary(encodeKey(key));
     return value === undefined ? undefined : new Uint8Array(value);
   }
 
   range(from: string, to: string, { limit, reverse = false }: { limit?: number; reverse?: boolean } = {}) {
-    this.#requireOpen();
+    this.requireOpen();
     const low = utf8(from);
     const high = utf8(to);
     if (high.length === 0) return [];
@@ -121,20 +140,39 @@ class LmdbStore implements Store {
       : { ...(low.length > 0 && { start: low }), end: high };
     const entries: StoreEntry[] = [];
     if (limit === 0) return entries;
-    for (const { key, value } of this.#database.getRange({ ...bounds, reverse, ...(limit && { limit }) }))
+    for (const { key, value } of this.database.getRange({ ...bounds, reverse, ...(limit && { limit }) }))
       entries.push({ key: decoder.decode(key), value: new Uint8Array(value) });
     return entries;
   }
 
+  close(): Promise<void> {
+    this.#closed ??= this.database.close();
+    return this.#closed;
+  }
+
+  protected requireOpen(): void {
+    if (this.#closed) throw new OotoError('OOTO_STORE_CLOSED', 'caller', `${this.path} has been closed`);
+  }
+}
+
+class LmdbStore extends LmdbReader implements Store {
+  readonly #room: StoreRoom;
+  #allClosed: Promise<void> | undefined;
+
+  constructor(database: RootDatabase<Uint8Array, Uint8Array>, path: string) {
+    super(database, path);
+    this.#room = new StoreRoom(path);
+  }
+
   async commit(changes: readonly StoreChange[]): Promise<void> {
-    this.#requireOpen();
+    this.requireOpen();
     const prepared = changes.map((change) =>
       'put' in change
         ? { key: encodeKey(change.put), value: copy(change.value) }
         : { key: encodeKey(change.delete), value: undefined },
     );
     if (prepared.length === 0) return;
-    const database = this.#database;
+    const database = this.database;
     const release = this.#room.reserve(
       this.#size(),
       prepared.map(({ key, value }) => ({ key: key.length, value: value?.length })),
@@ -145,25 +183,21 @@ class LmdbStore implements Store {
           void (value ? database.put(key, value) : database.remove(key)).catch(() => {});
       });
     } catch (failure) {
-      throw systemError('OOTO_STORE_WRITE', `cannot write to ${this.#path}`, await reasonOf(failure));
+      throw systemError('OOTO_STORE_WRITE', `cannot write to ${this.path}`, await reasonOf(failure));
     } finally {
       release();
     }
   }
 
-  close(): Promise<void> {
-    this.#closed ??= this.#database.close().then(() => this.#room.close());
-    return this.#closed;
+  override close(): Promise<void> {
+    this.#allClosed ??= super.close().then(() => this.#room.close());
+    return this.#allClosed;
   }
 
   #size(): StoreSize {
-    const stats = this.#database.getStats() as unknown as Record<string, number>;
+    const stats = this.database.getStats() as unknown as Record<string, number>;
     const { lastPageNumber = 0, treeBranchPageCount = 0, treeLeafPageCount = 0, treeDepth = 0 } = stats;
     return { lastPage: lastPageNumber, treePages: treeBranchPageCount + treeLeafPageCount, treeDepth };
-  }
-
-  #requireOpen(): void {
-    if (this.#closed) throw new OotoError('OOTO_STORE_CLOSED', 'caller', `${this.#path} has been closed`);
   }
 }
 
