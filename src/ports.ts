@@ -145,6 +145,8 @@ export interface Hardware {
   ): Uint8Array | undefined;
   /** Gives the memory of an array back at once, of which nobody needs anything: it and all views of it are empty then. */
   giveBack?(bytes: Uint8Array): void;
+  /** A large array with whatever its memory holds: it was given back before, where some was. */
+  memory?(length: number): Uint8Array;
   /** `ciphertext ‖ tag` to `to` from `at` on. */
   aes256gcmSealInto?(
     key: Uint8Array,

@@ -53,7 +53,7 @@ export class Incoming {
   readonly #delivery: Delivery;
   readonly #sink: MessageSink;
   readonly #order: FragmentOrder;
-  readonly #assembler = new MessageAssembler();
+  readonly #assembler: MessageAssembler;
   #unchecked: UncheckedBatch[] = [];
   #uncheckedBytes = 0;
   #job: SignatureJob | undefined;
@@ -67,6 +67,7 @@ export class Incoming {
     this.#context = context;
     this.#delivery = delivery;
     this.#sink = sink;
+    this.#assembler = new MessageAssembler(context.crypto);
     this.#order = new FragmentOrder(context.limits.messageBytes);
   }
 

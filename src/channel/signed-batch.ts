@@ -3,7 +3,6 @@
  * and a signature; receiving, a batch is read, and what its signature must cover is computed; once that is checked
  * every message comes out with the batch that vouches for it.
  */
-import { concat } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import type { Crypto, Ed25519Item, SaltedItems } from '../crypto/crypto.ts';
 import type { SigningKey } from '../envelope/keys.ts';
@@ -127,7 +126,12 @@ export function badSignature({ counter }: SignedBatch): OotoError {
 
 /** Collects the parts of messages whose signatures were checked. */
 export class MessageAssembler {
+  readonly #crypto: Crypto;
   #parts: SignedItem[] = [];
+
+  constructor(crypto: Crypto) {
+    this.#crypto = crypto;
+  }
 
   /** The message that this part ends, with all its items; undefined while parts are missing. */
   add(signed: SignedItem): { message: Uint8Array; items: readonly SignedItem[] } | undefined {
@@ -135,6 +139,6 @@ export class MessageAssembler {
     if (!signed.item.fragment!.last) return undefined;
     const items = this.#parts;
     this.#parts = [];
-    return { message: concat(...items.map(({ item }) => item.bytes)), items };
+    return { message: this.#crypto.join(items.map(({ item }) => item.bytes)), items };
   }
 }

@@ -283,6 +283,8 @@ export interface Crypto {
    * called by who alone holds it, as every view of it is empty then.
    */
   giveBack(text: Uint8Array): void;
+  /** One array with the contents of `parts` in order, where possible in memory that was given back. */
+  join(parts: readonly Uint8Array[]): Uint8Array;
   /** Takes a copy of `key` (32 bytes), which is wiped on disposal. */
   keystream(key: Uint8Array): Keystream;
   readonly saltedTree: SaltedTree;

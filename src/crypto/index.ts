@@ -12,6 +12,7 @@ import { createEd25519 } from './ed25519.ts';
 import { createEdwards25519 } from './edwards25519.ts';
 import { createHkdf256 } from './hkdf.ts';
 import { createHmac256 } from './hmac.ts';
+import { join } from './join.ts';
 import { createKeystreams } from './keystream.ts';
 import { createMerkle } from './merkle.ts';
 import { createMlDsa44 } from './mldsa44.ts';
@@ -44,6 +45,7 @@ export function createCrypto(parts: CryptoParts): Crypto {
     random: parts.random,
     aes256gcm: createAes256Gcm(parts),
     giveBack: parts.hardware.giveBack ?? (() => {}),
+    join: (texts) => join(parts.hardware, texts),
     recordCipher: (key) => createRecordCipher(cipher, key),
     keystream: createKeystreams(parts),
     saltedTree: createSaltedTree(parts),

@@ -164,6 +164,7 @@ export function nobleCrypto(random: Random = { bytes: (n) => new Uint8Array(rand
   return {
     random,
     giveBack: () => {},
+    join: (parts) => concat(...parts),
     aes256gcm: {
       key: nobleKey,
       seal,

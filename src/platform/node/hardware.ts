@@ -7,7 +7,7 @@ import * as node from 'node:crypto';
 import { concat, equal } from '../../base/bytes.ts';
 import { unhex } from '../../base/hex.ts';
 import type { Hardware } from '../../ports.ts';
-import { giveBack } from './spent-memory.ts';
+import { giveBack, SpareMemory } from './spent-memory.ts';
 
 const TAG_BYTES = 16;
 /** Results of this size lie in memory that the process has; larger ones are mapped anew each time. */
@@ -23,11 +23,13 @@ const UNCOMPRESSED = 4;
 
 /** All of the port; Node has every part of it. */
 export function nodeHardware(): Required<Hardware> {
+  const memory = new SpareMemory();
   return {
     aes256gcmSeal,
     aes256gcmSealInto,
-    aes256gcmOpen,
-    giveBack,
+    aes256gcmOpen: (key, iv, aad, sealed, into) => aes256gcmOpen(memory, key, iv, aad, sealed, into),
+    giveBack: (bytes) => memory.giveBack(bytes),
+    memory: (length) => memory.take(length),
     aes256ctr: (key, counterBlock, text) =>
       plain(node.createCipheriv('aes-256-ctr', cipherKey(key), counterBlock).update(text)),
     sha256(message) {
@@ -77,6 +79,7 @@ function aes256gcmSealInto(
 }
 
 function aes256gcmOpen(
+  memory: SpareMemory,
   key: Uint8Array,
   iv: Uint8Array,
   aad: Uint8Array,
@@ -92,7 +95,7 @@ function aes256gcmOpen(
   const opened =
     into === undefined && end <= PIECE_BYTES
       ? plain(decipher.update(text))
-      : openInto(decipher, text, into ?? plain(Buffer.allocUnsafeSlow(end)));
+      : openInto(decipher, text, into ?? memory.take(end));
   if (accepts(() => decipher.final().length === 0)) return opened;
   opened.fill(0);
   return undefined;

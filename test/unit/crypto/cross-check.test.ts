@@ -196,6 +196,11 @@ const calls: Record<string, fc.Arbitrary<Call>> = {
         return bytes;
       },
   ),
+  join: texts.map(
+    (parts): Call =>
+      (crypto) =>
+        crypto.join(parts),
+  ),
   'saltedTree.longFrom': fc.constant((crypto: Crypto) => crypto.saltedTree.longFrom > 0),
   'saltedTree.leaves': fc.tuple(texts, exactly(16)).map(
     ([messages, salt]): Call =>
