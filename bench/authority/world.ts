@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Application } from '../../src/authority/member.ts';
 import type { Crypto } from '../../src/crypto/crypto.ts';
-import type { IssuedCertificate, Issuing } from '../../src/mesh/issuing.ts';
+import type { IssuedCertificate, Issuing } from '../../src/mesh/authority/issuing.ts';
 import { openStore } from '../../src/platform/node/store.ts';
 import type { Store } from '../../src/ports.ts';
 import { AuthorityWorld } from '../../test/support/authority.ts';

@@ -24,7 +24,7 @@ import type { Crypto } from '../../src/crypto/crypto.ts';
 import type { CborValue } from '../../src/envelope/cbor.ts';
 import { Ed25519SigningKey } from '../../src/envelope/keys.ts';
 import { Log } from '../../src/log/index.ts';
-import { signWithGroup } from '../../src/mesh/group-signature.ts';
+import { signWithGroup } from '../../src/mesh/authority/group-signature.ts';
 import { initialPolicy } from '../../src/mesh/policy.ts';
 import { nodeClock } from '../../src/platform/node/clock.ts';
 import {

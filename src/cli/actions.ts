@@ -10,8 +10,8 @@ import { readNodeId } from '../authority/certification.ts';
 import { type GenesisRecord, verifyGenesisRecord } from '../authority/genesis.ts';
 import { isOotoError, OotoError } from '../base/errors.ts';
 import { hex } from '../base/hex.ts';
-import { PERFORM_MS } from '../mesh/authority-actions.ts';
-import { type Applied, type Audit, readApplied, readAudit } from '../mesh/authority-audit.ts';
+import { type Applied, type Audit, readApplied, readAudit } from '../mesh/audit/actions.ts';
+import { PERFORM_MS } from '../mesh/authority/actions.ts';
 import { createNodeCrypto } from '../node.ts';
 import {
   type ActionFile,

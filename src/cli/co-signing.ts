@@ -13,7 +13,7 @@ import { hex } from '../base/hex.ts';
 import { pemEncode } from '../base/pem.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import { decodeDocument, documentMessage, encodeDocument, withSignature } from '../envelope/document.ts';
-import { encodeSignedDraft, peekSignedDraft } from '../mesh/founding.ts';
+import { encodeSignedDraft, peekSignedDraft } from '../mesh/authority/founding.ts';
 import { createNodeCrypto } from '../node.ts';
 import { readFileLimited, writeFileAtomically } from '../platform/node/files.ts';
 import { policyInFile } from './policy.ts';

@@ -5,8 +5,8 @@
 import { OotoError } from '../base/errors.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import { type NoteKey, type NoteType, parseVerifierKey } from '../log/index.ts';
-import type { AuthorityNode, ForeignLogs } from '../mesh/authority-node.ts';
-import { publishing } from '../mesh/log-publishing.ts';
+import { publishing } from '../mesh/authority/log-publishing.ts';
+import type { AuthorityNode, ForeignLogs } from '../mesh/authority/member.ts';
 import { nodeClock } from '../platform/node/clock.ts';
 import { type HttpListener, httpClient, listenHttp } from '../platform/node/http.ts';
 import type { NodeConfiguration } from './configuration.ts';

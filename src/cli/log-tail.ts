@@ -18,11 +18,11 @@ import {
   parseNote,
   type TiledLog,
 } from '../log/index.ts';
-import { exportForkFile } from '../mesh/evidence-file.ts';
+import { exportForkFile } from '../mesh/audit/evidence-file.ts';
+import { type LogSource, memberLog } from '../mesh/audit/log-reader.ts';
+import { type LogEvent, MemberWatch } from '../mesh/audit/log-watch.ts';
 import type { MeshTrust } from '../mesh/identity.ts';
 import { CREDENTIAL_KEY } from '../mesh/joining.ts';
-import { type LogSource, memberLog } from '../mesh/log-reader.ts';
-import { type LogEvent, MemberWatch } from '../mesh/log-watch.ts';
 import { pause } from '../mesh/patience.ts';
 import { createNodeCrypto } from '../node.ts';
 import { nodeClock } from '../platform/node/clock.ts';

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { Crypto } from '../crypto/crypto.ts';
 import type { NoteSigner } from '../log/index.ts';
 import type { NodeTpm } from '../mesh/attester.ts';
-import type { AuthorityKeys } from '../mesh/authority-node.ts';
+import type { AuthorityKeys } from '../mesh/authority/member.ts';
 import { tokenProver } from '../mesh/key-proving.ts';
 import { MeshNode } from '../mesh/node.ts';
 import { createNodeCrypto } from '../node.ts';

@@ -2,11 +2,11 @@
  * What a node does for the mesh, by its role, and what every node does: it answers pings and sends telemetry. What
  * flows through here: the role's service is started, asked for its figures, and closed with the node.
  */
-import type { AuthorityNode } from '../mesh/authority-node.ts';
-import { Collecting } from '../mesh/collecting.ts';
-import { Executing } from '../mesh/executing.ts';
-import { Scheduling } from '../mesh/scheduling.ts';
-import { Telemetering } from '../mesh/telemetering.ts';
+import type { AuthorityNode } from '../mesh/authority/member.ts';
+import { Executing } from '../mesh/jobs/executing.ts';
+import { Scheduling } from '../mesh/jobs/scheduling.ts';
+import { Collecting } from '../mesh/telemetry/collecting.ts';
+import { Telemetering } from '../mesh/telemetry/reporting.ts';
 import type { Upkeep } from '../mesh/upkeep.ts';
 import { nodeWorker } from '../platform/node/worker.ts';
 import type { OpenNode } from './node-folder.ts';

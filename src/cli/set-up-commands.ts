@@ -14,7 +14,7 @@ import { OPERATOR_ROLES } from '../authority/operator-role.ts';
 import { OotoError } from '../base/errors.ts';
 import { hex, unhex } from '../base/hex.ts';
 import type { Crypto } from '../crypto/crypto.ts';
-import { peekSignedDraft } from '../mesh/founding.ts';
+import { peekSignedDraft } from '../mesh/authority/founding.ts';
 import { ROLES, type Role } from '../mesh/operations.ts';
 import { initialPolicy } from '../mesh/policy.ts';
 import { createNodeCrypto } from '../node.ts';

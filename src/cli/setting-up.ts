@@ -15,7 +15,7 @@ import { isOotoError, OotoError } from '../base/errors.ts';
 import { hex } from '../base/hex.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import type { CborValue } from '../envelope/cbor.ts';
-import { encodeSignedDraft } from '../mesh/founding.ts';
+import { encodeSignedDraft } from '../mesh/authority/founding.ts';
 import { readTrust } from '../mesh/identity.ts';
 import { ROLES, type Role } from '../mesh/operations.ts';
 import type { Policy } from '../mesh/policy.ts';

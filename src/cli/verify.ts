@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { utf8Decode } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import { unhex } from '../base/hex.ts';
-import { type EvidenceSummary, verifyEvidence } from '../mesh/evidence-file.ts';
+import { type EvidenceSummary, verifyEvidence } from '../mesh/audit/evidence-file.ts';
 import { createNodeCrypto } from '../node.ts';
 import { readFileLimited } from '../platform/node/files.ts';
 

@@ -22,7 +22,7 @@ import { wipe } from '../base/disposal.ts';
 import { isOotoError, OotoError } from '../base/errors.ts';
 import { type NodeTpm, proveByTpm } from './attester.ts';
 import type { MeshTrust } from './identity.ts';
-import type { MemberChallenge } from './issuing.ts';
+import type { MemberChallenge } from './member-challenge.ts';
 import type { MeshNode, NodeOptions } from './node.ts';
 
 const NOT_FOR_THIS_TPM = ['OOTO_TPM_CREDENTIAL', 'OOTO_TPM_COMMAND'];

@@ -23,6 +23,10 @@ import type { Store } from '../ports.ts';
 import { type ChannelKind, ROLES, type Role } from './operations.ts';
 import { type Policy, readPolicy } from './policy.ts';
 
+/** Where the store keeps the genesis record and the certificate of the first group key. */
+export const GENESIS_KEY = 'genesis/record';
+export const ROOT_KEY = 'genesis/root';
+
 /** How long an enrolling node may keep its channel. */
 const ENROLMENT_MS = 120_000;
 

@@ -5,16 +5,31 @@
  */
 
 import { readNodeId } from '../authority/certification.ts';
+import { HeadView } from '../authority/head.ts';
 import { OotoError } from '../base/errors.ts';
 import type { CredentialVerifier } from '../channel/credential.ts';
 import { MAX_DELEGATION_BYTES, readDelegation, verifyDelegation } from '../channel/delegation.ts';
 import type { Crypto } from '../crypto/crypto.ts';
-import { decode, encode } from '../envelope/cbor.ts';
-import { bytes, bytesBetween, type Fields, fields, list, object, text, uint } from '../envelope/fields.ts';
+import { type CborValue, decode, encode } from '../envelope/cbor.ts';
+import {
+  bytes,
+  bytesBetween,
+  type Fields,
+  fields,
+  list,
+  nullable,
+  object,
+  text,
+  uint,
+} from '../envelope/fields.ts';
 import { readStatement, signStatement, verifyStatement } from '../envelope/statement.ts';
+import { memberVerifier } from './identity.ts';
+import type { MeshNode } from './node.ts';
 import type { OwnCredentials } from './own-credential.ts';
 
 export const MOST_RECORD_BYTES = 80 * 1024;
+export const MOST_ID_BYTES = 2048;
+const MOST_PAGES = 4_096;
 
 const statementShape = {
   mesh: bytes(32),
@@ -89,6 +104,38 @@ export function verifyRecord(
     throw new OotoError('OOTO_MESH_MEMBERSHIP', 'peer', 'the record is of another node');
   const { role, name } = readNodeId(id);
   return { ...body, role, name, encoded, credential: record.credential, delegation: record.delegation };
+}
+
+/** @throws what {@link verifyRecord} throws. */
+export function judgeRecord(node: MeshNode, encoded: Uint8Array): MembershipRecord {
+  const { crypto, clock } = node.options;
+  const { trust } = node;
+  const shown = new HeadView(crypto, trust.authority, node.head.current?.encoded);
+  const verifier = memberVerifier(crypto, trust, shown, (head) => shown.accept(head));
+  return verifyRecord(crypto, verifier, trust.authority.meshId, encoded, clock.now());
+}
+
+/** A part of the list; `next` is the id to go on after. */
+const pageShape = {
+  records: list(bytesBetween(1, MOST_RECORD_BYTES), { max: 4_096 }),
+  next: nullable(text(MOST_ID_BYTES)),
+} as const;
+
+/**
+ * The whole list, unverified, one part after the other.
+ * @throws OOTO_MESH_MEMBERSHIP (peer) for a list that does not go on or does not end; OOTO_ENVELOPE_FIELD (peer).
+ */
+export async function* listRecords(ask: (body: CborValue) => Promise<CborValue>): AsyncGenerator<Uint8Array> {
+  let after: string | null = null;
+  for (let page = 0; page < MOST_PAGES; page++) {
+    const answer: CborValue = await ask({ after });
+    const { records, next } = fields(answer, pageShape, 'membership.list');
+    yield* records;
+    if (next === null) return;
+    if (after !== null && next <= after) break;
+    after = next;
+  }
+  throw new OotoError('OOTO_MESH_MEMBERSHIP', 'peer', 'the list of members does not come to an end');
 }
 
 /** The newest record of every node. */

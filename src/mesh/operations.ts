@@ -68,6 +68,19 @@ export const OPERATIONS = {
 
 export type OperationName = keyof typeof OPERATIONS;
 
+/** What members ask each other for in a ceremony. */
+export const CEREMONY_OPERATIONS = [
+  'ceremony.open',
+  'ceremony.deliver',
+  'ceremony.certify',
+  'ceremony.root',
+  'ceremony.approve',
+  'ceremony.sign',
+  'ceremony.adopt',
+  'ceremony.state',
+] as const;
+export type CeremonyOperation = (typeof CEREMONY_OPERATIONS)[number];
+
 /** Whether members may ask for it at all: then policy decides on everybody who does. */
 export function isForMembers(name: OperationName): boolean {
   return (OPERATIONS[name].over as readonly ChannelKind[]).includes('member');

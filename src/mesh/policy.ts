@@ -12,8 +12,7 @@ import { OotoError } from '../base/errors.ts';
 import { meetsTier, TIERS, type Tier } from '../cert/tier.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import { bytes, type Fields, list, object, oneOf, optional, text, uint } from '../envelope/fields.ts';
-import { CEREMONY_OPERATIONS } from './ceremonies/ceremony-message.ts';
-import type { OperationName, Role } from './operations.ts';
+import { CEREMONY_OPERATIONS, type OperationName, type Role } from './operations.ts';
 
 const digestText = text(64, /^[0-9a-f]{64}$/);
 
@@ -101,6 +100,16 @@ export function decide(policy: Policy, subject: Subject, operation: OperationNam
   const strongEnough = rules.find((rule) => meetsTier(subject.tier, rule.tier));
   if (!strongEnough) throw denied(`${operation} needs a higher tier than ${subject.tier}`);
   return strongEnough;
+}
+
+/** The key of an originator that policy names. @throws OOTO_WORKLOAD_ORIGINATOR (peer). */
+export function originatorKey(policy: Policy, name: string): Uint8Array {
+  const originator = policy.originators.find((candidate) => candidate.name === name);
+  if (!originator)
+    throw new OotoError('OOTO_WORKLOAD_ORIGINATOR', 'peer', 'policy names no such originator', {
+      hint: 'an originator signs with a key that the policy of the mesh lists',
+    });
+  return originator.publicKey;
 }
 
 function denied(message: string): OotoError {

@@ -6,10 +6,12 @@ import { lastEnrolment } from './joining.ts';
 import type { KeyFinding } from './key-proving.ts';
 import type { MeshNode } from './node.ts';
 import type { PeersLimits } from './peers.ts';
-import type { ToldAlarm } from './self-watch.ts';
 
 /** Sessions whose evidence is listed. */
 const MOST_LISTED = 64;
+
+/** An alarm about a log, as an operator is told it. */
+export type ToldAlarm = Record<string, string | number>;
 
 /** What this node has shown, and what it was shown. Digests are SHA-256 in hexadecimal. */
 export interface AttestationStatus {

@@ -12,11 +12,10 @@ import { OotoError } from '../base/errors.ts';
 import type { CborValue } from '../envelope/cbor.ts';
 import { catchUp, mayLackDocuments } from './catching-up.ts';
 import { newRequest, obtain, storedCredential } from './joining.ts';
-import { createRecord, Membership } from './membership.ts';
+import { createRecord, judgeRecord, listRecords, Membership } from './membership.ts';
 import type { MeshNode } from './node.ts';
 import { DELEGATION_LIFE_MS } from './own-credential.ts';
 import { pause } from './patience.ts';
-import { judgeRecord, listRecords } from './registrar.ts';
 import type { Session } from './session.ts';
 
 const REFRESH_MS = 15_000;

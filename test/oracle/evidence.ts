@@ -5,9 +5,13 @@ import { hex } from '../../src/base/hex.ts';
 import { verifyProof } from '../../src/channel/keyed/message-proof.ts';
 import { keyPeerId } from '../../src/channel/keyed/public-key.ts';
 import type { Crypto } from '../../src/crypto/crypto.ts';
-import { type EvidenceKind, type EvidenceSummary, verifyEvidence } from '../../src/mesh/evidence-file.ts';
+import {
+  type EvidenceKind,
+  type EvidenceSummary,
+  verifyEvidence,
+} from '../../src/mesh/audit/evidence-file.ts';
 import { readTrust } from '../../src/mesh/identity.ts';
-import { telemetryJudge } from '../../src/mesh/telemetry-credential.ts';
+import { telemetryJudge } from '../../src/mesh/telemetry/credential.ts';
 import { verifyTelemetry } from '../../src/telemetry/index.ts';
 import { requireCurrent } from '../../src/workload/admission.ts';
 import { verifyDefinition } from '../../src/workload/definition.ts';

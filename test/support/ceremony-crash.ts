@@ -5,7 +5,7 @@ import type { Change } from '../../src/authority/action.ts';
 import { utf8 } from '../../src/base/bytes.ts';
 import { hex } from '../../src/base/hex.ts';
 import type { Crypto } from '../../src/crypto/crypto.ts';
-import { SHARE_KEY } from '../../src/mesh/founding.ts';
+import { SHARE_KEY } from '../../src/mesh/authority/founding.ts';
 import * as assert from './assert.ts';
 import { CeremonyWorld } from './ceremony-world.ts';
 import type { MemoryStore } from './memory-store.ts';

@@ -18,10 +18,10 @@ import { assembleCertificate } from '../../src/cert/write.ts';
 import type { Crypto } from '../../src/crypto/crypto.ts';
 import { type CborValue, decode, encode } from '../../src/envelope/cbor.ts';
 import { Ed25519SigningKey } from '../../src/envelope/keys.ts';
-import type { CeremonyOperation } from '../../src/mesh/ceremonies/ceremony-message.ts';
-import { Leader } from '../../src/mesh/ceremonies/leading.ts';
-import { Participant } from '../../src/mesh/ceremonies/participant.ts';
-import { SHARE_KEY } from '../../src/mesh/founding.ts';
+import { Leader } from '../../src/mesh/authority/ceremonies/leading.ts';
+import { Participant } from '../../src/mesh/authority/ceremonies/participant.ts';
+import { SHARE_KEY } from '../../src/mesh/authority/founding.ts';
+import type { CeremonyOperation } from '../../src/mesh/operations.ts';
 import {
   decodeSecretShare,
   groupKey,

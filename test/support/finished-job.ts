@@ -8,8 +8,8 @@ import {
   parseNoteSignature,
 } from '../../src/log/index.ts';
 import { signNote } from '../../src/log/note.ts';
-import type { JobResult } from '../../src/mesh/job.ts';
-import { encodeRecord, receiptsOrigin } from '../../src/mesh/job-record.ts';
+import { encodeRecord, receiptsOrigin } from '../../src/mesh/jobs/chunk-record.ts';
+import type { JobResult } from '../../src/mesh/jobs/job.ts';
 import { OwnCredentials } from '../../src/mesh/own-credential.ts';
 import type { Party } from '../../src/mesh/party.ts';
 import { signAssignment } from '../../src/workload/assignment.ts';

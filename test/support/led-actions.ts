@@ -5,7 +5,7 @@ import { nodeIdOf } from '../../src/authority/certification.ts';
 import { verifyGenesisRecord } from '../../src/authority/genesis.ts';
 import { type RunningNode, startNode } from '../../src/cli/running-node.ts';
 import { openOperator, readMeshFiles } from '../../src/cli/setting-up.ts';
-import { type Applied, readApplied } from '../../src/mesh/authority-audit.ts';
+import { type Applied, readApplied } from '../../src/mesh/audit/actions.ts';
 import { FOUNDERS, type LiveMesh } from './live-mesh.ts';
 
 export class LedActions {

@@ -105,6 +105,20 @@ const PLANTED: [title: string, rule: string, file: string, text: string, more?: 
     `import { start } from '../noise/state.ts';\nexport const x = start;`,
   ],
   [
+    'a node that knows of a service that stands on it',
+    'down',
+    'src/mesh/node.ts',
+    `import type { Member } from './authority/member.ts';\nexport type X = Member;`,
+    { 'src/mesh/authority/member.ts': 'export type Member = string;' },
+  ],
+  [
+    'a service of a node that imports another',
+    'floor',
+    'src/mesh/jobs/job.ts',
+    `import { member } from '../authority/member.ts';\nexport const x = member;`,
+    { 'src/mesh/authority/member.ts': 'export const member = 1;' },
+  ],
+  [
     'an adapter that imports the other platform',
     'floor',
     'src/platform/browser/clock.ts',

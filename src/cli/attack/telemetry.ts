@@ -3,7 +3,7 @@
  * here: a chain of the node's own with one signed link of three records; a record in it is changed, or one is
  * left out; nothing else is bent.
  */
-import { telemetryCredential, telemetryJudge } from '../../mesh/telemetry-credential.ts';
+import { telemetryCredential, telemetryJudge } from '../../mesh/telemetry/credential.ts';
 import { decodeFrame, encodeFrame, type Frame } from '../../telemetry/frame.ts';
 import { BOOT_ID_BYTES, TelemetryChain } from '../../telemetry/index.ts';
 import { type Attacker, PATIENCE_MS, type Target } from './attacker.ts';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { CborValue } from '../../envelope/cbor.ts';
 import { decode, encode } from '../../envelope/cbor.ts';
 import { type Fields, fields } from '../../envelope/fields.ts';
-import { offerShape } from '../../mesh/executing.ts';
+import { offerShape } from '../../mesh/jobs/executing.ts';
 import { readFileLimited, writeFileAtomically } from '../../platform/node/files.ts';
 import { signAssignment } from '../../workload/assignment.ts';
 import { type Attacker, PATIENCE_MS, type Target } from './attacker.ts';

@@ -10,7 +10,7 @@ import { type GenesisDraft, readDraft } from '../../authority/genesis.ts';
 import { OotoError } from '../../base/errors.ts';
 import { hex, unhex } from '../../base/hex.ts';
 import type { Crypto } from '../../crypto/crypto.ts';
-import { readSignedDraft } from '../../mesh/founding.ts';
+import { readSignedDraft } from '../../mesh/authority/founding.ts';
 import type { Role } from '../../mesh/operations.ts';
 import { initialPolicy, readPolicy } from '../../mesh/policy.ts';
 import { createNodeCrypto } from '../../node.ts';

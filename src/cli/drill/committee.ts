@@ -9,7 +9,7 @@ import type { Founder } from '../../authority/genesis.ts';
 import { equal } from '../../base/bytes.ts';
 import { hex } from '../../base/hex.ts';
 import type { Crypto } from '../../crypto/crypto.ts';
-import { SHARE_KEY } from '../../mesh/founding.ts';
+import { SHARE_KEY } from '../../mesh/authority/founding.ts';
 import { writeFileAtomically } from '../../platform/node/files.ts';
 import { decodeSecretShare, groupKey } from '../../threshold/index.ts';
 import { createFounder } from '../setting-up.ts';

@@ -15,7 +15,7 @@ import type { Application, Claim } from '../../authority/member.ts';
 import { createRequest, type EnrolmentRequest } from '../../authority/request.ts';
 import type { CborValue } from '../../envelope/cbor.ts';
 import { bytesBetween, bytes as bytesOf, fields } from '../../envelope/fields.ts';
-import { signWithGroup } from '../../mesh/group-signature.ts';
+import { signWithGroup } from '../../mesh/authority/group-signature.ts';
 import type { MeshNode } from '../../mesh/node.ts';
 import { asOotoError } from '../../mesh/session.ts';
 import { readSecretFile } from '../../platform/node/files.ts';

@@ -17,7 +17,7 @@ import { measuredRules } from '../../../src/cli/setting-up.ts';
 import { decode, encode } from '../../../src/envelope/cbor.ts';
 import type { NodeTpm } from '../../../src/mesh/attester.ts';
 import { enrolmentEvidence } from '../../../src/mesh/enrolment-evidence.ts';
-import type { MemberChallenge } from '../../../src/mesh/issuing.ts';
+import type { MemberChallenge } from '../../../src/mesh/member-challenge.ts';
 import type { MeshNode } from '../../../src/mesh/node.ts';
 import { openTpmIdentity } from '../../../src/platform/node/tpm/identity.ts';
 import type { Signer } from '../../../src/ports.ts';

@@ -12,7 +12,7 @@ import { openLogPlace } from '../../../src/cli/log-place.ts';
 import { proveEntry, showLog, verifyLog, verifyProofFile } from '../../../src/cli/log-reading.ts';
 import { exitCode, Terminal } from '../../../src/cli/terminal.ts';
 import { answerReader, cosign, formatVerifierKey, Log, parseNote } from '../../../src/log/index.ts';
-import { GENESIS_KEY, ROOT_KEY } from '../../../src/mesh/founding.ts';
+import { GENESIS_KEY, ROOT_KEY } from '../../../src/mesh/identity.ts';
 import { listenHttp } from '../../../src/platform/node/http.ts';
 import { openStore } from '../../../src/platform/node/store.ts';
 import type { Store } from '../../../src/ports.ts';

@@ -1,0 +1,184 @@
+/**
+ * Ceremonies in a running member of the authority. What flows through here, in order: operators have approved an
+ * action, and members have it in their logs; this member leads what it asks for, or takes part in what another leads;
+ * requests travel over members' sessions, or to somebody new over a channel that the action pins; what a leader left
+ * behind is finished by whoever is up; a share that came with documents of another way is taken up.
+ */
+import type { ActionOf, ApprovedAction } from '../../../authority/action.ts';
+import type { AuthorityDocuments, AuthorityView } from '../../../authority/authority-view.ts';
+import type { Founder } from '../../../authority/genesis.ts';
+import { OotoError } from '../../../base/errors.ts';
+import type { CborValue } from '../../../envelope/cbor.ts';
+import type { KeyGenerationKey } from '../../../threshold/index.ts';
+import type { MeshNode } from '../../node.ts';
+import { CEREMONY_OPERATIONS, type CeremonyOperation } from '../../operations.ts';
+import { pause } from '../../patience.ts';
+import { type Facts, type Performer, type Performers, replayed } from '../actions.ts';
+import { Leader } from './leading.ts';
+import { Participant } from './participant.ts';
+import { type CeremonyKind, planOf } from './plan.ts';
+
+const CHECK_MS = 1_000;
+/** A leader has this long before another finishes what members stand for. */
+const PATIENCE_MS = 15_000;
+
+export interface CeremoniesOptions {
+  node: MeshNode;
+  key: KeyGenerationKey;
+  authority: AuthorityView;
+  /** Carries a request to another member of the committee. */
+  askMember(member: string, operation: CeremonyOperation, body: CborValue): Promise<CborValue>;
+  /** Carries a request to somebody who is to become a member; brings what it must know first. */
+  askNewcomer(
+    newcomer: Founder,
+    approved: ApprovedAction,
+    operation: CeremonyOperation,
+    body: CborValue,
+  ): Promise<CborValue>;
+  requireAdmitted(number: number, digest: Uint8Array): ApprovedAction;
+  /** This member signs with this share from now on. */
+  takeShare(encoded: Uint8Array): void;
+  /** Has everybody follow documents that the committee has taken. */
+  publish(documents: AuthorityDocuments): Promise<void>;
+  signal: AbortSignal;
+}
+
+export class Ceremonies {
+  readonly participant: Participant;
+  readonly #options: CeremoniesOptions;
+  readonly #leader: Leader;
+  /** Who the action that is led here brings in. */
+  #newcomers: readonly Founder[] = [];
+  #led: ApprovedAction | undefined;
+
+  constructor(options: CeremoniesOptions) {
+    const { node, key, authority, requireAdmitted } = options;
+    const { crypto, clock, logger, store, name } = node.options;
+    this.#options = options;
+    this.participant = new Participant({
+      ...{ crypto, clock, store, name, key, authority, requireAdmitted },
+      onShare: (encoded) => options.takeShare(encoded),
+    });
+    this.#leader = new Leader({
+      ...{ crypto, clock, logger, name, authority },
+      ask: (member, operation, body) => this.#ask(member, operation, body),
+      onTaken: (documents) => options.publish(documents),
+    });
+  }
+
+  /** Answers other members that lead. */
+  serve(): void {
+    for (const operation of CEREMONY_OPERATIONS)
+      this.#options.node.handle(operation, (peer, body) =>
+        this.participant.answer(peer.name, operation, body),
+      );
+  }
+
+  /** New shares for the committee in force; the old ones are worth nothing any more. */
+  async refresh(approved: ApprovedAction & { action: ActionOf<'refresh'> }): Promise<Facts> {
+    return this.#change(approved);
+  }
+
+  /** Another committee, or another threshold, under the same key. */
+  async reshare(approved: ApprovedAction & { action: ActionOf<'reshare'> }): Promise<Facts> {
+    return this.#change(approved);
+  }
+
+  /** Another group key; certificates under the old one count as long as was approved. */
+  async rotate(approved: ApprovedAction & { action: ActionOf<'rotate'> }): Promise<Facts> {
+    const facts = await this.#change(approved);
+    return { ...facts, bundle: this.#options.authority.bundle.version };
+  }
+
+  /** Another group key for a mesh whose certificates or root have ended; its members meet as founders do. */
+  async rescue(approved: ApprovedAction & { action: ActionOf<'rescue'> }): Promise<Facts> {
+    const facts = await this.#change(approved);
+    return { ...facts, bundle: this.#options.authority.bundle.version };
+  }
+
+  /** The share of one member again, for that member alone. */
+  async repair(approved: ApprovedAction & { action: ActionOf<'repair'> }): Promise<Facts> {
+    await this.#leader.repair(approved);
+    return { member: approved.action.parameters.member };
+  }
+
+  get performers(): Pick<Performers, CeremonyKind> {
+    const requireDue = (action: ActionOf<CeremonyKind>) => this.#requireDue(action);
+    return {
+      refresh: { requireDue, perform: (approved) => this.refresh(approved) },
+      reshare: { requireDue, perform: (approved) => this.reshare(approved) },
+      repair: { requireDue, perform: (approved) => this.repair(approved) },
+      rotate: { requireDue, perform: (approved) => this.rotate(approved) },
+      rescue: { requireDue, perform: (approved) => this.rescue(approved) },
+    } satisfies { [K in CeremonyKind]: Performer<K> };
+  }
+
+  /** Somebody who is to become a member, while this member leads it in. */
+  newcomerNamed(name: string): Founder | undefined {
+    return this.#newcomers.find((newcomer) => newcomer.name === name);
+  }
+
+  /** Takes up shares that belong to what is in force, and finishes what was left behind, until the signal. */
+  async keep(): Promise<void> {
+    const { node, authority, signal } = this.#options;
+    const { clock, logger } = node.options;
+    let settled = authority.committee.epoch;
+    let since: number | undefined;
+    while (!signal.aborted) {
+      await pause(clock, CHECK_MS, signal).catch(() => {});
+      if (signal.aborted) return;
+      try {
+        if (authority.committee.epoch !== settled) {
+          await this.participant.settle();
+          settled = authority.committee.epoch;
+        }
+        since = this.participant.successor ? (since ?? clock.monotonic()) : undefined;
+        if (since !== undefined && clock.monotonic() > since + PATIENCE_MS) {
+          since = undefined;
+          await this.#leader.finish();
+        }
+      } catch (error) {
+        logger.log('info', 'not yet', { error });
+      }
+    }
+  }
+
+  async #change(approved: ApprovedAction): Promise<Facts> {
+    const { authority } = this.#options;
+    const { members } = planOf(approved.action, authority);
+    this.#led = approved;
+    this.#newcomers = members.filter(({ name }) => !authority.memberNamed(name));
+    try {
+      await this.#leader.change(approved);
+    } finally {
+      this.#newcomers = [];
+      this.#led = undefined;
+    }
+    return {
+      epoch: authority.committee.epoch,
+      members: authority.members.length,
+      threshold: authority.threshold,
+    };
+  }
+
+  /** @throws OOTO_MESH_ACTION_REPLAYED, OOTO_MESH_CEREMONY_* (peer). */
+  #requireDue(action: ActionOf<CeremonyKind>): void {
+    const { authority } = this.#options;
+    const [named, present] =
+      action.kind === 'rotate' || action.kind === 'rescue'
+        ? [action.parameters.version, authority.bundle.version]
+        : [action.parameters.epoch, authority.committee.epoch];
+    if (named < present) throw replayed(action.number);
+    planOf(action, authority);
+  }
+
+  #ask(member: string, operation: CeremonyOperation, body: CborValue): Promise<CborValue> {
+    const { node, authority, askMember, askNewcomer } = this.#options;
+    if (member === node.options.name) return this.participant.answer(member, operation, body);
+    const newcomer = this.newcomerNamed(member);
+    if (newcomer && this.#led) return askNewcomer(newcomer, this.#led, operation, body);
+    if (authority.memberNamed(member) || operation === 'ceremony.adopt')
+      return askMember(member, operation, body);
+    throw new OotoError('OOTO_MESH_CEREMONY_MEMBER', 'caller', `${member} is not of the committee`);
+  }
+}

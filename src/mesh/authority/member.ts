@@ -1,0 +1,549 @@
+/**
+ * A node that is a member of the authority. What flows through here, in order: it founds the mesh with the others,
+ * or finds it founded; root and first head are there or are made; it gets its own certificate from the authority
+ * like everybody else; then it takes enrolments and renewals, keeps heads coming, logs, witnesses, and says who is
+ * in the mesh.
+ */
+
+import type { ApprovedAction } from '../../authority/action.ts';
+import { AuthorityView } from '../../authority/authority-view.ts';
+import type { ValidCredential } from '../../authority/credential.ts';
+import { draftDigest, type Founder, type GenesisRecord, readDraft } from '../../authority/genesis.ts';
+import {
+  type Application,
+  AuthorityMember,
+  applicationShape,
+  type Claim,
+  readClaim,
+} from '../../authority/member.ts';
+import { isRenewalDue } from '../../authority/next-revocations.ts';
+import { type EnrolmentRequest, MOST_REQUEST_BYTES, readRequest } from '../../authority/request.ts';
+import { equal } from '../../base/bytes.ts';
+import { OotoError } from '../../base/errors.ts';
+import { Rates } from '../../channel/rates.ts';
+import type { CborValue } from '../../envelope/cbor.ts';
+import { bytesBetween, fields, text, uint } from '../../envelope/fields.ts';
+import type { SigningKey } from '../../envelope/keys.ts';
+import type { NoteKey, NoteSigner } from '../../log/index.ts';
+import type { HttpClient } from '../../ports.ts';
+import type { KeyGenerationKey } from '../../threshold/index.ts';
+import { requireCurrent } from '../../workload/admission.ts';
+import { DEFINITION_BYTES_MOST, verifyDefinition } from '../../workload/definition.ts';
+import { type KnownPeer, policyOf, ROOT_KEY, trustIn } from '../identity.ts';
+import { newRequest, obtain, present, storedCredential } from '../joining.ts';
+import { plainChallenges } from '../member-challenge.ts';
+import type { MeshNode } from '../node.ts';
+import type { CeremonyOperation } from '../operations.ts';
+import { DELEGATION_LIFE_MS, OwnCredentials } from '../own-credential.ts';
+import { pause } from '../patience.ts';
+import { endorsementJudge, originatorKey, readPolicy } from '../policy.ts';
+import { AuthorityActions, NOTING } from './actions.ts';
+import { Ceremonies } from './ceremonies/ceremonies.ts';
+import { introductions, Newcomer } from './ceremonies/newcomer.ts';
+import { ShareStore } from './ceremonies/share-store.ts';
+import { AuthorityDuty } from './duty.ts';
+import { enrolmentJudge } from './enrolment-judge.ts';
+import { FellowMembers } from './fellow-members.ts';
+import { Founding, founderVerifier, type SignedDraft } from './founding.ts';
+import { HeadKeeping, headParts } from './head-keeping.ts';
+import { type AskMember, Issuing } from './issuing.ts';
+import { type ForeignWitness, LogCosigning } from './log-cosigning.ts';
+import { Registrar } from './registrar.ts';
+import { Revoking } from './revoking.ts';
+
+const POLL_MS = 100;
+/** For one answer in a ceremony. */
+const CEREMONY_MS = 20_000;
+/** It may have been started a moment ago. */
+const NEWCOMER_TRIES = 20;
+const NEWCOMER_AGAIN_MS = 500;
+const CERTIFICATE_CHECK_MS = 15_000;
+const LIST_CHECK_MS = 60_000;
+const FOUNDER_LIFE_MS = 365 * 24 * 3_600_000;
+
+export interface AuthorityKeys {
+  log: SigningKey;
+  witness: SigningKey;
+  keyGeneration: KeyGenerationKey;
+  /** ML-DSA-44, for cosignatures over HTTP. */
+  witnessTree?: NoteSigner;
+}
+
+/** What this member's operator has to do with logs and witnesses of others. */
+export interface ForeignLogs {
+  /** Logs that this member witnesses over HTTP. */
+  logs: readonly NoteKey[];
+  /** Witnesses elsewhere that cosign this member's log. */
+  witnesses: readonly ForeignWitness[];
+  http?: HttpClient;
+}
+
+export class AuthorityNode {
+  readonly node: MeshNode;
+  readonly #keys: AuthorityKeys;
+  readonly #signed: SignedDraft;
+  readonly #digest: Uint8Array;
+  readonly #signal: AbortSignal;
+  readonly #foreign: ForeignLogs;
+  readonly #fellows: FellowMembers;
+  /** Two requests a renewal, for each of a few members that are tried. */
+  readonly #renewals = new Rates({ perSecond: 0.2, burst: 16, most: 65_536 });
+  #authority: AuthorityView | undefined;
+  #duty: AuthorityDuty | undefined;
+  #issuing: Issuing | undefined;
+  #cosigning: LogCosigning | undefined;
+  #heads: HeadKeeping | undefined;
+  #actions: AuthorityActions | undefined;
+  #revoking: Revoking | undefined;
+  #ceremonies: Ceremonies | undefined;
+
+  constructor(
+    node: MeshNode,
+    keys: AuthorityKeys,
+    signed: SignedDraft,
+    signal: AbortSignal,
+    foreign: ForeignLogs = { logs: [], witnesses: [] },
+  ) {
+    this.node = node;
+    this.#foreign = foreign;
+    this.#keys = keys;
+    this.#signed = signed;
+    this.#digest = draftDigest(node.options.crypto, signed.draft);
+    this.#signal = signal;
+    const { founders } = readDraft(signed.draft);
+    const members = () => this.#authority?.activeMembers ?? founders;
+    this.#fellows = new FellowMembers(node, members, this.#digest, signal);
+  }
+
+  get duty(): AuthorityDuty {
+    return required(this.#duty);
+  }
+
+  /** How it revokes, once it has taken up its duty. */
+  get revoking(): Revoking {
+    return required(this.#revoking);
+  }
+
+  /** Why this member has stopped adding to its log: others saw more of it than there is. */
+  get rolledBack(): OotoError | undefined {
+    return this.#cosigning?.rolledBack;
+  }
+
+  /**
+   * Founds or finds the mesh, and serves it once the promise resolves. Nothing is judged, and no certificate is asked
+   * for, before `rules` (of appraisal, signed since) are in force.
+   */
+  async start(lifeMs: number, rules?: Uint8Array): Promise<void> {
+    const founding = await this.#standAsFounder();
+    const genesis = await (this.#isFounder ? founding.run() : this.#comeIn());
+    this.#fellows.founded(genesis.meshId);
+    this.node.trustOperators(genesis);
+    if (rules) await this.node.adoptRules(rules);
+    const { crypto, store } = this.node.options;
+    const authority = AuthorityView.open(crypto, genesis, store, store.get(ROOT_KEY));
+    this.#authority = authority;
+    this.#takeUpDuty(authority, await new ShareStore(crypto, store).settle(authority));
+    await this.#establishRoot(authority);
+    await this.#becomeMember(lifeMs);
+    await required(this.#heads).establish();
+    this.#serve();
+    void this.#keepCertified(lifeMs);
+    void this.#keepListed();
+    void required(this.#ceremonies).keep();
+  }
+
+  get #isFounder(): boolean {
+    const { founders } = readDraft(this.#signed.draft);
+    return founders.some(({ name }) => name === this.node.options.name);
+  }
+
+  /** Whom the draft does not name comes in when operators say so, and the members have dealt it a share. */
+  #comeIn(): Promise<GenesisRecord> {
+    return new Newcomer(this.node, this.#keys.keyGeneration, this.#signed.draft).run();
+  }
+
+  async #standAsFounder(): Promise<Founding> {
+    const { crypto, clock, logger, store, signer, name } = this.node.options;
+    const draft = readDraft(this.#signed.draft);
+    const presentation = {
+      kind: 'founder' as const,
+      id: name,
+      meshId: this.#digest,
+      subject: this.#digest,
+      credential: new Uint8Array(),
+      notAfter: clock.now() + FOUNDER_LIFE_MS,
+    };
+    const own = await OwnCredentials.create({ crypto, clock, signer }, presentation);
+    void this.#keepDelegated(own);
+    const policy = readPolicy(draft.policy, 'policy');
+    const members = () => this.#authority?.members ?? draft.founders;
+    this.node.attestAsFounder({
+      ...{ digest: this.#digest, policy, own },
+      get founders() {
+        return members();
+      },
+    });
+    const verifier = founderVerifier(
+      draft,
+      this.#digest,
+      () => this.#authority,
+      (id) => this.#ceremonies?.newcomerNamed(id),
+    );
+    this.node.peers.join({
+      meshId: this.#digest,
+      own: () => own.forChannel(),
+      verifier,
+      accept: ['founder'],
+    });
+    const founding = new Founding({
+      ...{ crypto, clock, logger, store, name },
+      peers: this.node.peers,
+      signed: this.#signed,
+      key: this.#keys.keyGeneration,
+      signal: this.#signal,
+    });
+    for (const operation of ['genesis.key-generation', 'genesis.certify'] as const)
+      this.node.handle(operation, (peer, body) => founding.answer(peer.name, operation, body));
+    return founding;
+  }
+
+  /** Founders may come hours apart, and meet as founders again later: what they show must not end meanwhile. */
+  async #keepDelegated(own: OwnCredentials): Promise<void> {
+    const { clock } = this.node.options;
+    for (;;) {
+      await pause(clock, DELEGATION_LIFE_MS / 2, this.#signal).catch(() => {});
+      if (this.#signal.aborted) return;
+      await this.#attempt(async () => {
+        await own.renewDelegation();
+        this.node.peers.renewCredentials(this.#digest);
+      });
+    }
+  }
+
+  #takeUpDuty(authority: AuthorityView, secretShare: Uint8Array | undefined): void {
+    const { crypto, clock, logger, store, name } = this.node.options;
+    const { genesis } = authority;
+    const policy = () => this.node.rulesOver(policyOf(genesis));
+    const member = new AuthorityMember({
+      crypto,
+      authority,
+      name,
+      longestLifeMs: policyOf(genesis).certificateLifeMs,
+      endorsement: endorsementJudge(crypto, policy),
+      judge: enrolmentJudge({ crypto, clock, meshId: genesis.meshId, policy }),
+    });
+    const duty = new AuthorityDuty({
+      ...{ crypto, clock, store, authority, name, member },
+      secretShare,
+      logKey: this.#keys.log,
+      witnessKey: this.#keys.witness,
+      witnessTreeKey: this.#keys.witnessTree,
+      foreignLogs: this.#foreign.logs,
+      requireRecent: () => required(this.#cosigning).requireRecent(),
+      headParts: () => headParts(crypto, authority),
+      newestHead: () => (store.get(ROOT_KEY) ? (this.node.head.current?.number ?? 0) : 0),
+      admittedAction: (number, digest) => required(this.#actions).requireAdmitted(number, digest),
+    });
+    this.#duty = duty;
+    this.#cosigning = new LogCosigning({
+      ...{ crypto, clock, logger, authority, name, duty, fellows: this.#fellows, signal: this.#signal },
+      foreign: this.#foreign.witnesses,
+      http: this.#foreign.http,
+    });
+    const issuing = new Issuing({ crypto, clock, logger, authority, ask: this.#askMember });
+    this.#issuing = issuing;
+    const { node } = this;
+    const heads = new HeadKeeping({
+      node,
+      authority,
+      duty,
+      issuing,
+      fellows: this.#fellows,
+      signal: this.#signal,
+    });
+    this.#heads = heads;
+    const revoking = new Revoking({ crypto, clock, authority, issuing, heads });
+    this.#revoking = revoking;
+    this.node.handle('authority.challenge', (peer, body) => duty.challenge(peer.name, body));
+    this.node.handle('authority.appraise', async (peer, body) =>
+      plainProof(await duty.appraise(peer.name, body)),
+    );
+    this.node.handle('authority.sign', (peer, body) => duty.sign(peer.name, body));
+    const ceremonies = this.#holdCeremonies(authority, duty, heads);
+    const actions = new AuthorityActions({
+      ...{ crypto, clock, logger, store, genesis, name, duty },
+      fellows: () => this.#fellows.names,
+      threshold: () => authority.threshold,
+      askToAdmit: (fellow, encoded) => this.#fellows.ask(fellow, 'authority.admit', encoded),
+      performers: {
+        ...ceremonies.performers,
+        note: NOTING,
+        'revoke-node': revoking.performer,
+        'revoke-key': revoking.performer,
+      },
+    });
+    this.#actions = actions;
+    this.node.handle('authority.admit', async (peer, body) =>
+      plainProof(await actions.admit(peer.name, body)),
+    );
+    this.node.handle('witness.cosign', (peer, body, session) =>
+      duty.witnessing.cosign(body, {
+        prefix: `${peer.role}/${peer.name}/`,
+        publicKey: session.peer.delegation.messageKey,
+      }),
+    );
+    this.node.handle('authority.cosign-log', (peer, body) => duty.witnessing.cosignMember(body, peer.name));
+    this.node.handle('authority.log-seen', (peer) => duty.witnessing.lastSeen(peer.name));
+    this.node.handle('authority.adopt-head', (_, body, session) =>
+      heads.adopt(bytesBetween(1, 4 * 1024)(body, 'head'), session),
+    );
+    void this.#cosigning.run();
+  }
+
+  #holdCeremonies(authority: AuthorityView, duty: AuthorityDuty, heads: HeadKeeping): Ceremonies {
+    const ceremonies = new Ceremonies({
+      node: this.node,
+      key: this.#keys.keyGeneration,
+      authority,
+      askMember: (member, operation, body) => this.#fellows.ask(member, operation, body, CEREMONY_MS),
+      askNewcomer: (newcomer, approved, operation, body) =>
+        this.#askNewcomer(newcomer, approved, operation, body),
+      requireAdmitted: (number, digest) => required(this.#actions).requireAdmitted(number, digest),
+      takeShare: (encoded) => duty.takeShare(encoded),
+      publish: (documents) => heads.publish(documents),
+      signal: this.#signal,
+    });
+    this.#ceremonies = ceremonies;
+    ceremonies.serve();
+    return ceremonies;
+  }
+
+  /** Over the channel on which founders meet; what it must know is shown first. */
+  async #askNewcomer(
+    newcomer: Founder,
+    approved: ApprovedAction,
+    operation: CeremonyOperation,
+    body: CborValue,
+  ): Promise<CborValue> {
+    const { name, addresses } = newcomer;
+    const { peers } = this.node;
+    const options = { timeoutMs: CEREMONY_MS, signal: this.#signal };
+    let session = peers.with(this.#digest, name);
+    for (let left = NEWCOMER_TRIES; !session; left--)
+      session = await peers
+        .dial(this.#digest, addresses[0], name, { signal: this.#signal })
+        .catch(async (error) => {
+          if (left === 1) throw error;
+          await pause(this.node.options.clock, NEWCOMER_AGAIN_MS, this.#signal);
+          return undefined;
+        });
+    if (operation === 'ceremony.open')
+      for (const page of introductions(required(this.#authority), approved))
+        await session.request('ceremony.introduce', page, options);
+    return session.request(operation, body, options);
+  }
+
+  /** The first founder of the draft has the root signed; the others ask for it. */
+  async #establishRoot(authority: AuthorityView): Promise<void> {
+    const { store } = this.node.options;
+    const leads = this.#isFirst(authority.genesis);
+    let root = store.get(ROOT_KEY);
+    while (!root) {
+      root = leads
+        ? await this.#attempt(() => required(this.#issuing).issueRoot())
+        : await this.#fellows.find('root');
+      if (!root) await pause(this.node.options.clock, POLL_MS, this.#signal);
+    }
+    if (!authority.hasRoot) authority.admitRoot(root);
+    this.node.trustMesh(trustIn(authority));
+    await store.commit([{ put: ROOT_KEY, value: root }]);
+  }
+
+  async #becomeMember(lifeMs: number): Promise<void> {
+    const stored = storedCredential(this.node);
+    if (stored) return present(this.node, stored);
+    while (!(await this.#attempt(() => this.#certify(lifeMs))))
+      await pause(this.node.options.clock, POLL_MS, this.#signal);
+  }
+
+  /** A certificate on the word of the committee's record, which needs none that is still valid. */
+  async #certify(lifeMs: number): Promise<ValidCredential> {
+    const { node } = this;
+    const issuing = required(this.#issuing);
+    const request = await newRequest(node, node.trust, lifeMs);
+    const applicant = {
+      challenge: async () => plainChallenges(await issuing.challenge(request)),
+      apply: async (body: CborValue) =>
+        plainIssued(await issuing.issue(fields(body, applicationShape)), null),
+    };
+    return obtain(node, node.trust, request, { kind: 'founder' }, applicant);
+  }
+
+  /** The list of revocations says when it comes again: members take turns in keeping that. */
+  async #keepListed(): Promise<void> {
+    const { clock, name } = this.node.options;
+    const { authority } = this.node.trust;
+    while (!this.#signal.aborted) {
+      await pause(clock, LIST_CHECK_MS, this.#signal).catch(() => {});
+      const turn = authority.members.findIndex((member) => member.name === name) * LIST_CHECK_MS;
+      if (!this.#signal.aborted && isRenewalDue(authority.revocations.body, clock.now() - turn))
+        await this.#attempt(() => this.revoking.propose([]));
+    }
+  }
+
+  /** Where renewal has failed for long, or the certificate has lapsed meanwhile, it is asked for like the first. */
+  async #keepCertified(lifeMs: number): Promise<void> {
+    const { clock } = this.node.options;
+    while (!this.#signal.aborted) {
+      await pause(clock, CERTIFICATE_CHECK_MS, this.#signal).catch(() => {});
+      const left = this.node.own.presentation.notAfter - clock.now();
+      if (!this.#signal.aborted && left < lifeMs / 4) await this.#attempt(() => this.#certify(lifeMs));
+    }
+  }
+
+  /** What the other members, the operators' nodes and the newcomers may ask. */
+  #serve(): void {
+    const issuing = required(this.#issuing);
+    const { node } = this;
+    node.handle('enrol.challenge', async (peer, body, session) => {
+      const { request, claim } = this.#openingOf(
+        body,
+        session.peer.identity.details as EnrolmentRequest,
+        peer,
+      );
+      return plainChallenges(await issuing.challengeInvited(request, claim));
+    });
+    node.handle('enrol.evidence', (peer, body, session) =>
+      this.#issue(peer, body, session.peer.identity.details as EnrolmentRequest),
+    );
+    node.handle('certificate.renew', async (peer, body) => {
+      this.#requireRenewalRate(peer);
+      const { request } = this.#openingOf(body, undefined, peer);
+      return plainChallenges(await issuing.challenge(request));
+    });
+    node.handle('certificate.renew-evidence', (peer, body) => {
+      this.#requireRenewalRate(peer);
+      return this.#issue(peer, body, undefined);
+    });
+    const actions = required(this.#actions);
+    node.handle('authority.apply', (peer, body) => actions.apply(peer.id, body));
+    node.handle('authority.actions', (peer, body) => actions.list(peer.id, body));
+    node.handle('head.current', () => node.head.current?.encoded ?? null);
+    node.handle('log.checkpoint', () => required(this.duty.log.checkpoint));
+    node.handle('log.resource', (_, body) => this.duty.log.resource(text(256)(body, 'log.resource')) ?? null);
+    node.handle('log.consistency', (_, body) => {
+      const { from, to } = fields(body, { from: uint(), to: uint() }, 'log.consistency');
+      return this.duty.proveConsistency(from, to);
+    });
+    node.handle('definition.log', async (_, body) => {
+      const envelope = bytesBetween(1, DEFINITION_BYTES_MOST)(body, 'definition.log');
+      const trusted = (name: string) => originatorKey(node.policy, name);
+      const definition = verifyDefinition(node.options.crypto, envelope, trusted);
+      requireCurrent(definition, node.options.clock.now());
+      return plainProof(await this.duty.logDefinition(definition.digest, definition.originator));
+    });
+    new Registrar(node).serve();
+  }
+
+  /** Each renewal costs every member an appraisal, an entry and a signature. */
+  #requireRenewalRate({ id }: KnownPeer): void {
+    if (!this.#renewals.take(id, this.node.options.clock.monotonic()))
+      throw new OotoError('OOTO_MESH_RENEWAL_RATE', 'peer', 'a certificate is renewed too often', {
+        hint: 'renew at a quarter of its life',
+      });
+  }
+
+  async #issue(
+    peer: KnownPeer,
+    body: CborValue,
+    announced: EnrolmentRequest | undefined,
+  ): Promise<CborValue> {
+    const application = fields(body, applicationShape, 'application');
+    this.#requireMayAsk(application, announced, peer);
+    const issued = await required(this.#issuing).issue(application);
+    this.node.options.logger.log('info', 'certificate issued', { peer: peer.id, logs: issued.proofs.length });
+    return plainIssued(issued, this.node.head.current?.encoded ?? null);
+  }
+
+  #openingOf(
+    body: CborValue,
+    announced: EnrolmentRequest | undefined,
+    peer: KnownPeer,
+  ): { request: EnrolmentRequest; claim: Claim } {
+    const opening = fields(
+      body,
+      { request: bytesBetween(1, MOST_REQUEST_BYTES), claim: readClaim },
+      'enrolment',
+    );
+    return { request: this.#requireMayAsk(opening, announced, peer), claim: opening.claim };
+  }
+
+  /** No member is asked for anything before a right is shown: challenges take room, and judging takes time. */
+  #requireMayAsk(
+    { request: encoded, claim }: Pick<Application, 'request' | 'claim'>,
+    announced: EnrolmentRequest | undefined,
+    peer: KnownPeer,
+  ): EnrolmentRequest {
+    const request = this.#requireOwnRequest(encoded, announced, peer);
+    requireClaimable(claim, announced);
+    this.duty.requireRight(request, claim);
+    return request;
+  }
+
+  /** Whoever asks, asks for itself: the request is the one of the channel, or of the certificate's holder. */
+  #requireOwnRequest(
+    encoded: Uint8Array,
+    announced: EnrolmentRequest | undefined,
+    peer: KnownPeer,
+  ): EnrolmentRequest {
+    const request = readRequest(this.node.options.crypto, encoded);
+    if (request.id !== peer.id || (announced && !equal(announced.digest, request.digest)))
+      throw new OotoError('OOTO_MESH_ENROLMENT', 'peer', 'a certificate can be asked for oneself only');
+    return request;
+  }
+
+  #isFirst(genesis: GenesisRecord): boolean {
+    return genesis.draft.founders[0].name === this.node.options.name;
+  }
+
+  readonly #askMember: AskMember = async (member, operation, body, timeoutMs) => {
+    const { name } = this.node.options;
+    if (member !== name) return this.#fellows.ask(member, operation, body, timeoutMs);
+    if (operation === 'authority.challenge') return this.duty.challenge(name, body);
+    if (operation === 'authority.sign') return this.duty.sign(name, body);
+    return plainProof(await this.duty.appraise(name, body));
+  };
+
+  async #attempt<T>(step: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await step();
+    } catch (error) {
+      if (this.rolledBack) throw this.rolledBack;
+      this.node.options.logger.log('info', 'not yet', { error });
+      return undefined;
+    }
+  }
+}
+
+/** Newcomers have invites, members have certificates. */
+function requireClaimable({ kind }: Claim, announced: EnrolmentRequest | undefined): void {
+  if (kind !== (announced ? 'invite' : 'renewal'))
+    throw new OotoError('OOTO_MESH_ENROLMENT', 'peer', 'this right cannot be claimed over this channel');
+}
+
+function plainProof(proof: object | null): CborValue {
+  return proof as CborValue;
+}
+
+function plainIssued(
+  issued: { certificate: Uint8Array; proofs: readonly object[] },
+  head: Uint8Array | null,
+): CborValue {
+  return { certificate: issued.certificate, proofs: issued.proofs as CborValue, head };
+}
+
+function required<T>(value: T | undefined): T {
+  if (value === undefined)
+    throw new OotoError('OOTO_MESH_NOT_JOINED', 'caller', 'the mesh is not founded yet');
+  return value;
+}
