@@ -1,5 +1,5 @@
 /** The threshold room: a group key made without a dealer, and signatures that t of n members make together. */
-export type { DealingStage, GeneratedKey, PendingKey } from './certified-dealing.ts';
+export type { GeneratedKey, PendingKey } from './certified-dealing.ts';
 export {
   admitCommittee,
   type Committee,
