@@ -15,6 +15,8 @@ export interface Arguments {
   results: boolean;
   /** Every step with next to no rounds: for tests of structure. */
   tiny: boolean;
+  /** Cases that take minutes as well. */
+  large: boolean;
   help: boolean;
 }
 
@@ -28,6 +30,7 @@ export const USAGE = `npm run bench -- [suite …] [options]
   --port N         the page's port (default: any that is free)
   --results        write tables and plots to bench/results/, and the tables of the README
   --tiny           run everything with next to no rounds; the figures mean nothing
+  --large          of authority also a log that grows to ten million entries: some minutes, 1.3 GB on the disk
 `;
 
 /** What was asked that cannot be done; the message says what. */
@@ -45,6 +48,7 @@ export function parseArguments(words: readonly string[], known: readonly string[
     port: 0,
     results: false,
     tiny: false,
+    large: false,
     help: false,
   };
   const rest = [...words];
@@ -75,6 +79,7 @@ const SWITCHES = {
   '--page': 'page',
   '--results': 'results',
   '--tiny': 'tiny',
+  '--large': 'large',
 } as const;
 
 function isSwitch(word: string): word is keyof typeof SWITCHES {

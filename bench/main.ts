@@ -40,7 +40,7 @@ async function main(words: readonly string[]): Promise<number> {
   const results = given.browser ? await runInBrowser(suites, given) : await runOnNode(suites, given);
   if (given.json !== undefined) write(given.json, `${JSON.stringify(results, null, 1)}\n`);
   if (given.results) await keep(suites, results);
-  return targets === undefined ? 0 : compare(askedOf(targets, results), results, suites, given.cases);
+  return targets === undefined ? 0 : compare(askedOf(targets, results), results, suites, given);
 }
 
 async function runOnNode(suites: readonly BundledSuite[], given: Arguments): Promise<Results> {
@@ -128,12 +128,12 @@ function compare(
   targets: readonly Target[],
   { rows }: Results,
   suites: readonly BundledSuite[],
-  cases: readonly string[],
+  { cases, large }: Pick<Arguments, 'cases' | 'large'>,
 ): number {
   const ran = suites.flatMap(({ suite }): Ran[] =>
     cases.length === 0
       ? [{ suite: suite.name }]
-      : casesOf(suite, cases).map((name) => ({ suite: suite.name, case: name })),
+      : casesOf(suite, cases, large).map((name) => ({ suite: suite.name, case: name })),
   );
   const verdicts = judge(targets, rows, ran);
   say(describeVerdicts(verdicts));

@@ -21,14 +21,18 @@ export interface ProcessWatcher extends Watcher {
 /** @throws Error when the process fails; its output has said why. */
 export async function runInProcess(
   file: string,
-  { tiny, cases }: { tiny: boolean; cases: readonly string[] },
+  { tiny, large, cases }: { tiny: boolean; large: boolean; cases: readonly string[] },
   watcher: ProcessWatcher,
 ): Promise<Row[]> {
   const rows: Row[] = [];
-  const child = fork(join(BUNDLES, 'child.js'), [file, tiny ? 'tiny' : 'full', ...cases], {
-    execArgv: FLAGS,
-    stdio: ['ignore', 2, 2, 'ipc'],
-  });
+  const child = fork(
+    join(BUNDLES, 'child.js'),
+    [file, tiny ? 'tiny' : 'full', large ? 'large' : 'usual', ...cases],
+    {
+      execArgv: FLAGS,
+      stdio: ['ignore', 2, 2, 'ipc'],
+    },
+  );
   const end = () => child.kill('SIGKILL');
   process.on('exit', end);
   child.on('message', (message: Message) => {

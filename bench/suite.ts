@@ -60,9 +60,11 @@ export interface PlannedContest extends Pick<Contest, 'case' | 'size'> {
 export interface CaseView {
   readonly title: string;
   /** What `size` counts. */
-  readonly unit: 'bytes' | 'signatures' | 'leaves' | 'items';
+  readonly unit: 'bytes' | 'signatures' | 'leaves' | 'items' | 'entries';
   /** Bytes that one operation works through, for throughput; absent where a rate says more. */
   readonly bytes?: (size: number) => number;
+  /** It takes minutes and much of the disk: measured only where --large asks for it. */
+  readonly large?: true;
 }
 
 export interface Suite {

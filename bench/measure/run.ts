@@ -16,15 +16,17 @@ export interface Wish {
   plan: Plan;
   /** Words that a case's name contains; none wishes for all. */
   cases: readonly string[];
+  /** Cases that take minutes as well. */
+  large?: boolean;
 }
 
 export async function runSuite(
   suite: Suite,
   platform: Platform,
-  { plan, cases }: Wish,
+  { plan, cases, large = false }: Wish,
   watcher: Watcher,
 ): Promise<void> {
-  const wanted = casesOf(suite, cases);
+  const wanted = casesOf(suite, cases, large);
   const contests = (suite.contests?.(platform) ?? []).filter((contest) => wanted.includes(contest.case));
   for (const [done, planned] of contests.entries()) {
     watcher.progress(done, contests.length, `${planned.case} ${planned.size}`);
@@ -34,9 +36,9 @@ export async function runSuite(
   if (figures) watcher.rows(figures);
 }
 
-/** Names of the suite's cases that contain one of `words`. */
-export function casesOf(suite: Suite, words: readonly string[]): string[] {
-  const names = Object.keys(suite.cases);
+/** Names of the suite's cases that contain one of `words`; large ones only where they are asked for. */
+export function casesOf(suite: Suite, words: readonly string[], large = false): string[] {
+  const names = Object.keys(suite.cases).filter((name) => large || !suite.cases[name].large);
   return words.length === 0 ? names : names.filter((name) => words.some((word) => name.includes(word)));
 }
 

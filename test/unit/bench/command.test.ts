@@ -32,7 +32,8 @@ test('suites and options in any order', () => {
   assert.is(read.targets, 't.json');
   assert.is(read.json, 'out.json');
   assert.equal(parse('core --case gcm --case x25519').cases, ['gcm', 'x25519']);
-  assert.ok(read.browser && !read.page && !read.results);
+  assert.ok(read.browser && !read.page && !read.results && !read.large);
+  assert.ok(parse('core --large --json').large);
 });
 
 test('--json without a file is standard output, whatever follows it', () => {
