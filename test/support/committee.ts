@@ -45,6 +45,12 @@ export interface Group {
   keys: readonly GeneratedKey[];
 }
 
+/** As much of a group as signs. */
+export interface Signers {
+  founders: readonly Pick<FounderKeys, 'name'>[];
+  keys: readonly Pick<GeneratedKey, 'publicPackage' | 'secretShare'>[];
+}
+
 export function groupOf({ founders, keys }: FoundedMesh): Group {
   return { founders, keys };
 }
@@ -86,7 +92,7 @@ export function groupKeyOf({ keys }: Group): Uint8Array {
 /** A signature by the group, or by as many of its members as are asked. */
 export function signAs(
   crypto: Crypto,
-  { keys, founders }: Group,
+  { keys, founders }: Signers,
   message: Uint8Array,
   count = keys[0].publicPackage.committee.threshold,
 ): Uint8Array {

@@ -29,22 +29,34 @@ export class LedActions {
 
   /** What the member that leads answers. */
   async apply(change: Change, lead = FOUNDERS[0] as string): Promise<Applied> {
+    return this.carry(await this.approve(change), lead);
+  }
+
+  /** An action under the next number, approved; it may be carried again and again. */
+  async approve(change: Change): Promise<Uint8Array> {
     const { crypto, folder } = this.#mesh;
-    const { node } = (await this.carrier()).open;
-    const genesis = verifyGenesisRecord(
-      crypto,
-      (await readMeshFiles(this.#mesh.folderOf(FOUNDERS[0]))).genesis,
-    );
+    const genesis = await this.#genesis();
     const { key } = await openOperator(crypto, join(folder, 'operator'));
     const now = Date.now();
     const frame = { mesh: genesis.meshId, number: ++this.#number, created: now, expires: now + 3_600_000 };
     const proposal = readProposal(crypto, proposeAction(change, frame));
-    const encoded = approveAction(proposal, genesis.draft, key);
+    return approveAction(proposal, genesis.draft, key);
+  }
+
+  async carry(encoded: Uint8Array, lead: string): Promise<Applied> {
+    const { crypto } = this.#mesh;
+    const { node } = (await this.carrier()).open;
     const { authority } = node.trust;
+    const genesis = await this.#genesis();
     const addresses = authority.memberNamed(lead)?.addresses ?? [];
     const to = { id: nodeIdOf(genesis.meshId, 'authority', lead), addresses };
     const answer = await node.ask(to, 'authority.apply', encoded, { timeoutMs: 120_000 });
     return readApplied(crypto, authority, readProposal(crypto, encoded), answer);
+  }
+
+  async #genesis() {
+    const { genesis } = await readMeshFiles(this.#mesh.folderOf(FOUNDERS[0]));
+    return verifyGenesisRecord(this.#mesh.crypto, genesis);
   }
 
   async close(): Promise<void> {
