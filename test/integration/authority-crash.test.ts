@@ -15,10 +15,12 @@ const ISSUED: readonly Death[] = [
   { victim: OTHER, moment: 'sent authority.sign:commitment 1' },
   { victim: OTHER, moment: 'sent authority.appraise 1' },
 ];
-/** A new share is stored, and nobody knows; the leader alone has taken the committee; a helper has helped half. */
+/** A new share is stored, and nobody knows; the leader alone has taken the
+ * committee; all others have; a helper has helped half. */
 const CHANGED: readonly [change: (epoch: number) => Change, death: Death][] = [
   [refreshFrom, { victim: OTHER, moment: 'after-commit ceremony/pending/ 1' }],
   [refreshFrom, { victim: LEADER, moment: 'after-commit authority/share 1' }],
+  [refreshFrom, { victim: OTHER, moment: 'before-commit authority/share 1' }],
   [() => rotateFrom(0), { victim: OTHER, moment: 'sent ceremony.sign:share 2' }],
   [repairAt, { victim: THIRD, moment: 'sent ceremony.open 1' }],
 ];

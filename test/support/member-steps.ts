@@ -8,11 +8,11 @@ import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hex } from '../../src/base/hex.ts';
 import type { CborValue } from '../../src/envelope/cbor.ts';
-import { AuthorityDuty } from '../../src/mesh/authority-duty.ts';
-import { Participant } from '../../src/mesh/ceremonies/participant.ts';
-import { FellowMembers } from '../../src/mesh/fellow-members.ts';
+import { Participant } from '../../src/mesh/authority/ceremonies/participant.ts';
+import { AuthorityDuty } from '../../src/mesh/authority/duty.ts';
+import { FellowMembers } from '../../src/mesh/authority/fellow-members.ts';
+import { Witnessing } from '../../src/mesh/authority/witnessing.ts';
 import { MeshNode } from '../../src/mesh/node.ts';
-import { Witnessing } from '../../src/mesh/witnessing.ts';
 import type { NonceCommitment } from '../../src/threshold/frost.ts';
 import { decodeSigningMessage } from '../../src/threshold/signing-message.ts';
 

@@ -89,6 +89,8 @@ export class AuthorityNode {
   /** Two requests a renewal, for each of a few members that are tried. */
   readonly #renewals = new Rates({ perSecond: 0.2, burst: 16, most: 65_536 });
   #authority: AuthorityView | undefined;
+  /** While this node is none of the members. */
+  #newcomer: Newcomer | undefined;
   #duty: AuthorityDuty | undefined;
   #issuing: Issuing | undefined;
   #cosigning: LogCosigning | undefined;
@@ -111,7 +113,7 @@ export class AuthorityNode {
     this.#digest = draftDigest(node.options.crypto, signed.draft);
     this.#signal = signal;
     const { founders } = readDraft(signed.draft);
-    const members = () => this.#authority?.activeMembers ?? founders;
+    const members = () => this.#known?.activeMembers ?? founders;
     this.#fellows = new FellowMembers(node, members, this.#digest, signal);
   }
 
@@ -157,9 +159,16 @@ export class AuthorityNode {
     return founders.some(({ name }) => name === this.node.options.name);
   }
 
+  /** The mesh as far as it is known, before this node has taken up its duty too. */
+  get #known(): AuthorityView | undefined {
+    return this.#authority ?? this.#newcomer?.authority;
+  }
+
   /** Whom the draft does not name comes in when operators say so, and the members have dealt it a share. */
   #comeIn(): Promise<GenesisRecord> {
-    return new Newcomer(this.node, this.#keys.keyGeneration, this.#signed.draft).run();
+    const others = { fellows: this.#fellows, signal: this.#signal };
+    this.#newcomer = new Newcomer(this.node, this.#keys.keyGeneration, this.#signed.draft, others);
+    return this.#newcomer.run();
   }
 
   async #standAsFounder(): Promise<Founding> {
@@ -176,7 +185,7 @@ export class AuthorityNode {
     const own = await OwnCredentials.create({ crypto, clock, signer }, presentation);
     void this.#keepDelegated(own);
     const policy = readPolicy(draft.policy, 'policy');
-    const members = () => this.#authority?.members ?? draft.founders;
+    const members = () => this.#known?.members ?? draft.founders;
     this.node.attestAsFounder({
       ...{ digest: this.#digest, policy, own },
       get founders() {
@@ -186,7 +195,7 @@ export class AuthorityNode {
     const verifier = founderVerifier(
       draft,
       this.#digest,
-      () => this.#authority,
+      () => this.#known,
       (id) => this.#ceremonies?.newcomerNamed(id),
     );
     this.node.peers.join({

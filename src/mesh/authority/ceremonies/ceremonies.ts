@@ -122,15 +122,17 @@ export class Ceremonies {
   async keep(): Promise<void> {
     const { node, authority, signal } = this.#options;
     const { clock, logger } = node.options;
-    let settled = authority.committee.epoch;
+    let settled: number | undefined;
     let since: number | undefined;
     while (!signal.aborted) {
       await pause(clock, CHECK_MS, signal).catch(() => {});
       if (signal.aborted) return;
       try {
         if (authority.committee.epoch !== settled) {
-          await this.participant.settle();
-          settled = authority.committee.epoch;
+          const { epoch } = authority.committee;
+          if (!(await this.participant.settle()))
+            logger.log('warn', 'this member has no share of the committee in force', { epoch });
+          settled = epoch;
         }
         since = this.participant.successor ? (since ?? clock.monotonic()) : undefined;
         if (since !== undefined && clock.monotonic() > since + PATIENCE_MS) {

@@ -2,7 +2,8 @@
  * A node that is to become a member of the authority, and is none yet. What flows through here, in order: it waits to be
  * called by a founder of the draft that its operator gave it; who calls shows the genesis record of that draft, what
  * followed it, and the action by which operators bring this node in; it takes part in the resharing like every other;
- * it is a member once it has a committee record that names it, and its share.
+ * it is a member once it has a committee record that names it, and its share. Where it was away when that record was
+ * given out, it asks for it.
  */
 import { type ApprovedAction, verifyAction } from '../../../authority/action.ts';
 import { AuthorityView, authorityDocuments } from '../../../authority/authority-view.ts';
@@ -10,11 +11,13 @@ import { type GenesisRecord, verifyGenesisRecord } from '../../../authority/gene
 import { equal } from '../../../base/bytes.ts';
 import { OotoError } from '../../../base/errors.ts';
 import type { CborValue } from '../../../envelope/cbor.ts';
-import { bytesBetween, fields } from '../../../envelope/fields.ts';
+import { anything, bytesBetween, fields } from '../../../envelope/fields.ts';
 import type { KeyGenerationKey } from '../../../threshold/index.ts';
 import { GENESIS_KEY, ROOT_KEY } from '../../identity.ts';
 import type { MeshNode } from '../../node.ts';
 import { CEREMONY_OPERATIONS } from '../../operations.ts';
+import { pause } from '../../patience.ts';
+import type { FellowMembers } from '../fellow-members.ts';
 import { Participant } from './participant.ts';
 
 const introductionShape = {
@@ -46,39 +49,82 @@ export function introductions(authority: AuthorityView, { encoded }: ApprovedAct
   return pages;
 }
 
+/** How often the members are asked whether the ceremony has come to its end. */
+const ASK_MS = 5_000;
+const stateShape = { documents: authorityDocuments, successor: anything } as const;
+
 interface Known {
   readonly authority: AuthorityView;
   readonly participant: Participant;
-  action: ApprovedAction;
+  /** Which brings this node in; shown again after each start. */
+  action: ApprovedAction | undefined;
 }
 
 export class Newcomer {
   readonly #node: MeshNode;
   readonly #key: KeyGenerationKey;
   readonly #draft: Uint8Array;
+  readonly #fellows: Pick<FellowMembers, 'names' | 'ask'>;
+  readonly #signal: AbortSignal;
   #known: Known | undefined;
   #settle: { resolve(genesis: GenesisRecord): void } = { resolve() {} };
 
   /** `draft` is the encoded genesis draft that this node's operator gave it. */
-  constructor(node: MeshNode, key: KeyGenerationKey, draft: Uint8Array) {
+  constructor(
+    node: MeshNode,
+    key: KeyGenerationKey,
+    draft: Uint8Array,
+    others: { fellows: Pick<FellowMembers, 'names' | 'ask'>; signal: AbortSignal },
+  ) {
     this.#node = node;
     this.#key = key;
     this.#draft = draft;
+    this.#fellows = others.fellows;
+    this.#signal = others.signal;
+  }
+
+  /** What has been shown of the mesh. */
+  get authority(): AuthorityView | undefined {
+    return this.#known?.authority;
   }
 
   /** The genesis record, once this node is of the committee in force and has its share. */
   run(): Promise<GenesisRecord> {
-    const { crypto, store } = this.#node.options;
+    const { crypto, store, name } = this.#node.options;
     const [genesis, root] = [store.get(GENESIS_KEY), store.get(ROOT_KEY)];
     if (genesis && root) {
       const authority = AuthorityView.open(crypto, verifyGenesisRecord(crypto, genesis), store, root);
       if (this.#isIn(authority)) return Promise.resolve(authority.genesis);
+      this.#known = { authority, action: undefined, participant: this.#participant(authority, name) };
     }
     const done = new Promise<GenesisRecord>((resolve) => {
       this.#settle = { resolve };
     });
     this.#serve();
+    void this.#keepAsking();
     return done;
+  }
+
+  /** A ceremony may have ended while this node was away: whoever led it asks it for nothing any more. */
+  async #keepAsking(): Promise<void> {
+    const { clock } = this.#node.options;
+    while (!this.#signal.aborted) {
+      await pause(clock, ASK_MS, this.#signal).catch(() => {});
+      for (const member of this.#fellows.names) {
+        if (this.#signal.aborted || (this.authority && this.#isIn(this.authority))) return;
+        await this.#learnFrom(member).catch(() => {});
+      }
+    }
+  }
+
+  async #learnFrom(member: string): Promise<void> {
+    if (!this.#known) return;
+    const { authority, participant } = this.#known;
+    const answer = await this.#fellows.ask(member, 'ceremony.state', authority.known as unknown as CborValue);
+    const { documents } = fields(answer, stateShape, 'ceremony.state');
+    if (documents.committees.length === 0) return;
+    await participant.adopt(documents as unknown as CborValue);
+    if (this.#isIn(authority)) this.#settle.resolve(authority.genesis);
   }
 
   #serve(): void {
@@ -124,7 +170,7 @@ export class Newcomer {
 
   #requireAction(number: number, digest: Uint8Array): ApprovedAction {
     const { action } = this.#requireKnown();
-    if (action.action.number === number && equal(action.digest, digest)) return action;
+    if (action?.action.number === number && equal(action.digest, digest)) return action;
     throw new OotoError('OOTO_MESH_ACTION_UNKNOWN', 'peer', `action ${number} has not been shown here`);
   }
 

@@ -9,6 +9,7 @@ import type { ApprovedAction } from '../../../authority/action.ts';
 import { type AuthorityView, authorityDocuments } from '../../../authority/authority-view.ts';
 import { committeeTranscript, requireCommitteeFollows } from '../../../authority/committee-record.ts';
 import { concat, equal } from '../../../base/bytes.ts';
+import { wipe } from '../../../base/disposal.ts';
 import { OotoError } from '../../../base/errors.ts';
 import { hex } from '../../../base/hex.ts';
 import type { Crypto } from '../../../crypto/crypto.ts';
@@ -258,11 +259,18 @@ export class Participant {
     return successor.committee.epoch > this.#options.authority.committee.epoch ? successor : undefined;
   }
 
-  /** After documents came another way: signs with the share that belongs to them, if this member has it. */
-  settle(): Promise<void> {
+  /**
+   * After documents came another way: signs with the share that belongs to them, if this member has it, and keeps nothing
+   * that led to them. Resolves to whether it has one.
+   */
+  settle(): Promise<boolean> {
     return this.#inTurn(async () => {
-      await this.shares.settle(this.#options.authority);
+      const { authority, store } = this.#options;
+      const share = await this.shares.settle(authority);
+      wipe(share);
+      if (store.get(SUCCESSOR_KEY) && !this.successor) await store.commit([{ delete: SUCCESSOR_KEY }]);
       this.#announce();
+      return share !== undefined;
     });
   }
 

@@ -159,8 +159,9 @@ test('documents that came another way bring the share that belongs to them', asy
   await world.stores.get('a3')!.commit(staged.changes);
   authority.accept(staged);
   assert.is(participant.shares.inForce(authority.publicPackage), undefined);
-  await participant.settle();
-  assert.ok(participant.shares.inForce(authority.publicPackage));
+  assert.ok(participant.successor === undefined, 'it has come');
+  assert.is(await participant.settle(), true);
+  requireSettled(world, FOUNDERS, 1);
   assert.ok(world.sign(MESSAGE, 'a2', 'a3'));
 });
 

@@ -1,9 +1,12 @@
 /** Somebody new believes what its own genesis draft and its operators say, and nobody else. */
 import type { ApprovedAction } from '../../../../../src/authority/action.ts';
+import { AuthorityView } from '../../../../../src/authority/authority-view.ts';
 import { OotoError } from '../../../../../src/base/errors.ts';
 import type { CborValue } from '../../../../../src/envelope/cbor.ts';
 import { introductions, Newcomer } from '../../../../../src/mesh/authority/ceremonies/newcomer.ts';
+import { ShareStore } from '../../../../../src/mesh/authority/ceremonies/share-store.ts';
 import type { MeshNode } from '../../../../../src/mesh/node.ts';
+import type { CeremonyOperation } from '../../../../../src/mesh/operations.ts';
 import * as assert from '../../../../support/assert.ts';
 import { CeremonyWorld } from '../../../../support/ceremony-world.ts';
 import { groupOf, signedRevocations } from '../../../../support/committee.ts';
@@ -17,12 +20,22 @@ const crypto = testCrypto();
 type Handler = (peer: { name: string }, body: CborValue) => Promise<CborValue>;
 
 /** A node that waits, without a network: requests are put to it by hand. */
-function waiting(world: CeremonyWorld, name: string, draft = world.mesh.draftBytes) {
-  const store = new MemoryStore();
+function waiting(
+  world: CeremonyWorld,
+  name: string,
+  { draft = world.mesh.draftBytes, store = new MemoryStore() } = {},
+) {
   const handlers = new Map<string, Handler>();
   const options = { crypto, clock: world.clock, store, name };
   const node = { options, handle: (operation: string, handler: Handler) => handlers.set(operation, handler) };
-  const newcomer = new Newcomer(node as unknown as MeshNode, world.keys.get(name)!.keyGeneration, draft);
+  const fellows = {
+    names: ['a1', 'a2'],
+    ask: (member: string, operation: string, body: CborValue) =>
+      world.ask(name, member, operation as CeremonyOperation, body),
+  };
+  const others = { fellows, signal: new AbortController().signal };
+  const { keyGeneration } = world.keys.get(name)!;
+  const newcomer = new Newcomer(node as unknown as MeshNode, keyGeneration, draft, others);
   const done = newcomer.run();
   const ask = (operation: string, body: CborValue) => handlers.get(operation)!({ name: 'a1' }, body);
   return { ask, done, store };
@@ -60,6 +73,29 @@ test('a newcomer takes part once its mesh was shown to it, and is in with the re
   await leader.change(approved);
   const genesis = await done;
   assert.bytes(genesis.meshId, world.mesh.record.meshId);
+});
+
+test('a newcomer that was away when the record came finds it with the members, and has its share', async () => {
+  const world = await CeremonyWorld.create(crypto);
+  world.newcomer('b1');
+  let { ask, store } = waiting(world, 'b1');
+  const approved = reshareWith(world, ['a1', 'a2', 'b1']);
+  const { authority, leader } = world.member('a1');
+  for (const page of introductions(authority, approved)) await ask('ceremony.introduce', page);
+  const direct = world.ask.bind(world);
+  world.ask = (from, to, operation, body) => {
+    if (to === 'b1' && operation === 'ceremony.adopt') throw new OotoError('OOTO_MESH_GONE', 'peer', 'away');
+    return to === 'b1' ? ask(operation, body) : direct(from, to, operation, body);
+  };
+  await leader.change(approved);
+  store = store.reopened();
+  const { done } = waiting(world, 'b1', { store });
+  await world.clock.advance(5_000);
+  await done;
+  const view = AuthorityView.open(crypto, world.mesh.record, store);
+  assert.is(view.committee.epoch, 1);
+  assert.ok(new ShareStore(crypto, store).inForce(view.publicPackage));
+  assert.is(store.range('ceremony/', 'ceremony0').length, 0);
 });
 
 test('a newcomer is shown who is revoked: with less it would sign no head', async () => {
