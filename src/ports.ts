@@ -24,7 +24,7 @@ export interface Random {
 /** One ordered, reliable byte connection. */
 /** Takes what arrives on a connection, as it arrives. */
 export interface Receiver {
-  /** A chunk, whose memory is the connection's again when this returns. */
+  /** A chunk, whose memory is the connection's again when this returns: others may be read into it. */
   take(chunk: Uint8Array): void;
   /** The peer has ended, or the connection broke. */
   end(): void;

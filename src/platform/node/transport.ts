@@ -11,7 +11,7 @@ import { OotoError } from '../../base/errors.ts';
 import type { Connection, Listener, Receiver, Transport } from '../../ports.ts';
 import { formatAddress, parseAddress } from './address.ts';
 import { Arrivals } from './arrivals.ts';
-import { giveBack } from './spent-memory.ts';
+import { landed } from './landing.ts';
 import { systemError } from './system-error.ts';
 
 const UNREAD_BYTES_MOST = 256 * 1024;
@@ -99,11 +99,12 @@ class TcpListener implements Listener {
   }
 
   /** Stops listening and closes the connections it accepted. */
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.connections.end();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const connection of this.#open) connection.close();
-    return closed;
+    const open = [...this.#open];
+    for (const connection of open) connection.close();
+    await Promise.all([closed, ...open.map((connection) => connection.closed)]);
   }
 
   #admit(socket: Socket): void {
@@ -113,7 +114,7 @@ class TcpListener implements Listener {
     }
     const connection = new TcpConnection(socket);
     this.#open.add(connection);
-    socket.once('close', () => this.#open.delete(connection));
+    void connection.closed.then(() => this.#open.delete(connection));
     this.connections.push(connection);
   }
 }
@@ -122,11 +123,15 @@ class TcpConnection implements Connection {
   readonly remoteAddress: string;
   readonly localAddress: string;
   readonly incoming: Arrivals<Uint8Array>;
+  /** Resolves when the connection is gone. */
+  readonly closed: Promise<void>;
   readonly #socket: Socket;
   #receiver: Receiver | undefined;
   #drained: PromiseWithResolvers | undefined;
 
-  constructor(socket: Socket) {
+  /** @param connected nothing was read from it, and nothing will be but here */
+  constructor(connected: Socket) {
+    const socket = landed(connected, BUFFERING, (bytes) => this.#take(bytes));
     this.#socket = socket;
     this.remoteAddress = formatAddress({
       host: socket.remoteAddress ?? 'unknown',
@@ -145,8 +150,12 @@ class TcpConnection implements Connection {
     socket.on('error', () => {});
     socket.on('drain', () => this.#release());
     socket.on('end', () => this.#end());
-    socket.on('close', () => this.#ended());
-    socket.on('data', (chunk) => this.#take(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length)));
+    this.closed = new Promise((resolve) => {
+      socket.on('close', () => {
+        this.#ended();
+        resolve();
+      });
+    });
     socket.resume();
   }
 
@@ -173,13 +182,9 @@ class TcpConnection implements Connection {
     setTimeout(() => this.#socket.destroy(), CLOSE_GRACE_MS).unref();
   }
 
-  #take(chunk: Uint8Array): void {
-    if (!this.#receiver) {
-      this.incoming.push(chunk);
-      return;
-    }
-    this.#receiver.take(chunk);
-    giveBack(chunk);
+  #take(bytes: Uint8Array): void {
+    if (this.#receiver) this.#receiver.take(bytes);
+    else this.incoming.push(bytes.slice());
   }
 
   #end(): void {

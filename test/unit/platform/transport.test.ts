@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { connect, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { parseAddress } from '../../../src/platform/node/address.ts';
 import { Arrivals } from '../../../src/platform/node/arrivals.ts';
+import { landed } from '../../../src/platform/node/landing.ts';
 import { tcpTransport } from '../../../src/platform/node/transport.ts';
 import type { Connection, Listener } from '../../../src/ports.ts';
 import { bytes, equal, is, match, ok, rejectsCode, throwsCode } from '../../support/assert.ts';
@@ -174,11 +175,13 @@ test('a receiver gets what waits, then each chunk at once, whose memory is not i
   await far.incoming[Symbol.asyncIterator]().next();
   const chunks: Uint8Array[] = [];
   const sizes: number[] = [];
+  let areRight = true;
   const ended = new Promise<void>((end) => {
     far.receive!({
       take: (chunk) => {
         chunks.push(chunk);
         sizes.push(chunk.length);
+        areRight &&= chunk.every((byte) => byte === chunk[0]) || sizes.length < 4;
       },
       end,
     });
@@ -190,11 +193,67 @@ test('a receiver gets what waits, then each chunk at once, whose memory is not i
   const most = 100_000 + large.length;
   const total = sizes.reduce((sum, size) => sum + size);
   ok(total >= large.length && total < most, 'what was read before does not come again');
+  ok(areRight, 'bytes are those that were sent');
+  const last = chunks.slice(-5);
   ok(
-    chunks.some((chunk, i) => sizes[i] === 65_536 && chunk.length === 0),
-    'full chunks were given back',
+    last.every((chunk) => chunk.buffer === last[0].buffer),
+    'one memory serves all',
   );
   await listener.close();
+});
+
+test('connections share memory, but no bytes', async () => {
+  const pairs = await Promise.all(Array.from({ length: 8 }, pair));
+  const received = pairs.map(({ near, far }) => [take(near, 40_000), take(far, 60_000)]);
+  for (let round = 0; round < 20; round++)
+    for (const [i, { near, far }] of pairs.entries()) {
+      await near.write(new Uint8Array(3_000).fill(i));
+      await far.write(new Uint8Array(2_000).fill(100 + i));
+    }
+  for (const [i, [atNear, atFar]] of received.entries()) {
+    bytes(await atNear, new Uint8Array(40_000).fill(100 + i));
+    bytes(await atFar, new Uint8Array(60_000).fill(i));
+  }
+  for (const { near } of pairs) near.close();
+  await Promise.all(pairs.map(({ listener }) => listener.close()));
+});
+
+/** The first `length` bytes, copied as they come. */
+function take(connection: Connection, length: number): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let left = length;
+  return new Promise((resolve, reject) => {
+    connection.receive!({
+      take: (chunk) => {
+        parts.push(chunk.slice());
+        left -= chunk.length;
+        if (left <= 0) resolve(new Uint8Array(Buffer.concat(parts)));
+      },
+      end: () => reject(new Error(`${left} bytes are missing`)),
+    });
+  });
+}
+
+test('a socket without a handle of the usual kind hands over its own chunks', async () => {
+  const server = createServer((accepted) => accepted.end('hello'));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  await once(socket, 'connect');
+  const hidden = new Proxy(socket, {
+    get: (target, name) => {
+      const value = name === '_handle' ? undefined : Reflect.get(target, name);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+  let text = '';
+  const used = landed(hidden, {}, (chunk) => {
+    text += String.fromCharCode(...chunk);
+  });
+  ok(used === socket || used === hidden, 'the same socket');
+  await once(socket, 'close');
+  is(text, 'hello');
+  server.close();
 });
 
 test('a receiver that comes after the end gets what waits and the end', async () => {
