@@ -316,8 +316,8 @@ export class MortalAuthority {
   }
 }
 
-/** Again and again: who is dead is started by somebody else. */
-async function patiently<T>(step: () => Promise<T>): Promise<T> {
+/** Again and again, until it goes through. */
+export async function patiently<T>(step: () => Promise<T>): Promise<T> {
   for (const deadline = performance.now() + DEADLINE_MS; ; ) {
     try {
       return await step();

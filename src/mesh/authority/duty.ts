@@ -106,7 +106,7 @@ export interface AuthorityDutyOptions {
   witnessTreeKey?: NoteSigner | undefined;
   /** Logs of others that this member witnesses over HTTP. */
   foreignLogs?: readonly NoteKey[] | undefined;
-  /** Resolves once others have shown that they saw no more of this log than there is; nothing is added before. */
+  /** Resolves once others have shown that they saw no more of this log than there is; nothing is added or approved before, but the root. */
   requireRecent?: (() => Promise<void>) | undefined;
   /** The parts of a head that this member believes. */
   headParts(): Pick<MeshHeadBody, 'bundle' | 'policy' | 'committee' | 'revocations'>;
@@ -169,6 +169,7 @@ export class AuthorityDuty {
   async appraise(coordinator: string, body: CborValue): Promise<LogProof | null> {
     const proposed = proposal(body, 'authority.appraise');
     if (proposed.kind === 'certificate') return this.#appraiseCertificate(coordinator, proposed);
+    if (proposed.kind !== 'root') await this.#options.requireRecent?.();
     const message = await this.#messageOf(proposed);
     this.#approve(coordinator, proposed.session, message);
     return null;
@@ -310,7 +311,6 @@ export class AuthorityDuty {
    * now, and its number is new; each number once.
    */
   async #headMessage(body: MeshHeadBody, documents?: AuthorityDocuments): Promise<Uint8Array> {
-    await this.#options.requireRecent?.();
     const { authority, clock, store, headParts } = this.#options;
     const { bundle, policy, committee, revocations } = body;
     const parts = { ...headParts(), ...(documents ? authority.stage(documents).versions : {}) };

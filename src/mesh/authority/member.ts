@@ -318,6 +318,7 @@ export class AuthorityNode {
       askNewcomer: (newcomer, approved, operation, body) =>
         this.#askNewcomer(newcomer, approved, operation, body),
       requireAdmitted: (number, digest) => required(this.#actions).requireAdmitted(number, digest),
+      requireRecent: () => required(this.#cosigning).requireRecent(),
       takeShare: (encoded) => duty.takeShare(encoded),
       publish: (documents) => heads.publish(documents),
       signal: this.#signal,

@@ -36,6 +36,8 @@ export interface CeremoniesOptions {
     body: CborValue,
   ): Promise<CborValue>;
   requireAdmitted(number: number, digest: Uint8Array): ApprovedAction;
+  /** Resolves once others have shown that they know no more of this member than it does; it takes part in nothing before. */
+  requireRecent(): Promise<void>;
   /** This member signs with this share from now on. */
   takeShare(encoded: Uint8Array): void;
   /** Has everybody follow documents that the committee has taken. */
@@ -69,9 +71,12 @@ export class Ceremonies {
   /** Answers other members that lead. */
   serve(): void {
     for (const operation of CEREMONY_OPERATIONS)
-      this.#options.node.handle(operation, (peer, body) =>
-        this.participant.answer(peer.name, operation, body),
-      );
+      this.#options.node.handle(operation, (peer, body) => this.#answer(peer.name, operation, body));
+  }
+
+  async #answer(leader: string, operation: CeremonyOperation, body: CborValue): Promise<CborValue> {
+    if (operation !== 'ceremony.state' && operation !== 'ceremony.adopt') await this.#options.requireRecent();
+    return this.participant.answer(leader, operation, body);
   }
 
   /** New shares for the committee in force; the old ones are worth nothing any more. */
@@ -176,7 +181,7 @@ export class Ceremonies {
 
   #ask(member: string, operation: CeremonyOperation, body: CborValue): Promise<CborValue> {
     const { node, authority, askMember, askNewcomer } = this.#options;
-    if (member === node.options.name) return this.participant.answer(member, operation, body);
+    if (member === node.options.name) return this.#answer(member, operation, body);
     const newcomer = this.newcomerNamed(member);
     if (newcomer && this.#led) return askNewcomer(newcomer, this.#led, operation, body);
     if (authority.memberNamed(member) || operation === 'ceremony.adopt')
