@@ -124,6 +124,7 @@ export class DatagramPair {
   /** Lets a side seal what waits, and sends it. */
   turn(side: Side): void {
     const host = this.hosts[side];
+    host.serveStrangers(this.now);
     host.turn(this.now);
     for (const channel of host.takeTouched()) this.events[side].push(...channel.takeEvents());
     for (const channel of host.takeAccepted()) {

@@ -734,4 +734,25 @@ export const THREATS: readonly ThreatRow[] = [
       'if (this.#noise!.isFinished)',
     ),
   ),
+  row(
+    'T34',
+    'strangers that all show their address take every turn from peers',
+    `${UNIT}/datagram/doorstep.test.ts`,
+    'T34: strangers who all show their address get one first message a turn worked on, in their order',
+    guard(
+      `${CHANNEL}/datagram/host.ts`,
+      '      channel.answer(now);\n      this.#touch(channel);\n      return;\n',
+      '      channel.answer(now);\n      this.#touch(channel);\n',
+    ),
+  ),
+  row(
+    'T34',
+    'hellos take every turn from peers',
+    `${UNIT}/datagram/doorstep.test.ts`,
+    'T34: of hellos that come in one turn so many are answered; the next turn answers again',
+    guard(
+      `${CHANNEL}/datagram/host.ts`,
+      '    if (this.#cookies >= MOST_COOKIES_A_TURN) return void this.#refuse();\n',
+    ),
+  ),
 ];

@@ -1,7 +1,7 @@
 /**
- * A responder's one handshake with whoever brought a valid cookie. What flows through here: pieces of message 1, until the
- * flight of message 2 goes out, and again when the initiator repeats itself; pieces of message 3, until the initiator is
- * known. It has its time, and what it holds of the initiator's pieces is counted.
+ * A responder's one handshake with whoever brought a valid cookie. What flows through here: pieces of message 1; when its turn
+ * has come the flight of message 2 goes out, and again when the initiator repeats itself; pieces of message 3, until the
+ * initiator is known. It has its time, and what it holds of the initiator's pieces is counted.
  */
 import type { OwnCredential } from '../credential.ts';
 import type { Moment } from '../limits.ts';
@@ -37,17 +37,33 @@ export class Arrival implements Disposable {
     return this.#reception.heldBytes;
   }
 
+  /** Message 1 is whole, and was not answered. */
+  get awaitsAnswer(): boolean {
+    return this.#reception.awaitsAnswer;
+  }
+
   /** A piece of message 1; gives what goes out now. @throws as {@link Reception.receiveFirst}. */
   receiveFirst(introduction: Introduction, piece: Piece, now: number): readonly Uint8Array[] {
-    const isWhole = this.#reception.receiveFirst(introduction, piece);
-    if (!isWhole || now < this.#echoedAt + ECHO_PAUSE_MS) return NOTHING;
-    this.#echoedAt = now;
-    return this.#reception.flight;
+    this.#reception.receiveFirst(introduction, piece);
+    return this.#echo(now);
+  }
+
+  /** Works on message 1, and gives what goes out. @throws as {@link Reception.answer}. */
+  answer(now: number): readonly Uint8Array[] {
+    this.#reception.answer();
+    return this.#echo(now);
   }
 
   /** The initiator, once its message 3 is whole and good. @throws as {@link Reception.receiveFinish}. */
   receiveFinish(datagram: Uint8Array, now: Moment): Met | undefined {
     return this.#reception.receiveFinish(datagram, now);
+  }
+
+  #echo(now: number): readonly Uint8Array[] {
+    const { flight } = this.#reception;
+    if (flight.length === 0 || now < this.#echoedAt + ECHO_PAUSE_MS) return NOTHING;
+    this.#echoedAt = now;
+    return flight;
   }
 
   [Symbol.dispose](): void {

@@ -133,6 +133,18 @@ export class DatagramChannel implements Disposable {
     });
   }
 
+  /** Message 1 is whole: {@link answer} works on it. */
+  get awaitsAnswer(): boolean {
+    return this.#arrival?.awaitsAnswer ?? false;
+  }
+
+  /** Works on message 1, which is the dear part of a handshake for who is dialled. */
+  answer(now: Moment): void {
+    this.#guarded(now, () => {
+      for (const datagram of this.#arrival?.answer(now.monotonic) ?? []) this.#send(datagram);
+    });
+  }
+
   /** Any other datagram that names an index of this channel. Never throws for what the peer did. */
   receive(datagram: Uint8Array, from: string, now: Moment): void {
     this.#guarded(now, () => {

@@ -203,11 +203,19 @@ export class DatagramEndpoint implements AsyncDisposable {
   #receive(datagram: Uint8Array, from: string): void {
     if (this.#isClosed) return;
     this.#host.receive(datagram, from, this.#moment());
+    this.#turnSoon();
+  }
+
+  /** Once in a turn of the event loop strangers are served: a few, for peers come first. */
+  #turnSoon(): void {
     if (this.#turnDue) return;
     this.#turnDue = true;
     this.#options.soon(() => {
       this.#turnDue = false;
+      if (this.#isClosed) return;
+      this.#host.serveStrangers(this.#moment());
       this.#settle();
+      if (this.#host.hasKnocking) this.#turnSoon();
     });
   }
 

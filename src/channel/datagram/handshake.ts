@@ -116,6 +116,7 @@ export class Reception implements Disposable {
   readonly #introduction: Introduction;
   readonly #first = new PieceCollector(FIRST_MESSAGE_BYTES);
   readonly #finish = new PieceCollector(MAX_MESSAGE_BYTES);
+  #message: Uint8Array | undefined;
   #noise: HandshakeState | undefined;
   #flight: readonly Uint8Array[] = [];
 
@@ -126,34 +127,40 @@ export class Reception implements Disposable {
     this.#introduction = introduction;
   }
 
-  /** Empty until message 1 is whole. */
+  /** Message 1 is whole, and {@link answer} has not been called. */
+  get awaitsAnswer(): boolean {
+    return this.#message !== undefined;
+  }
+
+  /** Empty until message 1 is answered. */
   get flight(): readonly Uint8Array[] {
     return this.#flight;
   }
 
   /** Bytes that are held of the initiator's pieces. */
   get heldBytes(): number {
-    return this.#first.bytes + this.#finish.bytes;
+    return this.#first.bytes + this.#finish.bytes + (this.#message?.length ?? 0);
   }
 
-  /**
-   * Whether the flight should go out: message 1 is whole, now or since before.
-   * @throws as {@link Initiation.receiveReply}.
-   */
-  receiveFirst(introduction: Introduction, piece: Piece): boolean {
-    if (!equal(introduction.preamble, this.#introduction.preamble))
+  /** Takes a piece of message 1, which costs nothing yet. @throws as {@link Initiation.receiveReply}. */
+  receiveFirst({ preamble }: Pick<Introduction, 'preamble'>, piece: Piece): void {
+    if (!equal(preamble, this.#introduction.preamble))
       throw badDatagram('a first message under another cookie');
-    if (this.#noise) return true;
-    const message = this.#first.add(piece);
-    if (!message) return false;
+    if (!this.#noise && !this.#message) this.#message = this.#first.add(piece);
+  }
+
+  /** Works on message 1, which is dear: the flight is message 2 then. @throws OotoError for what ends the handshake. */
+  answer(): void {
+    const message = this.#message;
+    if (!message) return;
+    this.#message = undefined;
     const { crypto, datagramBytes } = this.#context;
-    this.#noise = noiseState(crypto, this.#context, prologueOf(introduction));
+    this.#noise = noiseState(crypto, this.#context, prologueOf(this.#introduction));
     this.#noise.readMessage(message);
     const reply = this.#noise.writeMessage((h) => ownPayload(this.#context, h));
     this.#flight = cutPieces(reply, datagramBytes - PIECE_OVERHEAD_BYTES.reply).map((cut) =>
-      encodeReply(introduction.sender, this.index, cut),
+      encodeReply(this.#introduction.sender, this.index, cut),
     );
-    return true;
   }
 
   /** The initiator, once its message is whole and good. @throws as {@link Initiation.receiveReply}. */
@@ -167,6 +174,7 @@ export class Reception implements Disposable {
 
   [Symbol.dispose](): void {
     this.#noise?.[Symbol.dispose]();
+    this.#message = undefined;
     this.#first.clear();
     this.#finish.clear();
   }

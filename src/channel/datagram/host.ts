@@ -1,7 +1,7 @@
 /**
  * All datagram channels behind one socket, as a machine without I/O. What flows through here: each datagram goes to
- * the channel whose index it names, or to the doorstep; handshakes that are not finished are bounded in number and
- * bytes, the oldest giving way; what the channels want sent is collected, and so are the channels in which something
+ * the channel whose index it names, or to the doorstep; strangers get a share of each turn and no more; handshakes that
+ * are not finished are bounded in number and bytes, the oldest giving way; what the channels want sent is collected, and so are the channels in which something
  * happened. A peer that begins anew takes the place of its session before.
  */
 import { OotoError } from '../../base/errors.ts';
@@ -60,6 +60,11 @@ export interface OutgoingDatagram {
 export const MOST_HALF_OPEN = 1_024;
 /** What handshakes that are not finished may hold of the peers' pieces, all together. */
 export const MOST_HELD_BYTES = 8 * 2 ** 20;
+/**
+ * What strangers get of one turn of the event loop: so many cookies, and one first message worked on. A turn is short
+ * where nothing else is to do, so that little is refused; where peers keep the node busy they come first.
+ */
+export const MOST_COOKIES_A_TURN = 8;
 const NEVER = Number.POSITIVE_INFINITY;
 
 export class DatagramHost {
@@ -76,6 +81,9 @@ export class DatagramHost {
   readonly #names = new Map<DatagramChannel, { halfOpen: string; id?: string }>();
   /** Since the last turn. */
   readonly #touched = new Set<DatagramChannel>();
+  /** Whose first message is whole and waits for its turn, in order. */
+  readonly #knocking = new Set<DatagramChannel>();
+  #cookies = 0;
   #output: OutgoingDatagram[] = [];
   #accepted: DatagramChannel[] = [];
   /** Nothing is due before; may be early. */
@@ -139,6 +147,23 @@ export class DatagramHost {
   /** The channel has something to send, or was asked for something. */
   touch(channel: DatagramChannel): void {
     this.#touch(channel);
+  }
+
+  /** Whether {@link serveStrangers} has work for another turn. */
+  get hasKnocking(): boolean {
+    return this.#knocking.size > 0;
+  }
+
+  /** Call it once in a turn of the event loop, before {@link turn}: one first message is worked on. */
+  serveStrangers(now: Moment): void {
+    this.#cookies = 0;
+    for (const channel of this.#knocking) {
+      this.#knocking.delete(channel);
+      if (!channel.awaitsAnswer) continue;
+      channel.answer(now);
+      this.#touch(channel);
+      return;
+    }
   }
 
   /** All that was at hand is taken: signatures are checked or given out, and what waits is sealed. */
@@ -221,6 +246,8 @@ export class DatagramHost {
   #greet(datagram: Uint8Array, from: string, now: number): void {
     const { sender, preamble } = readHello(datagram);
     if (sender === 0 || !this.#doorstep.isOurs(preamble)) return void this.#refuse();
+    if (this.#cookies >= MOST_COOKIES_A_TURN) return void this.#refuse();
+    this.#cookies++;
     this.#output.push({ bytes: encodeCookie(sender, this.#doorstep.cookieFor(from, now)), to: from });
   }
 
@@ -232,6 +259,7 @@ export class DatagramHost {
     const channel = this.#halfOpen.get(name) ?? this.#accept(name, { sender, preamble }, from, now);
     if (!channel) return void this.#refuse();
     channel.receiveFirst({ sender, preamble }, piece, now);
+    if (channel.awaitsAnswer) this.#knocking.add(channel);
     this.#touch(channel);
   }
 

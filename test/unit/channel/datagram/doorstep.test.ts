@@ -1,6 +1,12 @@
 /** T34: what strangers cost before they have shown their address: one MAC each, nothing kept, no answer larger than the question. */
 import { concat } from '../../../../src/base/bytes.ts';
-import { DatagramHost, MOST_HALF_OPEN, MOST_HELD_BYTES } from '../../../../src/channel/datagram/host.ts';
+import { FIRST_MESSAGE_BYTES } from '../../../../src/channel/datagram/handshake.ts';
+import {
+  DatagramHost,
+  MOST_COOKIES_A_TURN,
+  MOST_HALF_OPEN,
+  MOST_HELD_BYTES,
+} from '../../../../src/channel/datagram/host.ts';
 import {
   COOKIE_DATAGRAM_BYTES,
   DATAGRAM,
@@ -51,6 +57,7 @@ test('50,000 strangers cost no state, no Diffie-Hellman and no KEM; every answer
       first(i + 1, NO_COOKIE.with(3, 9), 1),
       hello(i + 1).fill(7),
     ][kind];
+    host.serveStrangers(START);
     host.receive(datagram, from, START);
     const output = host.takeOutput();
     asked += datagram.length;
@@ -112,6 +119,7 @@ test('half-open handshakes are bounded in number and bytes; the oldest gives way
   const { host } = hostUnderAttack();
   for (let i = 1; i <= MOST_HALF_OPEN + 100; i++) {
     const from = `10.${i >>> 8}.${i & 255}.1:7`;
+    host.serveStrangers(START);
     host.receive(hello(i), from, START);
     const cookie = readCookie(host.takeOutput()[0].bytes);
     host.receive(first(i, cookie), from, START);
@@ -135,6 +143,7 @@ test('strangers that begin well and then heap up pieces hold so many bytes toget
     const preamble = encodePreamble(MESH_ID, readCookie(host.takeOutput()[0].bytes));
     for (const [index, bytes] of [firstHalf, secondHalf].entries())
       host.receive(encodeFirst({ sender: i, preamble }, { index, count: 2, bytes }), from, START);
+    host.serveStrangers(START);
     host.turn(START);
     const { sender } = readReply(host.takeOutput()[0].bytes);
     for (let index = 0; index < 63; index++)
@@ -147,6 +156,72 @@ test('strangers that begin well and then heap up pieces hold so many bytes toget
   ok(most <= MOST_HELD_BYTES, `${most} bytes`);
   ok(host.status.halfOpen < 140);
   is(host.status.indexes, host.status.halfOpen);
+});
+
+/** Strangers of as many addresses whose first messages are whole and wait. */
+function knocking(count: number) {
+  const attacked = hostUnderAttack();
+  const { host, crypto } = attacked;
+  const { ek } = crypto.mlkem768.keygen(new Uint8Array(64).fill(1));
+  const message = concat(crypto.x25519.publicKey(new Uint8Array(32).fill(2)), ek);
+  const strangers = Array.from({ length: count }, (_, i) => {
+    const from = `10.${i >>> 8}.${i & 255}.1:7`;
+    host.serveStrangers(START);
+    host.receive(hello(i + 1), from, START);
+    return { from, sender: i + 1, preamble: encodePreamble(MESH_ID, readCookie(host.takeOutput()[0].bytes)) };
+  });
+  for (const { from, ...introduction } of strangers)
+    for (const [index, bytes] of [message.subarray(0, 1_100), message.subarray(1_100)].entries())
+      host.receive(encodeFirst(introduction, { index, count: 2, bytes }), from, START);
+  return attacked;
+}
+
+const typesOf = (host: DatagramHost) => host.takeOutput().map(({ bytes: datagram }) => typeOf(datagram));
+
+test('T34: of hellos that come in one turn so many are answered; the next turn answers again', () => {
+  const { host } = hostUnderAttack();
+  for (const turn of [1, 2]) {
+    for (let i = 1; i <= 32; i++) host.receive(hello(i), `192.0.2.${i}:1`, START);
+    is(host.takeOutput().length, MOST_COOKIES_A_TURN);
+    is(host.status.cookiesAsked, turn * MOST_COOKIES_A_TURN);
+    host.serveStrangers(START);
+    host.turn(START);
+  }
+});
+
+test('T34: strangers who all show their address get one first message a turn worked on, in their order', () => {
+  const { host, work } = knocking(20);
+  const before = work();
+  host.turn(START);
+  is(work(), before, 'what waits costs nothing');
+  ok(host.status.heldBytes >= 20 * FIRST_MESSAGE_BYTES);
+  let each = 0;
+  for (let turn = 1; turn <= 20; turn++) {
+    ok(host.hasKnocking);
+    host.serveStrangers(START);
+    host.turn(START);
+    each ||= work() - before;
+    is(work() - before, turn * each);
+    ok(typesOf(host).every((type) => type === DATAGRAM.reply));
+  }
+  ok(each > 0);
+  is(host.hasKnocking, false);
+  host.serveStrangers(START);
+  is(work() - before, 20 * each);
+});
+
+test('T34: whoever waits and is given up meanwhile takes no turn from another', () => {
+  const { host, work } = knocking(3);
+  const late = later(START, 6_000);
+  host.tick(late);
+  host.turn(late);
+  is(host.status.halfOpen, 0);
+  const before = work();
+  host.receive(hello(9), '192.0.2.9:9', late);
+  host.serveStrangers(late);
+  host.turn(late);
+  is(work(), before);
+  is(host.hasKnocking, false);
 });
 
 test('a host that only dials answers no stranger', () => {

@@ -59,9 +59,10 @@ function attempt(crypto = testCrypto(seededRandom('attempts'))) {
     /** Message 1 to the responder, piece by piece. */
     sendFirst() {
       for (const datagram of initiation.flight) {
-        const { sender, preamble, piece } = readFirst(datagram);
-        reception.receiveFirst({ sender, preamble }, piece);
+        const { preamble, piece } = readFirst(datagram);
+        reception.receiveFirst({ preamble }, piece);
       }
+      reception.answer();
     },
     receiveReply: (datagram: Uint8Array) => initiation.receiveReply(datagram, START),
     receiveFinish: (datagram: Uint8Array) => reception.receiveFinish(datagram, START),
@@ -144,11 +145,11 @@ test('pieces of message 1 under different cookies are not put together', () => {
   const [begin, ...others] = initiation.flight.map(readFirst);
   reception.receiveFirst(begin, begin.piece);
   for (const preamble of [encodePreamble(MESH_ID, cookie(2)), encodePreamble(MESH_ID, NO_COOKIE)])
-    for (const { sender, piece } of others)
-      throwsCode(() => reception.receiveFirst({ sender, preamble }, piece), 'OOTO_CHANNEL_DATAGRAM');
-  is(reception.flight.length, 0);
-  for (const { sender, preamble, piece } of others) reception.receiveFirst({ sender, preamble }, piece);
-  ok(reception.flight.length > 0);
+    for (const { piece } of others)
+      throwsCode(() => reception.receiveFirst({ preamble }, piece), 'OOTO_CHANNEL_DATAGRAM');
+  is(reception.awaitsAnswer, false);
+  for (const { preamble, piece } of others) reception.receiveFirst({ preamble }, piece);
+  is(reception.awaitsAnswer, true);
 });
 
 test('message 1 has one length: a payload in the clear has no room in it', () => {
@@ -159,7 +160,7 @@ test('message 1 has one length: a payload in the clear has no room in it', () =>
   is(message.length, FIRST_MESSAGE_BYTES);
   const introduction = { sender: NEAR, preamble: encodePreamble(MESH_ID, cookie(1)) };
   const [one, two] = cutPieces(concat(message, Uint8Array.of(1)), 1_000);
-  is(reception.receiveFirst(introduction, one), false);
+  reception.receiveFirst(introduction, one);
   throwsCode(() => reception.receiveFirst(introduction, two), 'OOTO_CHANNEL_DATAGRAM');
 });
 
