@@ -703,7 +703,7 @@ export const THREATS: readonly ThreatRow[] = [
     'pieces of message 1 under different cookies are not put together',
     guard(
       `${CHANNEL}/datagram/handshake.ts`,
-      "    if (!equal(introduction.preamble, this.#introduction.preamble))\n      throw badDatagram('a first message under another cookie');\n",
+      "    if (!equal(preamble, this.#introduction.preamble))\n      throw badDatagram('a first message under another cookie');\n",
     ),
   ),
   row(
