@@ -1,4 +1,15 @@
 /** The door for every platform: what needs neither Node nor a browser. */
+export {
+  type Federation,
+  type FederationTrust,
+  type ForeignDomain,
+  type ForeignExpectations,
+  type ForeignMessage,
+  type ForeignUse,
+  validateForeignCertificate,
+  validateForeignMessage,
+  verifyFederation,
+} from './authority/federation.ts';
 export { type Fault, isOotoError, OotoError } from './base/errors.ts';
 export type { ChannelState, ChannelStatus } from './channel/channel.ts';
 export type { CookieGuard } from './channel/cookie.ts';

@@ -1,10 +1,11 @@
 /**
  * `ooto authority sign`: what one operator has signed, signed by another. What flows through here: a genesis draft, an
- * invite or a policy is recognised and said in words; the operator's signature is added to those that are there.
+ * invite, a policy or a federation is recognised and said in words; the operator's signature is added to those that are there.
  */
 
 import { MAX_POLICY_BYTES, POLICY_LABEL } from '../attest/appraisal-policy.ts';
 import { readNodeId } from '../authority/certification.ts';
+import { FEDERATION_LABEL, MOST_FEDERATION_BYTES } from '../authority/federation.ts';
 import { draftDigest, operatorMessage, readDraft } from '../authority/genesis.ts';
 import { encodeGrant, encodeInvite, readGrant, readInvite, signGrant } from '../authority/invite.ts';
 import { utf8 } from '../base/bytes.ts';
@@ -16,6 +17,7 @@ import { decodeDocument, documentMessage, encodeDocument, withSignature } from '
 import { encodeSignedDraft, peekSignedDraft } from '../mesh/authority/founding.ts';
 import { createNodeCrypto } from '../node.ts';
 import { readFileLimited, writeFileAtomically } from '../platform/node/files.ts';
+import { describeScope, federationInFile, scopesIn } from './federation.ts';
 import { policyInFile } from './policy.ts';
 import { type Operator, openOperator } from './setting-up.ts';
 
@@ -43,7 +45,7 @@ export async function coSign(
 }
 
 function recognise(crypto: Crypto, file: string, content: Uint8Array): Signable {
-  for (const read of [policy, draft, invite]) {
+  for (const read of [policy, federation, draft, invite]) {
     try {
       return read(crypto, file, content);
     } catch (error) {
@@ -51,7 +53,7 @@ function recognise(crypto: Crypto, file: string, content: Uint8Array): Signable 
     }
   }
   throw new OotoError('OOTO_CLI_USAGE', 'caller', `${file} is nothing that several operators sign`, {
-    hint: 'a genesis draft, an invite or an appraisal policy; ooto authority approve signs actions',
+    hint: 'a genesis draft, an invite, an appraisal policy or a federation; ooto authority approve signs actions',
   });
 }
 
@@ -93,6 +95,22 @@ function invite(_: Crypto, __: string, content: Uint8Array): Signable {
         ...read,
         grant: encodeGrant(signGrant(decodeDocument(read.grant, { maxBytes: MAX_GRANT_BYTES }), operator)),
       }),
+  };
+}
+
+function federation(crypto: Crypto, file: string, content: Uint8Array): Signable {
+  const document = decodeDocument(federationInFile(file, content), { maxBytes: MOST_FEDERATION_BYTES });
+  const message = documentMessage(document);
+  return {
+    words: [
+      `federation, version ${document.version}:`,
+      ...scopesIn(document).flatMap(describeScope),
+      `fingerprint ${hex(crypto.sha256(message))}: compare it with the other operators`,
+    ],
+    sign({ keyid, key }) {
+      const bytes = encodeDocument(withSignature(document, { keyid, signature: key.sign(message) }));
+      return utf8(pemEncode([{ label: FEDERATION_LABEL, bytes }]));
+    },
   };
 }
 

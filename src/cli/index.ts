@@ -6,6 +6,7 @@
 import { Command, CommanderError } from 'commander';
 import { OotoError } from '../base/errors.ts';
 import { addActionCommands, addRevoking } from './action-commands.ts';
+import { addFederationCommands } from './federation-commands.ts';
 import { addLogCommands } from './log-commands.ts';
 import type { MeasureOptions } from './measure.ts';
 import { EXIT, Terminal, type TerminalOptions } from './terminal.ts';
@@ -433,6 +434,11 @@ command('doctor', 'examine this machine, and the folder of a node')
 
 const log = program.command('log').description("the authority's logs of what was issued");
 addLogCommands(log, table);
+
+const federation = program
+  .command('federation')
+  .description('nodes of other meshes, and what they are believed for');
+addFederationCommands(federation, table);
 
 command('status', 'show how the node of a folder is')
   .requiredOption('--folder <folder>', "the node's folder")

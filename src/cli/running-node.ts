@@ -29,6 +29,7 @@ import {
 } from '../platform/node/files.ts';
 import type { HttpListener } from '../platform/node/http.ts';
 import { BundleFile } from './bundle.ts';
+import { takeFederation } from './federation.ts';
 import { foreignLogs, serveLog } from './log-http.ts';
 import { authorityKeys, closeNode, type NodePorts, type OpenNode, openNode } from './node-folder.ts';
 import { isAway } from './node-tpm.ts';
@@ -149,6 +150,7 @@ async function start(open: OpenNode, outer: AbortSignal, life: AbortController):
   const authority = configuration.role === 'authority' ? await startAuthority(open, signal) : undefined;
   const credential = authority ? storedOrThrow(open) : await becomeMember(open, signal);
   const joinMs = performance.now() - started;
+  await takeFederation(open);
   const key = await node.findKey(node.trust);
   const upkeep = new Upkeep({
     ...{ node, credential, signal },

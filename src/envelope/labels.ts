@@ -52,6 +52,7 @@ export const LABELS = [
   'mesh-head',
   'trust-bundle',
   'trust-rescue',
+  'federation',
   'committee',
   'committee-certificate',
   'policy',

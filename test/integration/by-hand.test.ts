@@ -3,9 +3,13 @@ import { createPublicKey, X509Certificate } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pemEncode } from '../../src/base/pem.ts';
+import { formatSpiffeBundle } from '../../src/cert/spiffe-bundle.ts';
 import type { ShownBundle } from '../../src/cli/bundle.ts';
 import type { VerifiedProof } from '../../src/cli/log-reading.ts';
 import * as assert from '../support/assert.ts';
+import { AuthorityWorld } from '../support/authority.ts';
+import { testCrypto } from '../support/crypto.ts';
 import { freeBasePort } from '../support/free-ports.ts';
 import { suite } from '../support/suite.ts';
 
@@ -14,13 +18,14 @@ const folder = mkdtempSync(join(tmpdir(), 'ooto-by-hand-'));
 test.after(() => rmSync(folder, { recursive: true, force: true }));
 
 /** The commands of a section of docs/operations.md, to the letter but for the ports. */
-function documented(heading: string): string {
+function documented(heading: string, which = 0): string {
   const text = readFileSync('docs/operations.md', 'utf8');
   const section = text.slice(text.indexOf(`\n## ${heading}\n`));
-  return /```sh\n([\s\S]*?)```/.exec(section)![1];
+  return [...section.matchAll(/```sh\n([\s\S]*?)```/g)][which][1];
 }
 
 test('the documented commands make a mesh, a worker joins it, and a member comes back from its backup', async () => {
+  const partner = await writePartner();
   const base = await freeBasePort();
   const cli = join(process.cwd(), 'build', 'cli.js');
   const ooto = join(folder, 'ooto');
@@ -40,6 +45,12 @@ test('the documented commands make a mesh, a worker joins it, and a member comes
     documented('Backup of a member'),
     'ooto node run --folder a3 &',
     'until ooto status --folder a3 --quiet; do sleep 0.2; done',
+    documented('Other meshes').replaceAll('PARTNER', partner),
+    'kill $(sed -n \'s/.*"pid": \\([0-9]*\\).*/\\1/p\' w1.json)',
+    'while ooto status --folder w1 --quiet 2>/dev/null; do sleep 0.1; done',
+    'ooto node run --folder w1 &',
+    'until ooto status --folder w1 --quiet; do sleep 0.2; done',
+    documented('Other meshes', 1).replaceAll('PARTNER', partner),
     'cat w1.json',
   ].join('\n');
   const { stdout, stderr, code } = await bash(script);
@@ -57,10 +68,23 @@ test('the documented commands make a mesh, a worker joins it, and a member comes
   const proof = JSON.parse(readFileSync(join(folder, 'proof.json'), 'utf8')) as VerifiedProof;
   assert.equal([proof.origin, proof.entry.kind], [`${status.mesh}/log/a1`, 'certificate']);
   assert.match(stdout, /^a3 \d+ certificate spiffe:.*\/worker\/w1 key/m);
+  assert.match(stdout, new RegExp(`id: spiffe://${partner}/worker/w9`));
   const { keys } = JSON.parse(readFileSync(join(folder, 'w1', 'trust-bundle.json'), 'utf8'));
   const root = new X509Certificate(Buffer.from(keys[0].x5c[0], 'base64'));
   assert.ok(root.verify(createPublicKey({ key: keys[0], format: 'jwk' })));
 });
+
+/** The bundle of another mesh and the certificate of a node of it; its trust domain. */
+async function writePartner(): Promise<string> {
+  const world = new AuthorityWorld(testCrypto(), { begins: Date.now() - 60_000 });
+  await world.establish();
+  const { valid } = await world.certify('worker', 'w9');
+  const roots = [world.authority.root];
+  const text = formatSpiffeBundle(roots, { sequence: 0, refreshSeconds: 300 });
+  writeFileSync(join(folder, 'partner.json'), text);
+  writeFileSync(join(folder, 'partner-w9.pem'), pemEncode([{ label: 'CERTIFICATE', bytes: valid.der }]));
+  return valid.trustDomain;
+}
 
 function bash(script: string): Promise<{ stdout: string; stderr: string; code: number | null }> {
   const child = spawn('bash', ['-c', script], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });

@@ -31,7 +31,7 @@ import { type AskMember, Issuing } from '../../src/mesh/authority/issuing.ts';
 import { type MeshTrust, trustIn } from '../../src/mesh/identity.ts';
 import { endorsementJudge, initialPolicy, type Policy } from '../../src/mesh/policy.ts';
 import type { Signer, Store } from '../../src/ports.ts';
-import { type FoundedMesh, foundMesh } from './founders.ts';
+import { type FoundedMesh, foundMesh, type OperatorKey } from './founders.ts';
 import { ManualClock } from './manual-clock.ts';
 import { MemoryStore } from './memory-store.ts';
 import { RecordingLogger } from './recording-logger.ts';
@@ -46,7 +46,7 @@ export interface Candidate {
 
 export class AuthorityWorld {
   readonly crypto: Crypto;
-  readonly clock = new ManualClock();
+  readonly clock: ManualClock;
   readonly logger = new RecordingLogger();
   readonly mesh: FoundedMesh;
   /** What all members know. */
@@ -80,6 +80,7 @@ export class AuthorityWorld {
       threshold = 2,
       appraisal,
       judgesEndorsements = false,
+      begins,
       ...operators
     }: {
       count?: number;
@@ -87,11 +88,15 @@ export class AuthorityWorld {
       appraisal?: AppraisalRules;
       /** Endorsement keys that nobody named are judged by the rules. */
       judgesEndorsements?: boolean;
+      /** Milliseconds since 1970; as other clocks of tests when absent. */
+      begins?: number;
       operators?: number;
+      operatorKeys?: OperatorKey[];
       operatorQuorum?: number;
     } = {},
   ) {
     this.crypto = crypto;
+    this.clock = new ManualClock(begins);
     this.#judgesEndorsements = judgesEndorsements;
     this.originator = Ed25519SigningKey.generate(crypto);
     const originators = [{ name: 'test', publicKey: this.originator.publicKey }];

@@ -22,11 +22,16 @@ export interface FounderKeys {
   keyGeneration: KeyGenerationKey;
 }
 
+export interface OperatorKey {
+  keyid: string;
+  key: Pick<Ed25519SigningKey, 'publicKey' | 'sign'>;
+}
+
 export interface FoundedMesh {
   founders: FounderKeys[];
-  operator: { keyid: string; key: Ed25519SigningKey };
+  operator: OperatorKey;
   /** All of them, the one above first. */
-  operators: { keyid: string; key: Ed25519SigningKey }[];
+  operators: OperatorKey[];
   draft: GenesisDraft;
   draftBytes: Uint8Array;
   record: GenesisRecord;
@@ -41,6 +46,8 @@ export function foundMesh(
     created?: number;
     policy?: CborValue;
     operators?: number;
+    /** Keys that there are already, in the place of new ones. */
+    operatorKeys?: OperatorKey[];
     operatorQuorum?: number;
   } = {},
 ): FoundedMesh {
@@ -53,10 +60,12 @@ export function foundMesh(
     witness: key(),
     keyGeneration: KeyGenerationKey.generate(crypto),
   }));
-  const operators = Array.from({ length: options.operators ?? 1 }, (_, i) => ({
-    keyid: i === 0 ? 'operator' : `operator-${i + 1}`,
-    key: key(),
-  }));
+  const operators: OperatorKey[] =
+    options.operatorKeys ??
+    Array.from({ length: options.operators ?? 1 }, (_, i) => ({
+      keyid: i === 0 ? 'operator' : `operator-${i + 1}`,
+      key: key(),
+    }));
   const [operator] = operators;
   const draft: GenesisDraft = {
     name: 'test',
