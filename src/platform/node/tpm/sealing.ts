@@ -7,37 +7,21 @@
 import { concat, equal, u16be } from '../../../base/bytes.ts';
 import { OotoError } from '../../../base/errors.ts';
 import type { SealedSecret } from '../../../ports.ts';
+import { type Commands, type DerivedKey, HIERARCHY, NONE, SESSION } from './commands.ts';
 import { NO_BYTES, NO_REGISTERS, sealedTemplate, sized, storageTemplate } from './templates.ts';
-import { type Argument, NULL, Out, structure, wireOf } from './tss.ts';
+import { NULL, Out, structure, wireOf } from './tss.ts';
 
-/** ESYS_TR_NONE. */
-const NONE = 0xfff;
-/** TPM_SE. */
-const SESSION = { hmac: 0, policy: 1 } as const;
 /** TPMA_SESSION: continueSession, and which way parameters are encrypted. */
 const [CONTINUE, DECRYPT, ENCRYPT] = [1, 0x20, 0x40];
-const SHA256 = 0xb;
 /** TPMT_SYM_DEF: AES-128-CFB. */
 const AES = concat(...[6, 128, 0x43].map(u16be));
-
-/** What of a connection is needed here. */
-export interface Commands {
-  call(command: string, ...given: readonly Argument[]): void;
-  result(type: string, command: string, ...given: readonly Argument[]): Uint8Array;
-  /** In the owner hierarchy. */
-  createPrimary(template: Uint8Array): { handle: number; publicArea: Uint8Array };
-  /** TPM2_PolicyPCR. */
-  policyPcr(session: number, registers: readonly number[]): void;
-  /** The digest of a policy over what the registers hold now. */
-  policyOf(registers: readonly number[]): Uint8Array;
-  flush(handle: number): void;
-}
 
 /** Seals at most 128 bytes to what `registers` hold now. */
 export function seal(tpm: Commands, secret: Uint8Array, registers: readonly number[]): SealedSecret {
   const policy = tpm.policyOf(registers);
-  return withStorageKey(tpm, ({ handle: parent, publicArea }) =>
-    withSession(tpm, parent, { type: SESSION.hmac, attributes: CONTINUE | DECRYPT }, (session) => {
+  return withStorageKey(tpm, ({ handle: parent, publicArea }) => {
+    const salted = { type: SESSION.hmac, salt: parent, symmetric: AES, attributes: CONTINUE | DECRYPT };
+    return tpm.withSession(salted, (session) => {
       const [made, shown] = [new Out(), new Out()];
       const sensitive = sized(concat(NO_BYTES, sized(secret)));
       const what = [
@@ -52,8 +36,8 @@ export function seal(tpm: Commands, secret: Uint8Array, registers: readonly numb
       const objectArea = wireOf('TPM2B_PUBLIC', shown.address).subarray(2);
       for (const buffer of [sensitive, what[0]]) buffer.fill(0);
       return { parent: publicArea, publicArea: objectArea, privateArea, registers };
-    }),
-  );
+    });
+  });
 }
 
 /** @throws OOTO_TPM_FOREIGN_KEY, OOTO_TPM_POLICY (environment). */
@@ -64,7 +48,8 @@ export function unseal(tpm: Commands, sealed: SealedSecret): Uint8Array {
       throw new OotoError('OOTO_TPM_FOREIGN_KEY', 'environment', 'the secret was sealed to another TPM', {
         hint: 'open it with the operator’s recovery key',
       });
-    return withSession(tpm, parent, { type: SESSION.hmac, attributes: CONTINUE }, (loading) => {
+    const salted = { salt: parent, symmetric: AES };
+    return tpm.withSession({ ...salted, type: SESSION.hmac, attributes: CONTINUE }, (loading) => {
       const loaded = new Out();
       const parts = [
         structure('TPM2B_PRIVATE', sized(privateArea)),
@@ -72,8 +57,8 @@ export function unseal(tpm: Commands, sealed: SealedSecret): Uint8Array {
       ];
       tpm.call('Esys_Load', parent, loading, NONE, NONE, ...parts, loaded.room);
       try {
-        const session = { type: SESSION.policy, attributes: CONTINUE | ENCRYPT };
-        return withSession(tpm, parent, session, (opening) => {
+        const session = { ...salted, type: SESSION.policy, attributes: CONTINUE | ENCRYPT };
+        return tpm.withSession(session, (opening) => {
           tpm.policyPcr(opening, registers);
           return tpm
             .result('TPM2B_SENSITIVE_DATA', 'Esys_Unseal', loaded.handle, opening, NONE, NONE)
@@ -86,40 +71,11 @@ export function unseal(tpm: Commands, sealed: SealedSecret): Uint8Array {
   });
 }
 
-function withStorageKey<T>(tpm: Commands, use: (key: { handle: number; publicArea: Uint8Array }) => T): T {
-  const key = tpm.createPrimary(storageTemplate());
+function withStorageKey<T>(tpm: Commands, use: (key: DerivedKey) => T): T {
+  const key = tpm.createPrimary(HIERARCHY.owner, storageTemplate());
   try {
     return use(key);
   } finally {
     tpm.flush(key.handle);
-  }
-}
-
-function withSession<T>(
-  tpm: Commands,
-  salt: number,
-  { type, attributes }: { type: number; attributes: number },
-  use: (session: number) => T,
-): T {
-  const session = new Out();
-  const symmetric = structure('TPMT_SYM_DEF', AES);
-  tpm.call(
-    'Esys_StartAuthSession',
-    salt,
-    NONE,
-    NONE,
-    NONE,
-    NONE,
-    NULL,
-    type,
-    symmetric,
-    SHA256,
-    session.room,
-  );
-  try {
-    tpm.call('Esys_TRSess_SetAttributes', session.handle, attributes, 0xff);
-    return use(session.handle);
-  } finally {
-    tpm.flush(session.handle);
   }
 }
