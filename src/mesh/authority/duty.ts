@@ -39,6 +39,7 @@ import {
   list,
   object,
   optional,
+  text,
   uint,
   variant,
 } from '../../envelope/fields.ts';
@@ -86,6 +87,12 @@ const challengeShape = {
   invited: optional(object({ request: bytesBetween(1, 8 * 1024), claim: readClaim })),
   /** The coordinator gives up for now: what was kept for the request is free again. */
   isReleased: optional(boolean),
+} as const;
+
+const signShape = {
+  message: bytesBetween(1, 64 * 1024),
+  /** Where what is signed stands. */
+  logs: optional(list(object({ log: text(63), checkpoint: text(1024) }), { max: 64 })),
 } as const;
 
 export type Proposal = ReturnType<typeof proposal>;
@@ -207,7 +214,8 @@ export class AuthorityDuty {
 
   /** Answers one message of the signing protocol. */
   sign(coordinator: string, body: CborValue): Uint8Array {
-    const { message } = fields(body, { message: bytesBetween(1, 64 * 1024) }, 'authority.sign');
+    const { message, logs = [] } = fields(body, signShape, 'authority.sign');
+    for (const { log, checkpoint } of logs) this.witnessing.noteShown(log, coordinator, checkpoint);
     return this.#machine.receive(coordinator, message, this.#options.clock.monotonic());
   }
 

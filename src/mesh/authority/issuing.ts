@@ -134,9 +134,9 @@ export class Issuing {
     const members = application.nonces.map(({ member }) => member);
     const proposal = { kind: 'certificate', application: plainApplication(application), tbs };
     const certificate = { ...request, tbsSha256: this.#crypto.sha256(tbs), publicKey: request.key };
-    const { signature, answers } = await this.#signTogether(members, proposal, tbs, (member, answer) =>
-      readMemberProof(this.#crypto, this.#authority, { member, answer, certificate }),
-    );
+    const read: Reader<LogProof> = (member, answer) =>
+      readMemberProof(this.#crypto, this.#authority, { member, answer, certificate });
+    const { signature, answers } = await this.#signTogether(members, proposal, tbs, read, shownIn);
     return { certificate: await assembleCertificate(tbs, signature), proofs: answers };
   }
 
@@ -171,16 +171,19 @@ export class Issuing {
     return this.#authority.activeMembers.map(({ name }) => name);
   }
 
-  /** Those whose answer `read` accepts sign. */
+  /** Those whose answer `read` accepts sign; they are shown what `show` makes of all answers. */
   async #signTogether<T>(
     members: readonly string[],
     proposal: Record<string, CborValue>,
     message: Uint8Array,
     read: Reader<T>,
+    show: (answers: readonly T[]) => Record<string, CborValue> = () => ({}),
   ): Promise<{ signature: Uint8Array; answers: T[] }> {
     const session = this.#crypto.random.bytes(32);
     const body = { ...proposal, session };
     const good = this.#requireEnough(await this.#askAll(members, 'authority.appraise', body, read));
+    const shown = show(good.map(({ answer }) => answer));
+    const told = new Set<string>();
     const signature = await signWithGroup({
       crypto: this.#crypto,
       clock: this.#clock,
@@ -189,7 +192,9 @@ export class Issuing {
       message,
       candidates: good.map(({ member }) => member),
       ask: async (member, bytes) => {
-        const answer = await this.#ask(member, 'authority.sign', { message: bytes }, ANSWER_MS);
+        const body = { message: bytes, ...(told.has(member) ? {} : shown) };
+        told.add(member);
+        const answer = await this.#ask(member, 'authority.sign', body, ANSWER_MS);
         return bytesBetween(1, 64 * 1024)(answer, 'authority.sign');
       },
       passedOver: (members) => {
@@ -260,6 +265,11 @@ function challengeReader(tpm: EnrolmentRequest['tpm']): Reader<MemberChallenge> 
 
 function isBusy({ error: { code } }: { error: OotoError }): boolean {
   return code === 'OOTO_AUTHORITY_INVITE_BUSY';
+}
+
+/** In which logs a certificate stands: signers remember it of each other before anybody has cosigned these logs. */
+function shownIn(proofs: readonly LogProof[]): Record<string, CborValue> {
+  return { logs: proofs.map(({ log, checkpoint }) => ({ log, checkpoint })) };
 }
 
 /** Root, head and documents are logged nowhere: to approve is all there is to say. */

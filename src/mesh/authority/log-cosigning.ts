@@ -9,7 +9,7 @@ import { logKeyOf, witnessKeysOf, witnessName } from '../../authority/credential
 import { equal, utf8, utf8Decode } from '../../base/bytes.ts';
 import { isOotoError, OotoError } from '../../base/errors.ts';
 import type { Crypto } from '../../crypto/crypto.ts';
-import { nullable, text } from '../../envelope/fields.ts';
+import { fields, nullable, text } from '../../envelope/fields.ts';
 import { askWitness, type NoteKey, readWitnessAnswer, verifyCheckpoint } from '../../log/index.ts';
 import { MAX_NOTE_BYTES } from '../../log/note.ts';
 import type { Clock, HttpClient, HttpResponse, Logger } from '../../ports.ts';
@@ -21,8 +21,15 @@ import type { FellowMembers } from './fellow-members.ts';
 const GATHER_MS = 1_000;
 const AGAIN_MS = 500;
 const FAILED_AGAIN_MS = 15_000;
+/** Once enough have said what they saw, the others have this long to say more. */
+const GRACE_MS = 1_000;
 /** A witness that says a conflict is asked once more, from the size that it names. */
 const TRIES = 2;
+
+const seenShape = {
+  cosigned: nullable(text(MAX_NOTE_BYTES)),
+  shown: nullable(text(MAX_NOTE_BYTES)),
+} as const;
 
 /** A witness elsewhere, with its verifier keys. */
 export interface ForeignWitness {
@@ -82,7 +89,7 @@ export class LogCosigning {
 
   /**
    * Resolves once t - 1 other members have said what they saw of this log, and it fits: without as many nothing can be
-   * issued anyway.
+   * issued anyway. Whoever else is there is heard too.
    * @throws OOTO_LOG_ROLLED_BACK (environment).
    */
   async requireRecent(): Promise<void> {
@@ -97,9 +104,14 @@ export class LogCosigning {
   }
 
   #noteHeard(): void {
-    const { fellows, authority } = this.#options;
+    const { fellows, authority, clock } = this.#options;
     const heard = fellows.names.filter((name) => this.#cosigned.has(name)).length;
-    if (heard >= authority.threshold - 1) this.#isHeard = true;
+    if (heard === fellows.names.length) this.#begin();
+    else if (heard >= authority.threshold - 1) clock.after(GRACE_MS, () => this.#begin());
+  }
+
+  #begin(): void {
+    this.#isHeard = true;
     this.#wake();
   }
 
@@ -178,14 +190,19 @@ export class LogCosigning {
   }
 
   /**
-   * The size that a member saw last: what it shows is signed by the key of this log, so it was here once.
-   * @throws OOTO_LOG_ROLLED_BACK (environment) when this log does not begin with it.
+   * The size that a member has cosigned last: what it shows is signed by the key of this log, so it was here once.
+   * @throws OOTO_LOG_ROLLED_BACK (environment) when this log does not begin with it, or with what it was shown since.
    */
   async #seenBy(member: string): Promise<number> {
-    const { crypto, authority, fellows, name, duty } = this.#options;
-    const answer = await fellows.ask(member, 'authority.log-seen', null);
-    const note = nullable(text(MAX_NOTE_BYTES))(answer, 'authority.log-seen');
-    if (note === null) return 0;
+    const answer = await this.#options.fellows.ask(member, 'authority.log-seen', null);
+    const { cosigned, shown } = fields(answer, seenShape, 'authority.log-seen');
+    if (shown !== null) this.#requireKnown(member, shown);
+    return cosigned === null ? 0 : this.#requireKnown(member, cosigned);
+  }
+
+  /** The size that this checkpoint is of. */
+  #requireKnown(member: string, note: string): number {
+    const { crypto, authority, name, duty } = this.#options;
     const key = logKeyOf(authority.committee, name);
     const seen = verifyCheckpoint(crypto, note, { origin: key.name, keys: [key] });
     const { log } = duty;

@@ -5,7 +5,7 @@
  * was last seen of it.
  */
 import type { AuthorityView } from '../../authority/authority-view.ts';
-import { logKeyOf, logOrigin, witnessName } from '../../authority/credential.ts';
+import { logKeyOf, witnessName } from '../../authority/credential.ts';
 import { OotoError } from '../../base/errors.ts';
 import { hex } from '../../base/hex.ts';
 import { Rates } from '../../channel/rates.ts';
@@ -19,10 +19,12 @@ import {
   parseCheckpoint,
   parseNote,
   parseWitnessRequest,
+  verifyCheckpoint,
   Witness,
   type WitnessRequest,
 } from '../../log/index.ts';
 import type { Clock, HttpRequest, HttpResponse, Store, StoreChange } from '../../ports.ts';
+import { ShownCheckpoints } from './shown-checkpoints.ts';
 
 const MOST_WITNESSED_BYTES = 128 * 1024;
 /** How many logs of each node this member witnesses. */
@@ -55,6 +57,7 @@ export class Witnessing {
   readonly #options: WitnessingOptions;
   /** Each job has a log of receipts. */
   readonly #newLogs = new Rates({ perSecond: 1, burst: 64, most: 65_536 });
+  readonly #shown = new ShownCheckpoints();
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: WitnessingOptions) {
@@ -97,11 +100,24 @@ export class Witnessing {
     return witness.accept(staged);
   }
 
-  /** The checkpoint of a member's log that was cosigned last, with all its lines; null before the first. */
-  lastSeen(member: string): string | null {
-    const { meshId, committee } = this.#options.authority;
-    const witness = this.#witnessOf([logKeyOf(committee, member)]);
-    return witness.checkpointOf(logOrigin(meshId, member)) ?? null;
+  /** A member that coordinates has shown in which logs a certificate stands. @throws OOTO_AUTHORITY_LOG, OOTO_LOG_* (peer). */
+  noteShown(member: string, shower: string, checkpoint: string): void {
+    const { committee } = this.#options.authority;
+    this.#shown.add(logKeyOf(committee, member).name, shower, checkpoint);
+  }
+
+  /**
+   * What is known of a member's log: the checkpoint that was cosigned last, with all its lines, and the newest that was
+   * shown since this member was started; null before the first.
+   */
+  lastSeen(member: string): { cosigned: string | null; shown: string | null } {
+    const { crypto, authority } = this.#options;
+    const key = logKeyOf(authority.committee, member);
+    const policy = { origin: key.name, keys: [key] };
+    return {
+      cosigned: this.#witnessOf([key]).checkpointOf(key.name) ?? null,
+      shown: this.#shown.newest(key.name, (note) => verifyCheckpoint(crypto, note, policy)) ?? null,
+    };
   }
 
   /** Answers over HTTP, for foreign logs and those of the members; `path` is what follows the prefix. */
