@@ -713,7 +713,7 @@ export const THREATS: readonly ThreatRow[] = [
     'a reply whose sender cannot be called, and one of a second sender, leave the first as it is',
     guard(
       `${CHANNEL}/datagram/handshake.ts`,
-      "    if (this.#remoteIndex !== sender) throw badDatagram('two replies');\n",
+      "    if ((this.#remoteIndex ?? sender) !== sender) throw badDatagram('two replies');\n",
     ),
   ),
   row(
@@ -732,6 +732,27 @@ export const THREATS: readonly ThreatRow[] = [
       `${CHANNEL}/datagram/handshake.ts`,
       "if (!this.#noise || sender === 0) throw badDatagram('a reply to nothing');\n    if (this.#noise.isFinished)",
       'if (this.#noise!.isFinished)',
+    ),
+  ),
+  row(
+    'O datagrams',
+    'a session whose responder did not sign it',
+    `${UNIT}/datagram/breaches.test.ts`,
+    'the initiator has no session before the responder has signed it',
+    guard(
+      `${CHANNEL}/datagram/session.ts`,
+      "    this.#verify(\n      confirmationMessage(otherRole(this.#options.role), this.sessionId),\n      signature,\n      'OOTO_CHANNEL_CONFIRMATION',\n      'the responder did not confirm the session with its key',\n    );\n",
+    ),
+  ),
+  row(
+    'O datagrams',
+    'a record for an index without a session ends a channel that is being dialled',
+    `${UNIT}/datagram/breaches.test.ts`,
+    'what names the index of a handshake and is no part of it changes nothing',
+    guard(
+      `${CHANNEL}/datagram/channel.ts`,
+      'if (this.#session?.index !== index) return void this.#refuse();\n    this.#takeRecord(this.#session, ',
+      'this.#takeRecord(this.#session!, ',
     ),
   ),
   row(

@@ -93,9 +93,9 @@ export class Initiation implements Disposable {
     const { sender, piece } = readReply(datagram);
     if (!this.#noise || sender === 0) throw badDatagram('a reply to nothing');
     if (this.#noise.isFinished) return undefined;
-    this.#remoteIndex ??= sender;
-    if (this.#remoteIndex !== sender) throw badDatagram('two replies');
+    if ((this.#remoteIndex ?? sender) !== sender) throw badDatagram('two replies');
     const message = this.#reply.add(piece);
+    this.#remoteIndex = sender;
     if (!message) return undefined;
     const peer = readPeer(this.#context, this.#noise, message, now);
     const finish = this.#noise.writeMessage((h) => ownPayload(this.#context, h));

@@ -42,10 +42,10 @@ export class PieceCollector {
   add({ index, count, bytes }: Piece): Uint8Array | undefined {
     if (count === 0 || count > MOST_PIECES || index >= count || bytes.length === 0)
       throw badDatagram(`piece ${index} of ${count}`);
-    if (this.#pieces.length === 0) this.#begin(count);
-    if (this.#pieces.length !== count) throw badDatagram('pieces of two messages');
+    if (this.#pieces.length > 0 && this.#pieces.length !== count) throw badDatagram('pieces of two messages');
     if (this.#pieces[index]) return undefined;
     if (this.#bytes + bytes.length > this.#mostBytes) throw badDatagram('a handshake message too long');
+    if (this.#pieces.length === 0) this.#begin(count);
     this.#pieces[index] = bytes;
     this.#bytes += bytes.length;
     this.#missing--;

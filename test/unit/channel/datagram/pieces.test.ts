@@ -42,6 +42,7 @@ test('pieces out of bounds are refused and change nothing', () => {
   });
   for (const bad of [piece(0, 0), piece(2, 2), piece(0, 65), piece(0, 2, 0), piece(0, 2, 101)])
     throwsCode(() => collector.add(bad), 'OOTO_CHANNEL_DATAGRAM');
+  is(collector.add(piece(0, 1))?.length, 40, 'none of them began a message');
   const fresh = new PieceCollector(100);
   fresh.add(piece(0, 3));
   throwsCode(() => fresh.add(piece(1, 2)), 'OOTO_CHANNEL_DATAGRAM');
