@@ -104,8 +104,8 @@ async function judgeSignature(
     if (good) gives(answer, {});
     else refuses(answer, SIGNATURE);
   }
-  const batch = await ask('ed25519.verifyBatch', { items: [GOOD, item, GOOD] });
-  gives(batch, { invalid: good ? [] : [1] });
+  const batch = await ask('ed25519.verifyBatch', { items: [GOOD, GOOD, GOOD, item, GOOD, GOOD, GOOD] });
+  gives(batch, { invalid: good ? [] : [3] });
 }
 
 function publicKey(group: WycheproofGroup, name: string): string {

@@ -277,7 +277,7 @@ const calls: Record<string, fc.Arbitrary<Call>> = {
       return (crypto, engine) => crypto.ed25519.verify(publicKey, given, signature, engine);
     }),
   'ed25519.verifyBatch': fc
-    .array(fc.tuple(key, text, alteration, fc.nat({ max: 5 })), { maxLength: 6 })
+    .array(fc.tuple(key, text, alteration, fc.nat({ max: 5 })), { maxLength: 9 })
     .map((list): Call => {
       const items = list.map(([seed, message, change, rarely]) => {
         const signature = judge.ed25519.sign(seed, message);
