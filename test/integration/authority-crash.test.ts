@@ -21,7 +21,7 @@ const CHANGED: readonly [change: (epoch: number) => Change, death: Death][] = [
   [refreshFrom, { victim: OTHER, moment: 'after-commit ceremony/pending/ 1' }],
   [refreshFrom, { victim: LEADER, moment: 'after-commit authority/share 1' }],
   [refreshFrom, { victim: OTHER, moment: 'before-commit authority/share 1' }],
-  [() => rotateFrom(0), { victim: OTHER, moment: 'sent ceremony.sign:share 2' }],
+  [() => rotateFrom(0), { victim: OTHER, moment: 'sent ceremony.approve 2' }],
   [repairAt, { victim: THIRD, moment: 'sent ceremony.open 1' }],
 ];
 
@@ -37,12 +37,13 @@ if (!(await livesAsNode())) {
       }
       for (const [changeFrom, death] of CHANGED) {
         const before = await authority.requireWhole();
-        const change = changeFrom(before.epoch);
-        if (change.kind === 'repair') await authority.loseShare(OTHER);
-        const epoch = before.epoch + (change.kind === 'repair' ? 0 : 1);
-        await authority.change(change, death, (state) => state.epoch === epoch);
+        const { kind } = changeFrom(before.epoch);
+        await authority.change(async ({ epoch }) => {
+          if (kind === 'repair') await authority.loseShare(OTHER);
+          return changeFrom(epoch);
+        }, death);
         const after = await authority.requireWhole();
-        assert.is(after.groupKey === before.groupKey, change.kind !== 'rotate', death.moment);
+        assert.is(after.groupKey === before.groupKey, kind !== 'rotate', death.moment);
       }
       await authority.join();
       await authority.requireWhole();
