@@ -38,8 +38,9 @@ export function describeChange(change: Change): string[] {
       ];
     case 'rescue':
       return [
-        `replace the group key of trust bundle ${change.parameters.version}, for a mesh whose certificates or root have ended`,
-        'the old key counts for an hour more',
+        `replace the group key of trust bundle ${change.parameters.version}, which is lost or has ended, without its signature`,
+        `the new committee: ${change.parameters.threshold} of ${change.parameters.members.join(', ')} must sign`,
+        `whoever had a certificate on ${new Date(change.parameters.since).toISOString()} or later may renew it for ${change.parameters.overlapMs} ms more`,
       ];
   }
 }

@@ -91,8 +91,20 @@ const shapes = {
   repair: { ...common, parameters: object({ epoch: uint(), member: memberName }) },
   /** Another group key after trust bundle `version`; the old one counts for `overlapMs` more. */
   rotate: { ...common, parameters: object({ version: uint(), overlapMs: uint(MAX_ACTION_LIFE_MS) }) },
-  /** Another group key after trust bundle `version`, for a mesh whose certificates or root have ended. */
-  rescue: { ...common, parameters: object({ version: uint() }) },
+  /**
+   * Another group key after trust bundle `version`, made by these members of the committee alone, of whom `threshold` sign
+   * from then on; whoever had a certificate at `since` may renew it for `overlapMs` more, though it has ended.
+   */
+  rescue: {
+    ...common,
+    parameters: object({
+      version: uint(),
+      threshold: uint(MAX_MEMBERS),
+      members: list(memberName, { min: 1, max: MAX_MEMBERS }),
+      since: uint(),
+      overlapMs: uint(MAX_ACTION_LIFE_MS),
+    }),
+  },
 } as const satisfies Record<ActionKind, Shape>;
 
 const readBody = variant('kind', shapes);
@@ -251,12 +263,16 @@ function requireSound({ mesh, number, created, expires, kind, parameters }: Acti
     throw unsound('it ends at most seven days after it was made');
   if (kind === 'revoke-node' && readNodeId(parameters.id).meshId !== hex(mesh))
     throw unsound('the node is of another mesh');
-  if (
-    kind === 'reshare' &&
-    (parameters.threshold > parameters.members.length ||
-      2 * parameters.threshold <= parameters.members.length)
-  )
-    throw unsound(`a threshold of ${parameters.threshold} of ${parameters.members.length} is no majority`);
+  if (kind === 'reshare' || kind === 'rescue') requireMajority(parameters);
+  if (kind !== 'rescue') return;
+  if (parameters.since > created) throw unsound('certificates come back that are not issued yet');
+  if (new Set(parameters.members).size !== parameters.members.length)
+    throw unsound('a member is named twice');
+}
+
+function requireMajority({ threshold, members }: { threshold: number; members: readonly unknown[] }): void {
+  if (threshold > members.length || 2 * threshold <= members.length)
+    throw unsound(`a threshold of ${threshold} of ${members.length} is no majority`);
 }
 
 function unsound(what: string): OotoError {

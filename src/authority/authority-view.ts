@@ -236,6 +236,14 @@ export class AuthorityView {
     return this.bundle.retiring.some((key) => equal(key.groupKey, groupKey) && time <= key.until);
   }
 
+  /**
+   * The time at which a certificate under this key must have been valid that may be renewed at `time` though it has ended;
+   * undefined where none may: only operators let them come back. Milliseconds since 1970.
+   */
+  returningSince(groupKey: Uint8Array, time: number): number | undefined {
+    return this.bundle.retiring.find((key) => equal(key.groupKey, groupKey) && time <= key.until)?.since;
+  }
+
   /** Every key that ever was in force; for what is judged at a time that is past. */
   get issuersEver(): Issuer[] {
     return [...this.#state.bundles]

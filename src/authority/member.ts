@@ -10,13 +10,14 @@ import type { Credential } from '../attest/tpm/credential.ts';
 import { equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import { hex } from '../base/hex.ts';
+import { readCertificate } from '../cert/certificate.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import { bytes, bytesBetween, type Fields, list, object, text, variant } from '../envelope/fields.ts';
 import type { StoreChange } from '../ports.ts';
 import { bindAuthenticator, type ShownCredential } from './authenticator.ts';
 import type { AuthorityView } from './authority-view.ts';
 import { readNodeId, requireFaithful } from './certification.ts';
-import { readCredential, validateCredential } from './credential.ts';
+import { readCredential, type ValidCredential, validateCredential } from './credential.ts';
 import {
   bindDevice,
   type Device,
@@ -48,6 +49,8 @@ const claim = variant('kind', {
   founder: {},
   /** A certificate that is still valid names the key. */
   renewal: { credential: bytesBetween(1, 60 * 1024) },
+  /** One that has ended names it, and operators have let such come back. */
+  return: { credential: bytesBetween(1, 60 * 1024) },
 });
 
 export type Claim = ReturnType<typeof claim>;
@@ -162,6 +165,7 @@ export class AuthorityMember {
     authority.requireNotRevoked({ id: request.id, key: request.key.bytes });
     if (right.kind === 'invite') return this.#requireInvited(request, right, context);
     if (right.kind === 'founder') this.#requireFounder(request);
+    else if (right.kind === 'return') this.#requireReturning(request, right.credential, context);
     else this.#requireHolder(request, right.credential, context);
     return [];
   }
@@ -296,6 +300,26 @@ export class AuthorityMember {
       time: context.now,
       expectedId: request.id,
     });
+    this.#requireSameHolder(request, holder, context);
+  }
+
+  /** A rescue lets certificates of the key before come back that were valid since a time that operators have signed. */
+  #requireReturning(request: EnrolmentRequest, credential: Uint8Array, context: { now: number }): void {
+    const { crypto, authority } = this.#options;
+    const { claims } = readCertificate(readCredential(credential).certificate);
+    const holder = validateCredential(crypto, { authority }, credential, {
+      time: claims.notBefore,
+      expectedId: request.id,
+    });
+    const since = authority.returningSince(holder.issuerKey, context.now);
+    if (since === undefined || holder.notAfter < since)
+      throw refuse('OOTO_AUTHORITY_RETURN', 'operators have not let this certificate come back');
+    this.#requireSameHolder(request, holder, context);
+  }
+
+  /** The key, the tier and the TPM that it had. */
+  #requireSameHolder(request: EnrolmentRequest, holder: ValidCredential, context: { now: number }): void {
+    const { crypto } = this.#options;
     if (!equal(holder.publicKey.bytes, request.key.bytes))
       throw refuse('OOTO_AUTHORITY_RENEWAL', 'a renewal keeps the key; a new key needs a new invite');
     if (holder.tier !== request.tier)

@@ -18,13 +18,15 @@ import {
   fields,
   list,
   object,
+  optional,
   text,
   uint,
   variant,
 } from '../envelope/fields.ts';
-import { type NamedSignature, verifyQuorum } from '../envelope/quorum.ts';
+import { type NamedSignature, type Quorum, verifyQuorum } from '../envelope/quorum.ts';
 import { statementMessage } from '../envelope/statement.ts';
-import type { GenesisRecord } from './genesis.ts';
+import type { GenesisDraft, GenesisRecord } from './genesis.ts';
+import { mayApprove } from './operator-role.ts';
 
 /** A bundle in its encoding. */
 export const MOST_BUNDLE_BYTES = 16 * 1024;
@@ -43,8 +45,13 @@ const bundleShape = {
   previous: bytes(32),
   /** Milliseconds since 1970. */
   created: uint(),
-  /** Keys of earlier bundles whose certificates count until then; nothing else under them does. */
-  retiring: list(object({ groupKey: bytes(32), until: uint() }), { max: MOST_RETIRING }),
+  /**
+   * Keys of earlier bundles whose certificates count until then; nothing else under them does. After a rescue, who had
+   * a certificate under the key at `since` may renew it until then, though it has ended.
+   */
+  retiring: list(object({ groupKey: bytes(32), until: uint(), since: optional(uint()) }), {
+    max: MOST_RETIRING,
+  }),
   /** The group key's own certificate, DER. */
   root: bytesBetween(1, 8 * 1024),
 } as const;
@@ -59,6 +66,8 @@ const readSuccession = variant('kind', {
     signatures: list(object({ keyid: text(256), signature: bytes(64) }), { min: 1, max: 16 }),
   },
 });
+/** @throws OOTO_ENVELOPE_* (peer). */
+export const readOperatorSignatures = list(object({ keyid: text(256), signature: bytes(64) }), { max: 16 });
 export type Succession =
   | { kind: 'group'; signature: Uint8Array }
   | { kind: 'operators'; signatures: readonly NamedSignature[] };
@@ -66,6 +75,8 @@ export type Succession =
 export interface TrustBundle extends Omit<TrustBundleBody, 'root'> {
   /** Of what is signed, so that it is the same whoever signed. */
   digest: Uint8Array;
+  /** Names of the operators whose word lets it in, where it is a rescue. */
+  operators?: readonly string[];
   /** Absent in bundle 0: its certificate is not in the genesis record. */
   root?: Root;
   /** Absent in bundle 0, which nobody sends. */
@@ -90,12 +101,12 @@ export function nextBundle(
 
 /** The bytes that the group keys sign, the one before and its own. */
 export function bundleMessage(body: TrustBundleBody): Uint8Array {
-  return statementMessage('trust-bundle', plain(body));
+  return statementMessage('trust-bundle', plainBundle(body));
 }
 
 /** The bytes that operators sign where the group key before is lost. */
 export function rescueMessage(body: TrustBundleBody): Uint8Array {
-  return statementMessage('trust-rescue', plain(body));
+  return statementMessage('trust-rescue', plainBundle(body));
 }
 
 /** The bundle as it is sent and kept. `own` is the new group key's signature over {@link bundleMessage}. */
@@ -103,7 +114,7 @@ export function encodeBundle(
   body: TrustBundleBody,
   { own, succession }: { own: Uint8Array; succession: Succession },
 ): Uint8Array {
-  return encode({ body: plain(body), own, succession: plainSuccession(succession) });
+  return encode({ body: plainBundle(body), own, succession: plainSuccession(succession) });
 }
 
 /** The body as a member reads it from a proposal. @throws OOTO_ENVELOPE_FIELD (peer). */
@@ -125,10 +136,10 @@ export function verifyBundle(
   requireFollows(crypto, read.body, previous);
   const message = bundleMessage(read.body);
   crypto.ed25519.verify(body.groupKey, message, read.own);
-  requireSuccession(crypto, genesis, previous, read);
+  const operators = requireSuccession(crypto, genesis, previous, read);
   const root = validateRoot(crypto, { certificate, trustDomain: hex(genesis.meshId) });
   if (!equal(root.publicKey, body.groupKey)) throw refuse('its certificate is of another key');
-  return { ...body, digest: crypto.sha256(message), root, encoded };
+  return { ...body, digest: crypto.sha256(message), root, encoded, ...(operators ? { operators } : {}) };
 }
 
 /** What a bundle claims. @throws OOTO_ENVELOPE_* (peer). */
@@ -156,34 +167,54 @@ export function requireFollows(crypto: Crypto, body: TrustBundleBody, previous: 
 }
 
 function requireRetiring({ groupKey, retiring, created }: TrustBundleBody, previous: TrustBundle): void {
-  const ends = new Map(previous.retiring.map((key) => [hex(key.groupKey), key.until]));
-  ends.set(hex(previous.groupKey), created + MOST_RETIRING_MS);
-  if (ends.has(hex(groupKey))) throw refuse('a group key comes back');
+  const before = new Map(previous.retiring.map((key) => [hex(key.groupKey), key]));
+  if (before.has(hex(groupKey)) || equal(previous.groupKey, groupKey)) throw refuse('a group key comes back');
   for (const key of retiring) {
-    const end = ends.get(hex(key.groupKey));
-    if (end === undefined) throw refuse('a key retires that was not in force');
-    if (key.until > end) throw refuse('a retiring key lasts longer than it may');
+    const isReplaced = equal(key.groupKey, previous.groupKey);
+    const earlier = before.get(hex(key.groupKey));
+    if (!earlier && !isReplaced) throw refuse('a key retires that was not in force');
+    if (key.until > (earlier?.until ?? created + MOST_RETIRING_MS))
+      throw refuse('a retiring key lasts longer than it may');
+    if (!isReplaced && key.since !== earlier?.since)
+      throw refuse('other certificates come back under a retiring key than before');
   }
   if (new Set(retiring.map((key) => hex(key.groupKey))).size !== retiring.length)
     throw refuse('a key retires twice');
 }
 
+/** Returns who let it in where that was operators. */
 function requireSuccession(
   crypto: Crypto,
   { draft }: GenesisRecord,
   previous: TrustBundle,
   { body, succession }: { body: TrustBundleBody; succession: Succession },
-): void {
-  if (succession.kind === 'group') {
-    crypto.ed25519.verify(previous.groupKey, bundleMessage(body), succession.signature);
-    return;
-  }
-  const quorum = { keys: draft.operators, threshold: draft.operatorQuorum };
-  verifyQuorum(crypto, rescueMessage(body), succession.signatures, quorum);
+): string[] | undefined {
+  if (succession.kind === 'operators')
+    return verifyQuorum(crypto, rescueMessage(body), succession.signatures, rescueQuorum(draft));
+  if (isRescue(body, previous)) throw refuse('only operators let back in whose certificates have ended');
+  crypto.ed25519.verify(previous.groupKey, bundleMessage(body), succession.signature);
+  return undefined;
 }
 
-function plain({ retiring, ...body }: TrustBundleBody): CborValue {
-  return { ...body, retiring: retiring.map(({ groupKey, until }) => ({ groupKey, until })) };
+/** The operators who may let a group key in where the one before is lost, and how many must. */
+export function rescueQuorum({ operators, operatorQuorum }: GenesisDraft): Quorum {
+  return { keys: operators.filter((each) => mayApprove(each, 'rescue')), threshold: operatorQuorum };
+}
+
+/** Whether certificates under the key that it replaces may come back, which no group key can give. */
+export function isRescue(body: Pick<TrustBundleBody, 'retiring'>, previous: TrustBundle): boolean {
+  return body.retiring.some(
+    ({ groupKey, since }) => since !== undefined && equal(groupKey, previous.groupKey),
+  );
+}
+
+/** As it is encoded. */
+export function plainBundle({ retiring, ...body }: TrustBundleBody): CborValue {
+  return { ...body, retiring: retiring.map(plainRetiring) };
+}
+
+export function plainRetiring({ groupKey, until, since }: TrustBundleBody['retiring'][number]): CborValue {
+  return { groupKey, until, ...(since === undefined ? {} : { since }) };
 }
 
 function plainSuccession(succession: Succession): CborValue {

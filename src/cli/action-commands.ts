@@ -27,6 +27,12 @@ export interface CommandTable {
 type ProposeWords = TerminalOptions &
   ChangeOptions & { authority: string; number: string; hours: string; out: string };
 
+interface ApplyWords {
+  member: string;
+  lead?: string;
+  out?: string;
+}
+
 /** Adds `propose`, `approve`, `apply` and `actions` to the command group `authority`. */
 export function addActionCommands(authority: Command, table: CommandTable): void {
   addProposing(authority, table);
@@ -35,17 +41,17 @@ export function addActionCommands(authority: Command, table: CommandTable): void
   describeOutput(
     authority.command('apply').description('have the authority do what enough operators approved'),
   )
-    .argument('<file>', 'the action')
+    .argument('<file>', 'the action, or the rescue that it led to')
     .requiredOption(
       '--member <folder>',
-      'the folder of a node of the mesh that does not run; it carries the action',
+      'the folder of a node of the mesh that does not run; it carries the action; for a rescue also that of a member',
     )
+    .option('--out <file>', 'of rescue: what the operators have to sign then')
     .option('--lead <name>', 'the member of the authority that leads; else the first that can be reached')
     .action(
-      action(async ({ member, lead }: { member: string; lead?: string }, { terminal, signal, words }) => {
+      action(async ({ member, lead, out }: ApplyWords, { terminal, signal, words }) => {
         const { apply } = await import('./actions.ts');
-        const report = await apply(words[0], { member, ...(lead === undefined ? {} : { lead }) }, signal);
-        await showApplied(report, terminal, setVerdict);
+        await showApplied(await apply(words[0], { member, lead, out }, signal), terminal, setVerdict);
       }),
     );
   describeOutput(
@@ -64,7 +70,7 @@ export function addActionCommands(authority: Command, table: CommandTable): void
 
 function addProposing(authority: Command, { describeOutput, action }: CommandTable): void {
   describeOutput(authority.command('propose').description('write down an action for operators to approve'))
-    .argument('<kind>', 'note, revoke-node, revoke-key, refresh, reshare, repair or rotate')
+    .argument('<kind>', 'note, revoke-node, revoke-key, refresh, reshare, repair, rotate or rescue')
     .requiredOption('--authority <folder>', 'the folder of a founder')
     .requiredOption('--number <n>', 'its number in the audit; ooto authority actions shows the next')
     .requiredOption('--out <file>', 'the action; it goes from operator to operator')
@@ -74,11 +80,16 @@ function addProposing(authority: Command, { describeOutput, action }: CommandTab
     .option('--key <digest>', 'of revoke-key: SHA-256 of the key')
     .option('--reason <sentence>', 'of both: why')
     .option('--epoch <n>', 'of refresh, reshare and repair: the epoch of the committee as it is')
-    .option('--threshold <t>', 'of reshare: members that must sign from then on')
+    .option('--threshold <t>', 'of reshare and rescue: members that must sign from then on')
     .option('--founder <file...>', 'of reshare: every new member, as ooto authority init printed it')
     .option('--lost <name>', 'of repair: the member that has lost its share')
-    .option('--bundle <n>', 'of rotate: the version of the trust bundle as it is')
-    .option('--overlap <hours>', 'of rotate: how long certificates under the old key count, at most 168')
+    .option('--bundle <n>', 'of rotate and rescue: the version of the trust bundle as it is')
+    .option('--overlap <hours>', 'of both: how long certificates under the old key count, at most 168')
+    .option('--members <name...>', 'of rescue: the members that are left, who make the new key')
+    .option(
+      '--since <time>',
+      'of rescue: certificates that were valid then may be renewed as long, though ended',
+    )
     .action(
       action(async ({ json: _, quiet: __, ...options }: ProposeWords, { terminal, words }) => {
         const [{ propose }, { wordsOf }] = await Promise.all([
@@ -114,7 +125,7 @@ function addCoSigning(authority: Command, { describeOutput, action }: CommandTab
   describeOutput(
     authority
       .command('sign')
-      .description('sign what another operator has signed: a draft, an invite, a policy'),
+      .description('sign what another operator has signed: a draft, an invite, a policy; or a rescue'),
   )
     .argument('<file>', 'the file; the signature is added to it')
     .requiredOption('--operator <folder>', "the operator's folder")

@@ -10,9 +10,13 @@ import { readNodeId } from '../authority/certification.ts';
 import { type GenesisRecord, verifyGenesisRecord } from '../authority/genesis.ts';
 import { isOotoError, OotoError } from '../base/errors.ts';
 import { hex } from '../base/hex.ts';
+import type { Crypto } from '../crypto/crypto.ts';
+import type { CborValue } from '../envelope/cbor.ts';
 import { type Applied, type Audit, readApplied, readAudit } from '../mesh/audit/actions.ts';
 import { PERFORM_MS } from '../mesh/authority/actions.ts';
+import { encodeRescue, readRescue } from '../mesh/authority/ceremonies/rescue.ts';
 import { createNodeCrypto } from '../node.ts';
+import { readFileLimited, writeFileAtomically } from '../platform/node/files.ts';
 import {
   type ActionFile,
   type ActionSummary,
@@ -21,10 +25,13 @@ import {
   writeActionFile,
 } from './action-file.ts';
 import { type ChangeOptions, readChange } from './changes.ts';
+import { isMemberFolder, withMember } from './own-member.ts';
+import { encodeRescueFile, isComplete, isRescueFile, readRescueFile } from './rescue-file.ts';
 import { type RunningNode, startNode } from './running-node.ts';
 import { openOperator, readMeshFiles } from './setting-up.ts';
 
 const HOUR_MS = 3_600_000;
+const FILE_BYTES = 16 * 1024 * 1024;
 const ANSWER_MS = PERFORM_MS + 30_000;
 
 /** `ooto authority propose`. */
@@ -64,17 +71,93 @@ export async function approve(
 /** `ooto authority apply`. */
 export async function apply(
   file: string,
-  { member, lead }: { member: string; lead?: string },
+  { member, lead, out }: { member: string; lead?: string | undefined; out?: string | undefined },
   signal: AbortSignal,
 ) {
   const crypto = createNodeCrypto();
-  const read = await readActionFile(crypto, file);
-  requireApproved(summaryOf(crypto, file, read));
-  return withNode(member, signal, (running) => carry(running, read, lead));
+  const read = await readApplicable(crypto, file);
+  requireRescueOut(read, out);
+  if (isOwnWay(read, member)) return leadRescue(read, { member, lead, out }, signal);
+  return withNode(member, signal, async (running) => {
+    const { name, applied } = await carry(running, read, lead);
+    return written(name, read, applied, running.open.node.trust.authority, out);
+  });
+}
+
+/** What members are asked to do, and the digest by which they have it in their logs. */
+type Applicable = Pick<ActionFile, 'action' | 'digest' | 'encoded'> & { isSigned?: true };
+
+/** An action that enough operators approved, or a rescue that enough have signed. */
+async function readApplicable(crypto: Crypto, file: string): Promise<Applicable> {
+  const content = await readFileLimited(file, FILE_BYTES);
+  if (!isRescueFile(content)) {
+    const read = await readActionFile(crypto, file);
+    requireApproved(summaryOf(crypto, file, read));
+    return read;
+  }
+  const { action, digest, rescue, genesis } = readRescueFile(crypto, file, content);
+  requireApproved({
+    complete: isComplete(crypto, { rescue, genesis }),
+    approvals: rescue.signatures.map(({ keyid }) => keyid),
+    quorum: genesis.draft.operatorQuorum,
+  });
+  return { action, digest, encoded: encodeRescue(rescue), isSigned: true };
+}
+
+function requireRescueOut({ action, isSigned }: Applicable, out: string | undefined): void {
+  const isNeeded = action.kind === 'rescue' && !isSigned;
+  if (isNeeded === (out !== undefined)) return;
+  throw new OotoError(
+    'OOTO_CLI_USAGE',
+    'caller',
+    '--out belongs to an action that rescues, and to no other',
+    {
+      hint: 'it names the file for what the operators have to sign then; that file is applied without it',
+    },
+  );
+}
+
+/** Whoever is a member brings a rescue by itself: there may be no certificate left that is valid. */
+function isOwnWay({ action }: Applicable, folder: string): boolean {
+  return action.kind === 'rescue' && isMemberFolder(folder);
+}
+
+function leadRescue(
+  read: Applicable,
+  { member, lead, out }: { member: string; lead?: string | undefined; out?: string | undefined },
+  signal: AbortSignal,
+) {
+  return withMember(member, signal, async (own) => {
+    const { name, crypto } = own.node.options;
+    if (lead !== undefined && lead !== name) throw unreachable(lead);
+    const answer = await own.apply(read.encoded);
+    const { authority } = own.node.trust;
+    return written(name, read, readApplied(crypto, authority, read, answer), authority, out);
+  });
+}
+
+/** What is to be signed goes into a file. */
+async function written(
+  lead: string,
+  { action }: Applicable,
+  { rescue, ...applied }: Applied,
+  authority: AuthorityView,
+  out: string | undefined,
+): Promise<AppliedReport> {
+  const report = plainApplied(lead, action.kind, applied);
+  if (!rescue || out === undefined) return report;
+  const { genesis } = authority;
+  const documents = authority.documentsSinceGenesis();
+  await writeFileAtomically(out, encodeRescueFile({ rescue: readRescue(rescue), genesis, documents }));
+  return { ...report, file: out };
 }
 
 /** Members would refuse it too; this way nobody is asked. */
-function requireApproved({ complete, approvals, quorum }: ActionSummary): void {
+function requireApproved({
+  complete,
+  approvals,
+  quorum,
+}: Pick<ActionSummary, 'complete' | 'approvals' | 'quorum'>): void {
   if (complete) return;
   const message = `${approvals.length} operators have approved, and ${quorum} must who may`;
   throw new OotoError('OOTO_CLI_APPROVALS', 'caller', message, {
@@ -84,6 +167,14 @@ function requireApproved({ complete, approvals, quorum }: ActionSummary): void {
 
 /** `ooto authority actions`. */
 export async function listActions({ member }: { member: string }, signal: AbortSignal) {
+  if (isMemberFolder(member))
+    return withMember(member, signal, async (own) => {
+      const { options, trust } = own.node;
+      const { authority } = trust;
+      const names = authority.activeMembers.map(({ name }) => name);
+      const ask = (name: string, body: CborValue) => own.auditOf(name, body);
+      return plainAudit(await requireAudit(options.crypto, authority, names, ask), authority);
+    });
   return withNode(member, signal, async (running) =>
     plainAudit(await auditOf(running), running.open.node.trust.authority),
   );
@@ -108,7 +199,9 @@ export async function revoke(
     const frame = { mesh: genesis.meshId, number, created, expires: created + HOUR_MS };
     const proposal = readProposal(crypto, proposeAction(change, frame));
     const encoded = approveAction(proposal, genesis.draft, key);
-    return carry(running, { ...readProposal(crypto, encoded), genesis, encoded });
+    const { action, digest } = readProposal(crypto, encoded);
+    const { name, applied } = await carry(running, { action, digest, encoded });
+    return plainApplied(name, action.kind, applied);
   });
 }
 
@@ -131,7 +224,7 @@ function requireOneOperator({ draft: { operatorQuorum } }: GenesisRecord): void 
 }
 
 /** Has the first member that can take it lead the action, and tells what it answered. */
-async function carry(running: RunningNode, { action, digest, encoded }: ActionFile, lead?: string) {
+async function carry(running: RunningNode, { action, digest, encoded }: Applicable, lead?: string) {
   const { node } = running.open;
   const { crypto } = node.options;
   let failure: unknown = unreachable(lead);
@@ -140,7 +233,7 @@ async function carry(running: RunningNode, { action, digest, encoded }: ActionFi
     try {
       const answer = await node.ask(member, 'authority.apply', encoded, { timeoutMs: ANSWER_MS });
       const applied = readApplied(crypto, node.trust.authority, { action, digest }, answer);
-      return plainApplied(member.name, action.kind, applied);
+      return { name: member.name, applied };
     } catch (error) {
       failure = error;
       if (!isElsewhere(error)) throw error;
@@ -163,11 +256,12 @@ function unreachable(lead: string | undefined): OotoError {
   return new OotoError('OOTO_MESH_UNAVAILABLE', 'environment', `${who} can be reached`);
 }
 
-function plainApplied(lead: string, kind: string, applied: Applied) {
+function plainApplied(lead: string, kind: string, applied: Omit<Applied, 'rescue'>) {
   return { schema: 'ooto.action-applied/1' as const, kind, lead, ...applied };
 }
 
-export type AppliedReport = ReturnType<typeof plainApplied>;
+/** `file` holds what the operators have to sign before it is in force. */
+export type AppliedReport = ReturnType<typeof plainApplied> & { file?: string };
 
 /** For people: each member's answer, and what came of it. */
 export function wordsOfApplied({
@@ -178,14 +272,20 @@ export function wordsOfApplied({
   refused,
   facts,
   failure,
+  file,
 }: AppliedReport): string {
   return [
     `action ${number}, ${kind}, led by ${lead}`,
     ...logged.map((member) => `${member}: in its log, proven`),
     ...refused.map(({ member, code, message }) => `${member}: ${shown(message)} (${code})`),
     ...Object.entries(facts).map(([name, value]) => `${shown(name)}: ${shown(String(value))}`),
-    failure ? `not done: ${shown(failure.message)} (${failure.code})` : 'done',
+    failure ? `not done: ${shown(failure.message)} (${failure.code})` : doneWords(file),
   ].join('\n');
+}
+
+function doneWords(file: string | undefined): string {
+  if (file === undefined) return 'done';
+  return `not in force yet: the operators sign ${file} (ooto authority sign), then it is applied`;
 }
 
 /** What members say is not to draw anything. */
@@ -193,22 +293,27 @@ function shown(text: string): string {
   return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '\ufffd');
 }
 
-/** @throws what the last member threw, where none answered with what verifies. */
 async function auditOf(running: RunningNode): Promise<Audit> {
   const { node } = running.open;
   const members = membersOf(running);
-  const audit = await readAudit(
-    node.options.crypto,
-    node.trust.authority,
-    members.map(({ name }) => name),
-    (name, body) => {
-      const member = members.find((each) => each.name === name);
-      if (!member) throw unreachable(name);
-      return node.ask(member, 'authority.actions', body);
-    },
-  );
+  const names = members.map(({ name }) => name);
+  return requireAudit(node.options.crypto, node.trust.authority, names, async (name, body) => {
+    const member = members.find((each) => each.name === name);
+    if (!member) throw unreachable(name);
+    return node.ask(member, 'authority.actions', body);
+  });
+}
+
+/** @throws what the last member threw, where none answered with what verifies. */
+async function requireAudit(
+  crypto: Crypto,
+  authority: AuthorityView,
+  names: readonly string[],
+  ask: (name: string, body: CborValue) => Promise<CborValue>,
+): Promise<Audit> {
+  const audit = await readAudit(crypto, authority, names, ask);
   const last = audit.failed.at(-1);
-  if (last && audit.failed.length === members.length) throw last.error;
+  if (last && audit.failed.length === names.length) throw last.error;
   return audit;
 }
 

@@ -22,6 +22,9 @@ export interface ChangeOptions {
   lost?: string;
   bundle?: string;
   overlap?: string;
+  /** Names of members that are left. */
+  members?: string[];
+  since?: string;
 }
 
 const HOUR_MS = 3_600_000;
@@ -33,6 +36,20 @@ interface Form {
   options: readonly OptionName[];
   change(words: Words): Change | Promise<Change>;
 }
+
+const RESCUE: Form = {
+  options: ['bundle', 'members', 'threshold', 'since', 'overlap'],
+  change: ({ bundle, members, threshold, since, overlap }) => ({
+    kind: 'rescue',
+    parameters: {
+      version: count('bundle', bundle),
+      members,
+      threshold: count('threshold', threshold),
+      since: moment('since', since),
+      overlapMs: count('overlap', overlap) * HOUR_MS,
+    },
+  }),
+};
 
 /** Kinds that members perform; a kind that is not here cannot be proposed. */
 const FORMS: Readonly<Record<string, Form>> = {
@@ -74,6 +91,7 @@ const FORMS: Readonly<Record<string, Form>> = {
       parameters: { version: count('bundle', bundle), overlapMs: count('overlap', overlap) * HOUR_MS },
     }),
   },
+  rescue: RESCUE,
 };
 
 export const PROPOSABLE = Object.keys(FORMS);
@@ -103,6 +121,13 @@ async function readFounderFile(file: string): Promise<Founder> {
 function count(name: OptionName, text: string): number {
   if (/^\d{1,15}$/.test(text)) return Number(text);
   throw misused(`--${name} is a whole number`);
+}
+
+/** Milliseconds since 1970. */
+function moment(name: OptionName, text: string): number {
+  const time = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isSafeInteger(time) && time >= 0) return time;
+  throw misused(`--${name} is a time such as 2026-01-31T12:00:00Z`);
 }
 
 function listed({ options }: Form): string {

@@ -14,11 +14,13 @@ import { hex } from '../base/hex.ts';
 import { pemEncode } from '../base/pem.ts';
 import type { Crypto } from '../crypto/crypto.ts';
 import { decodeDocument, documentMessage, encodeDocument, withSignature } from '../envelope/document.ts';
+import { signRescue } from '../mesh/authority/ceremonies/rescue.ts';
 import { encodeSignedDraft, peekSignedDraft } from '../mesh/authority/founding.ts';
 import { createNodeCrypto } from '../node.ts';
 import { readFileLimited, writeFileAtomically } from '../platform/node/files.ts';
 import { describeScope, federationInFile, scopesIn } from './federation.ts';
 import { policyInFile } from './policy.ts';
+import { encodeRescueFile, readRescueFile, wordsOfRescue } from './rescue-file.ts';
 import { type Operator, openOperator } from './setting-up.ts';
 
 const FILE_BYTES = 8 * 1024 * 1024;
@@ -45,7 +47,7 @@ export async function coSign(
 }
 
 function recognise(crypto: Crypto, file: string, content: Uint8Array): Signable {
-  for (const read of [policy, federation, draft, invite]) {
+  for (const read of [policy, federation, draft, invite, rescue]) {
     try {
       return read(crypto, file, content);
     } catch (error) {
@@ -53,7 +55,7 @@ function recognise(crypto: Crypto, file: string, content: Uint8Array): Signable 
     }
   }
   throw new OotoError('OOTO_CLI_USAGE', 'caller', `${file} is nothing that several operators sign`, {
-    hint: 'a genesis draft, an invite, an appraisal policy or a federation; ooto authority approve signs actions',
+    hint: 'a genesis draft, an invite, an appraisal policy, a federation or a rescue; ooto authority approve signs actions',
   });
 }
 
@@ -111,6 +113,14 @@ function federation(crypto: Crypto, file: string, content: Uint8Array): Signable
       const bytes = encodeDocument(withSignature(document, { keyid, signature: key.sign(message) }));
       return utf8(pemEncode([{ label: FEDERATION_LABEL, bytes }]));
     },
+  };
+}
+
+function rescue(crypto: Crypto, file: string, content: Uint8Array): Signable {
+  const read = readRescueFile(crypto, file, content);
+  return {
+    words: wordsOfRescue(crypto, read),
+    sign: ({ key }) => encodeRescueFile({ ...read, rescue: signRescue(read, read.rescue, key) }),
   };
 }
 

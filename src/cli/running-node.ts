@@ -15,7 +15,7 @@ import { SelfWatch } from '../mesh/audit/self-watch.ts';
 import { readSignedDraft, type SignedDraft } from '../mesh/authority/founding.ts';
 import { AuthorityNode } from '../mesh/authority/member.ts';
 import { readTrust } from '../mesh/identity.ts';
-import { join as joinMesh, present, storedCredential } from '../mesh/joining.ts';
+import { comeBack, endedCredential, join as joinMesh, present, storedCredential } from '../mesh/joining.ts';
 import type { KeyFinding } from '../mesh/key-proving.ts';
 import { pause } from '../mesh/patience.ts';
 import { attestationStatus, type NodeStatus } from '../mesh/status.ts';
@@ -217,12 +217,26 @@ async function writeBundle({ open }: RunningNode, file: BundleFile): Promise<voi
     .catch((error) => open.logger.log('warn', 'the trust bundle was not written', { error }));
 }
 
-async function startAuthority(open: OpenNode, signal: AbortSignal): Promise<AuthorityNode> {
+/** A member in its place, whether or not any certificate is valid. */
+export function standAuthority(open: OpenNode, signal: AbortSignal): Promise<AuthorityNode> {
+  return startAuthority(open, signal, true);
+}
+
+async function startAuthority(
+  open: OpenNode,
+  signal: AbortSignal,
+  withoutCertificate = false,
+): Promise<AuthorityNode> {
   const { folder, crypto, node, configuration } = open;
   const signed = await readDraftFile(crypto, join(folder, 'genesis.draft'));
   const foreign = foreignLogs(crypto, configuration);
   const authority = new AuthorityNode(node, await authorityKeys(crypto, folder), signed, signal, foreign);
-  await authority.start(configuration.certificate_ms, await readRulesFile(open));
+  const rules = await readRulesFile(open);
+  if (withoutCertificate) {
+    await authority.stand(rules);
+    return authority;
+  }
+  await authority.start(configuration.certificate_ms, rules);
   await writeFileAtomically(join(folder, 'genesis.record'), node.trust.genesis.encoded);
   await writeFileAtomically(join(folder, 'root.der'), node.trust.authority.firstRoot.der);
   return authority;
@@ -262,6 +276,13 @@ async function becomeMember(open: OpenNode, signal: AbortSignal): Promise<ValidC
     await present(node, stored);
     await unlink(file).catch(() => {});
     return stored;
+  }
+  const ended = endedCredential(node);
+  if (ended && !existsSync(file)) {
+    if (rules) await node.adoptRules(rules);
+    return comeBack(node, ended, configuration.certificate_ms, signal).catch((error) =>
+      explainEnded(file, error),
+    );
   }
   const invite = readInviteFile(file, await readSecretFile(file, INVITE_BYTES).catch(explainMissing));
   node.trustMesh(readTrust(crypto, invite.genesis, invite.root, open.store));
@@ -306,6 +327,15 @@ function readInviteFile(file: string, bytes: Uint8Array): Invite {
       hint: 'copy it again, or ask an operator for a new one',
     });
   }
+}
+
+/** Without a rescue it is as if it had never been a member. */
+function explainEnded(file: string, error: unknown): never {
+  if (!isOotoError(error, 'OOTO_AUTHORITY_RETURN')) throw error;
+  throw new OotoError('OOTO_CLI_INVITE', 'caller', `${file} does not exist, and no valid certificate`, {
+    cause: error,
+    hint: 'a node comes back after its certificate has expired by an invite of an operator',
+  });
 }
 
 function explainMissing(error: unknown): never {

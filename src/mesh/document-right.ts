@@ -29,7 +29,8 @@ export function requireDocumentRight(
   const { id, key, digest: requestDigest } = request;
   authority.requireNotRevoked({ id, key: key.bytes });
   if (right?.kind === 'invite') verifyClaim(crypto, genesis, { ...right, id, requestDigest, now });
-  else if (right?.kind === 'renewal') requireFormerMember(crypto, trust, request, right.credential);
+  else if (right?.kind === 'renewal' || right?.kind === 'return')
+    requireFormerMember(crypto, trust, request, right.credential);
   else throw new OotoError('OOTO_MESH_ENROLMENT', 'peer', 'documents are for members and for who is invited');
 }
 

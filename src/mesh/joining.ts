@@ -69,11 +69,40 @@ export async function join(
   const request = await requestForInvite(node, trust, lifeMs);
   const signature = claimInvite(crypto, invite, request.digest);
   const claim = { kind: 'invite' as const, grant: invite.grant, signature };
+  return applyAt(node, trust, request, claim, invite.addresses, signal);
+}
+
+/**
+ * Comes back with the key of a certificate that has ended, where operators have rescued the mesh and let it.
+ * @param credential as it was issued last
+ * @throws OOTO_AUTHORITY_RETURN (peer) where they have not; OOTO_AUTHORITY_*, OOTO_MESH_* and others.
+ */
+export async function comeBack(
+  node: MeshNode,
+  credential: Uint8Array,
+  lifeMs: number,
+  signal: AbortSignal,
+): Promise<ValidCredential> {
+  const { trust } = node;
+  const request = await newRequest(node, trust, lifeMs);
+  const addresses = trust.authority.activeMembers.flatMap((member) => member.addresses);
+  return applyAt(node, trust, request, { kind: 'return', credential }, addresses, signal);
+}
+
+/** By the first member of the authority that goes through with it. */
+async function applyAt(
+  node: MeshNode,
+  trust: MeshTrust,
+  request: EnrolmentRequest,
+  claim: Claim,
+  addresses: readonly string[],
+  signal: AbortSignal,
+): Promise<ValidCredential> {
   await standAsApplicant(node, trust, request);
   node.following.right = claim;
   const failures: Failures = { dialling: [], asking: [] };
   try {
-    for (const address of invite.addresses) {
+    for (const address of addresses) {
       signal.throwIfAborted();
       const joined = await joinThrough(node, trust, request, claim, address, signal, failures);
       if (joined) return joined;
@@ -134,7 +163,11 @@ async function dialMember(
     return await dial();
   } catch (error) {
     const hasMore =
-      mayLackDocuments(error) && (await catchUp(node, trust, request, address, signal).catch(() => false));
+      mayLackDocuments(error) &&
+      (await catchUp(node, trust, request, address, signal).catch((refusal) => {
+        if (isOotoError(refusal, 'OOTO_AUTHORITY_REVOKED')) throw refusal;
+        return false;
+      }));
     if (!hasMore) throw error;
     return dial();
   }
@@ -143,6 +176,8 @@ async function dialMember(
 /** What a member said tells more than that another could not be reached. */
 function whyNotJoined({ dialling, asking }: Failures): unknown {
   if (asking.length > 0) return asking[0];
+  const refused = dialling.find((error) => isOotoError(error, 'OOTO_AUTHORITY_REVOKED'));
+  if (refused) return refused;
   const outOfTime = dialling.find((error) => isOotoError(error) && OUT_OF_TIME.includes(error.code));
   if (outOfTime) return clockError(outOfTime);
   return new OotoError('OOTO_MESH_UNAVAILABLE', 'environment', 'no member of the authority can be reached', {
@@ -227,9 +262,19 @@ export function storedCredential(node: MeshNode): ValidCredential | undefined {
     return validateCredential(crypto, trust, credential, { time: clock.now() });
   } catch (error) {
     if (!isOotoError(error)) throw error;
-    if (error.code === 'OOTO_CERT_EXPIRED') return undefined;
+    if (hasEnded(error)) return undefined;
     throw error.code === 'OOTO_CERT_NOT_YET_VALID' ? clockError(error) : error;
   }
+}
+
+/** Its time is over, or that of the group key that signed it. */
+function hasEnded({ code }: OotoError): boolean {
+  return code === 'OOTO_CERT_EXPIRED' || code === 'OOTO_CERT_ISSUER';
+}
+
+/** The credential in the store whose time is over, as it was issued; undefined where there is none. */
+export function endedCredential(node: MeshNode): Uint8Array | undefined {
+  return storedCredential(node) ? undefined : node.options.store.get(CREDENTIAL_KEY);
 }
 
 /** What the newest certificate was issued on. All are SHA-256; `quote` is null for a node without a TPM. */

@@ -19,6 +19,7 @@ const ROWS = [
   'issue-2-lying',
   'request-without-evidence',
   'refresh',
+  'rescue-after-expiry',
 ];
 
 test('some rows of the drill, each ok', () => {

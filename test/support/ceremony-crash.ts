@@ -1,16 +1,17 @@
 /**
  * One member dies in a ceremony and comes back: what was begun must be finished or undone, whoever it was and whenever.
  */
-import type { Change } from '../../src/authority/action.ts';
+import type { ApprovedAction, Change } from '../../src/authority/action.ts';
 import { utf8 } from '../../src/base/bytes.ts';
 import { hex } from '../../src/base/hex.ts';
 import type { Crypto } from '../../src/crypto/crypto.ts';
 import { SHARE_KEY } from '../../src/mesh/authority/founding.ts';
 import * as assert from './assert.ts';
 import { CeremonyWorld } from './ceremony-world.ts';
+import { START_WALL } from './manual-clock.ts';
 import type { MemoryStore } from './memory-store.ts';
 
-export const CEREMONIES = ['refresh', 'reshare', 'rotate', 'repair'] as const;
+export const CEREMONIES = ['refresh', 'reshare', 'rotate', 'repair', 'rescue'] as const;
 export type CeremonyName = (typeof CEREMONIES)[number];
 const FOUNDERS = ['a1', 'a2', 'a3'];
 const RESHARED = ['a1', 'a2', 'b1'];
@@ -19,15 +20,30 @@ const LOST = 'a2';
 
 /** The leader, another old member (in a repair the one whose share is lost), and one that is new in a reshare. */
 export function victimsOf(what: CeremonyName): readonly string[] {
-  return what === 'repair' ? FOUNDERS : ['a1', 'a2', 'b1'];
+  return what === 'repair' || what === 'rescue' ? FOUNDERS : ['a1', 'a2', 'b1'];
 }
 
 function changeOf(world: CeremonyWorld, what: CeremonyName): Change {
   if (what === 'repair') return { kind: what, parameters: { epoch: 0, member: LOST } };
   if (what === 'refresh') return { kind: what, parameters: { epoch: 0 } };
+  if (what === 'rescue') return rescueOf({ members: FOUNDERS });
   if (what === 'rotate') return { kind: what, parameters: { version: 0, overlapMs: 3_600_000 } };
   const members = RESHARED.map((name) => world.founderOf(name));
   return { kind: what, parameters: { epoch: 0, threshold: 2, members } };
+}
+
+/** Another key after the first, made by these. */
+export function rescueOf(parameters: {
+  members: readonly string[];
+  version?: number;
+  threshold?: number;
+}): Change & { kind: 'rescue' } {
+  const { members, ...others } = parameters;
+  const since = START_WALL - 30_000;
+  return {
+    kind: 'rescue',
+    parameters: { version: 0, threshold: 2, since, overlapMs: 3_600_000, ...others, members: [...members] },
+  };
 }
 
 /** When a member dies: at a request of anybody, or at a commit of its own, before or after it. */
@@ -56,6 +72,7 @@ export async function surviveDeath(
   const lead = (name: string) => {
     const { leader } = world.member(name);
     const approved = world.approve(changeOf(world, what));
+    if (what === 'rescue') return rescueBy(world, name, approved);
     return what === 'repair' ? leader.repair(approved) : leader.change(approved);
   };
   await lead('a1').catch(() => {});
@@ -69,6 +86,12 @@ export async function surviveDeath(
   requireSettled(world, members, what === 'repair' ? 0 : 1);
   assert.ok(world.sign(utf8('after the crash'), ...members.slice(1)));
   return true;
+}
+
+/** Both halves: operators sign what the first led to. */
+async function rescueBy(world: CeremonyWorld, leader: string, approved: ApprovedAction): Promise<void> {
+  const rescue = world.signed(await world.rescue(leader, approved));
+  await world.conclude(leader, rescue, FOUNDERS);
 }
 
 /** Its process comes back without the share, as from a store in which it is damaged. */

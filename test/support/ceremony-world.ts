@@ -17,9 +17,15 @@ import { OotoError } from '../../src/base/errors.ts';
 import { assembleCertificate } from '../../src/cert/write.ts';
 import type { Crypto } from '../../src/crypto/crypto.ts';
 import { type CborValue, decode, encode } from '../../src/envelope/cbor.ts';
-import { Ed25519SigningKey } from '../../src/envelope/keys.ts';
+import { Ed25519SigningKey, type SigningKey } from '../../src/envelope/keys.ts';
 import { Leader } from '../../src/mesh/authority/ceremonies/leading.ts';
 import { Participant } from '../../src/mesh/authority/ceremonies/participant.ts';
+import {
+  documentsOf,
+  type Rescue,
+  readRescue,
+  signRescue,
+} from '../../src/mesh/authority/ceremonies/rescue.ts';
 import { SHARE_KEY } from '../../src/mesh/authority/founding.ts';
 import type { CeremonyOperation } from '../../src/mesh/operations.ts';
 import {
@@ -55,15 +61,17 @@ export class CeremonyWorld {
   readonly actions = new Map<number, ApprovedAction>();
   readonly log = new RecordingLogger();
   onRequest: OnRequest = (_, __, body) => body;
+  /** Called before a member writes into its log that operators let a key in. */
+  onRescue: (name: string) => void = () => {};
   #root: Uint8Array | undefined;
 
-  private constructor(crypto: Crypto, count: number, threshold: number) {
+  private constructor(crypto: Crypto, options: Parameters<typeof foundMesh>[1]) {
     this.crypto = crypto;
-    this.mesh = foundMesh(crypto, { count, threshold, created: START_WALL - 60_000 });
+    this.mesh = foundMesh(crypto, { ...options, created: START_WALL - 60_000 });
   }
 
-  static async create(crypto: Crypto, { count = 3, threshold = 2 } = {}): Promise<CeremonyWorld> {
-    const world = new CeremonyWorld(crypto, count, threshold);
+  static async create(crypto: Crypto, options: Parameters<typeof foundMesh>[1] = {}): Promise<CeremonyWorld> {
+    const world = new CeremonyWorld(crypto, options);
     const { groupKey: key, meshId, draft } = world.mesh.record;
     const tbs = await rootTbs(crypto, { mesh: meshId, version: 0, groupKey: key, created: draft.created });
     world.#root = await assembleCertificate(tbs, signAs(crypto, groupOf(world.mesh), tbs));
@@ -102,6 +110,11 @@ export class CeremonyWorld {
         if (approved) return approved;
         throw new OotoError('OOTO_MESH_ACTION_UNKNOWN', 'peer', 'no such action');
       },
+      logRescue: async ({ version, encoded }) => {
+        this.onRescue(name);
+        await store.commit([{ put: `rescues/${version}`, value: crypto.sha256(encoded!) }]);
+        return null;
+      },
       onShare: () => {},
     });
     const leader = new Leader({
@@ -135,14 +148,29 @@ export class CeremonyWorld {
     const number = this.actions.size + 1;
     const now = clock.now();
     const frame = { mesh: mesh.record.meshId, number, created: now, expires: now + 3_600_000 };
-    const proposal = readProposal(crypto, proposeAction(change, frame));
-    const approved = verifyAction(
-      crypto,
-      mesh.record,
-      approveAction(proposal, mesh.draft, mesh.operator.key),
+    const encoded = mesh.operators.reduce(
+      (proposed, { key }) => approveAction(readProposal(crypto, proposed), mesh.draft, key),
+      proposeAction(change, frame),
     );
+    const approved = verifyAction(crypto, mesh.record, encoded);
     this.actions.set(number, approved);
     return approved;
+  }
+
+  /** What the members that this action names have made, without signatures of operators. */
+  async rescue(leader: string, approved: ApprovedAction): Promise<Rescue> {
+    return readRescue(await this.member(leader).leader.rescue(approved));
+  }
+
+  /** With the signatures of these operators, all where none is named. */
+  signed(rescue: Rescue, operators: readonly { key: SigningKey }[] = this.mesh.operators): Rescue {
+    const genesis = this.mesh.record;
+    return operators.reduce((signed, { key }) => signRescue({ genesis }, signed, key), rescue);
+  }
+
+  /** Has members take it. */
+  conclude(leader: string, rescue: Rescue, members: readonly string[]) {
+    return this.member(leader).leader.conclude(documentsOf(rescue), members);
   }
 
   member(name: string): Living {

@@ -20,7 +20,7 @@ import { authorityNow, perform } from './operators.ts';
 import { withTraffic } from './traffic.ts';
 
 const ALL_DEAD = Object.fromEntries(MEMBERS.map((name) => [name, 'dead'])) as Record<Member, 'dead'>;
-const OVERLAP_MS = 3_600_000;
+const OVERLAP_HOURS = '1';
 const NEWCOMERS = ['authority-6', 'authority-7', 'authority-8', 'authority-9'];
 
 export const refresh: Exercise = {
@@ -28,7 +28,7 @@ export const refresh: Exercise = {
   async run(mesh) {
     await mesh.cast();
     const before = await authorityNow(mesh);
-    const { epoch } = await perform(mesh, { kind: 'refresh', parameters: { epoch: before.committee.epoch } });
+    const { epoch } = await perform(mesh, 'refresh', ['--epoch', String(before.committee.epoch)]);
     const after = await authorityNow(mesh);
     require(epoch === before.committee.epoch + 1 &&
       after.committee.epoch === epoch, 'the committee is one epoch further');
@@ -45,7 +45,7 @@ export const oldSharesInsufficient: Exercise = {
     const old = await stolenShares(mesh);
     await mesh.cast();
     const { epoch } = (await authorityNow(mesh)).committee;
-    await perform(mesh, { kind: 'refresh', parameters: { epoch } });
+    await perform(mesh, 'refresh', ['--epoch', String(epoch)]);
     const fresh = await stolenShares(mesh);
     await mesh.cast();
     const { threshold, groupKey: key } = await authorityNow(mesh);
@@ -73,7 +73,7 @@ export const repairShare: Exercise = {
     await mesh.cast();
     const without = logsOf(await newcomer(mesh, 'before-repair'));
     const { epoch } = (await authorityNow(mesh)).committee;
-    await perform(mesh, { kind: 'repair', parameters: { epoch, member } });
+    await perform(mesh, 'repair', ['--epoch', String(epoch), '--lost', member]);
     await mesh.cast({ 'authority-2': 'dead', 'authority-3': 'dead' });
     const logs = logsOf(await newcomer(mesh, 'after-repair'));
     require(logs.length === 3 && logs.includes(member), `${member} signs as one of three, not ${logs}`);
@@ -92,7 +92,7 @@ export const rotateGroupKey: Exercise = {
     const { version } = before.bundle;
     let logs: string[] = [];
     const traffic = await withTraffic(mesh, async () => {
-      await perform(mesh, { kind: 'rotate', parameters: { version, overlapMs: OVERLAP_MS } });
+      await perform(mesh, 'rotate', ['--bundle', String(version), '--overlap', OVERLAP_HOURS]);
       logs = logsOf(await newcomer(mesh, 'after-rotation'));
     });
     const after = await authorityNow(mesh);
@@ -112,11 +112,10 @@ export const reshare: Exercise = {
     await mesh.cast();
     const before = await authorityNow(mesh);
     const kept = before.members.slice(0, 3);
-    const entries: Founder[] = [];
-    for (const name of NEWCOMERS) entries.push(await startNewcomer(mesh, name));
-    const { epoch } = before.committee;
-    const members = [...kept, ...entries];
-    await perform(mesh, { kind: 'reshare', parameters: { epoch, threshold: 4, members } });
+    const files = await Promise.all(kept.map((member) => entryFile(mesh, member)));
+    for (const name of NEWCOMERS) files.push(await entryFile(mesh, await startNewcomer(mesh, name)));
+    const options = ['--epoch', String(before.committee.epoch), '--threshold', '4', '--founder', ...files];
+    await perform(mesh, 'reshare', options);
     await mesh.ready(NEWCOMERS);
     const after = await authorityNow(mesh);
     require(equal(after.groupKey, before.groupKey), 'the group key is the same');
@@ -143,6 +142,17 @@ async function startNewcomer(mesh: DrillMesh, name: string): Promise<Founder> {
   await writeFileAtomically(join(mesh.folderOf(name), 'genesis.draft'), new Uint8Array(draft));
   mesh.start(name);
   return entry;
+}
+
+/** What `ooto authority init --json` prints of a member. */
+async function entryFile(mesh: DrillMesh, { name, addresses, ...keys }: Founder): Promise<string> {
+  const { identityKey, logKey, witnessKey, keyGenerationKey } = keys;
+  const texts = Object.entries({ identityKey, logKey, witnessKey, keyGenerationKey });
+  const entry = { schema: 'ooto.founder/1', name, addresses };
+  const shown = { ...entry, ...Object.fromEntries(texts.map(([which, key]) => [which, hex(key)])) };
+  const file = join(mesh.options.folder, `${name}.json`);
+  await writeFileAtomically(file, new TextEncoder().encode(JSON.stringify(shown)));
+  return file;
 }
 
 interface Share {

@@ -23,6 +23,7 @@ import {
 } from './issuing.ts';
 import { DrillMesh } from './mesh.ts';
 import { backupWipeRestore } from './recovery.ts';
+import { rescueAfterExpiry } from './rescuing.ts';
 import { revokeClosesSessions } from './revoking.ts';
 
 /** In the order in which they are done. */
@@ -46,6 +47,7 @@ export const EXERCISES: readonly Exercise[] = [
   revokeClosesSessions,
   rotateGroupKey,
   reshare,
+  rescueAfterExpiry,
 ];
 
 export interface DrillRow {

@@ -22,7 +22,7 @@ import { coreFolder } from '../../platform/node/core-file.ts';
 import { makePrivateFolder, readFileLimited, writeFileAtomically } from '../../platform/node/files.ts';
 import { openStore } from '../../platform/node/store.ts';
 import type { Store } from '../../ports.ts';
-import { type EndedProcess, NodeProcess, runToEnd } from '../children.ts';
+import { type EndedProcess, type Launch, NodeProcess, runToEnd } from '../children.ts';
 import { authorityKeys } from '../node-folder.ts';
 import { measureProgram } from '../program.ts';
 import {
@@ -66,6 +66,8 @@ export class DrillMesh {
   readonly #processes = new Map<string, NodeProcess>();
   readonly #parts = new Map<Member, Part>();
   #operator: Operator | undefined;
+  #launch: Launch | undefined;
+  #aheadMs = 0;
   /** From the moment when all founders run until all are ready. */
   foundingMs = 0;
 
@@ -103,9 +105,26 @@ export class DrillMesh {
   process(name: string): NodeProcess {
     const known = this.#processes.get(name);
     if (known) return known;
-    const child = new NodeProcess(this.options.program, this.folderOf(name));
+    const child = new NodeProcess(this.options.program, this.folderOf(name), this.#launch);
     this.#processes.set(name, child);
     return child;
+  }
+
+  /** Kills everything; whatever starts from now on has a wall clock that is so much later. */
+  async sleepThrough(ms: number): Promise<void> {
+    await Promise.all([...this.#processes.values()].map((child) => child.kill()));
+    this.#processes.clear();
+    for (const name of this.#parts.keys()) this.#parts.set(name, 'dead');
+    this.#aheadMs += ms;
+    const later = `const now = Date.now; Date.now = () => now() + ${this.#aheadMs};`;
+    const script = `data:text/javascript,${encodeURIComponent(later)}`;
+    const command = [process.execPath, '--import', script, this.options.program];
+    this.#launch = { command, environment: {} };
+  }
+
+  /** What the clocks of its processes say, in milliseconds since 1970. */
+  get now(): number {
+    return Date.now() + this.#aheadMs;
   }
 
   /** Starts the node of this folder as it is, and does not wait for it. */
@@ -214,7 +233,7 @@ export class DrillMesh {
     const file = join(this.options.folder, `${name}.invite`);
     const mesh = await readMeshFiles(this.folderOf(MEMBERS[0]));
     const operator = required(this.#operator);
-    await writeInvite(this.crypto, operator, mesh, { role, name, file, endorsementKey, now: Date.now() });
+    await writeInvite(this.crypto, operator, mesh, { role, name, file, endorsementKey, now: this.now });
     return file;
   }
 
@@ -235,7 +254,7 @@ export class DrillMesh {
   /** A command of this program, run to its end. */
   run(words: readonly string[]): Promise<EndedProcess> {
     const { program, signal } = this.options;
-    return runToEnd(program, words, { mostBytes: OUTPUT_BYTES, signal });
+    return runToEnd(program, words, { mostBytes: OUTPUT_BYTES, signal, launch: this.#launch });
   }
 
   /** The store of a node that does not run now, or is stopped for it. */
@@ -261,7 +280,7 @@ export class DrillMesh {
   async credentialOf(name: string): Promise<ValidCredential> {
     const trust = await this.trustOf(name);
     const encoded = await this.withStore(name, async (store) => required(store.get(CREDENTIAL_KEY)));
-    return validateCredential(this.crypto, trust, encoded, { time: Date.now() });
+    return validateCredential(this.crypto, trust, encoded, { time: this.now });
   }
 
   /** Every entry of the log of a member that does not run now. */

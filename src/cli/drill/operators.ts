@@ -4,15 +4,12 @@
  * members answered must be that it is done.
  */
 import { join } from 'node:path';
-import { type Change, proposeAction } from '../../authority/action.ts';
 import type { AuthorityView } from '../../authority/authority-view.ts';
-import { writeActionFile } from '../action-file.ts';
 import { require } from './exercise.ts';
-import type { DrillMesh } from './mesh.ts';
+import { type DrillMesh, MEMBERS } from './mesh.ts';
 import { succeed } from './recovery.ts';
 
 const CARRIER = 'carrier';
-const LIFE_MS = 3_600_000;
 
 /** What came of it, by name. */
 export type Facts = Readonly<Record<string, string | number>>;
@@ -26,28 +23,25 @@ export function nextNumber(mesh: DrillMesh): number {
   return number;
 }
 
-/** Has the authority do this. */
-export async function perform(mesh: DrillMesh, change: Change): Promise<Facts> {
+/** Writes down what is to be done, in the options of `ooto authority propose`, and has the operator approve it. */
+export async function agree(mesh: DrillMesh, kind: string, options: readonly string[]): Promise<string> {
   const number = nextNumber(mesh);
-  const { genesis } = await mesh.trust();
-  const file = join(mesh.options.folder, `${number}-${change.kind}.action`);
-  const created = Date.now();
-  const frame = { mesh: genesis.meshId, number, created, expires: created + LIFE_MS };
-  await writeActionFile(file, { encoded: proposeAction(change, frame), genesis });
-  await succeed(mesh, [
-    'authority',
-    'approve',
-    file,
-    '--operator',
-    mesh.folderOf('operator'),
-    '--yes',
-    '--quiet',
-  ]);
+  const file = join(mesh.options.folder, `${number}-${kind}.action`);
+  const frame = ['--authority', mesh.folderOf(MEMBERS[0]), '--number', String(number), '--out', file];
+  await succeed(mesh, ['authority', 'propose', kind, ...frame, ...options, '--quiet']);
+  const operator = mesh.folderOf('operator');
+  await succeed(mesh, ['authority', 'approve', file, '--operator', operator, '--yes', '--quiet']);
+  return file;
+}
+
+/** Has the authority do this. */
+export async function perform(mesh: DrillMesh, kind: string, options: readonly string[]): Promise<Facts> {
+  const file = await agree(mesh, kind, options);
   const member = await carrier(mesh);
   const { facts, failure } = JSON.parse(
     await succeed(mesh, ['authority', 'apply', file, '--member', member, '--json', '--quiet']),
   ) as { facts: Facts; failure: { code: string; message: string } | null };
-  require(failure === null, `${change.kind} is done: ${failure?.code} ${failure?.message}`);
+  require(failure === null, `${kind} is done: ${failure?.code} ${failure?.message}`);
   return facts;
 }
 

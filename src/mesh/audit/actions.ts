@@ -25,13 +25,16 @@ import {
   text,
   uint,
 } from '../../envelope/fields.ts';
+import { MOST_RESCUE_BYTES } from '../authority/ceremonies/rescue.ts';
 
 const MOST_MEMBERS = 64;
 /** More than this has no mesh done. */
 const MOST_ACTIONS = 100_000;
 
-const fact: Reader<string | number> = (value, path) =>
-  typeof value === 'number' ? uint()(value, path) : text(4096)(value, path);
+const fact: Reader<string | number | Uint8Array> = (value, path) => {
+  if (value instanceof Uint8Array) return bytesBetween(1, MOST_RESCUE_BYTES)(value, path);
+  return typeof value === 'number' ? uint()(value, path) : text(4096)(value, path);
+};
 
 const refusal = { code: text(96), message: text(2048) } as const;
 
@@ -61,6 +64,8 @@ export interface Applied {
   /** Members that refused, or could not be asked, in the words of the member that led. */
   refused: { member: string; code: string; message: string }[];
   facts: Record<string, string | number>;
+  /** What operators have to sign before it is done. */
+  rescue?: Uint8Array;
   /** Why it was not performed. */
   failure: { code: string; message: string } | null;
 }
@@ -88,7 +93,10 @@ export function readApplied(
   answer: CborValue,
 ): Applied {
   const { number, members, facts, failure } = fields(answer, appliedShape, 'authority.apply');
-  const applied: Applied = { number, logged: [], refused: [], facts: Object.fromEntries(facts), failure };
+  const applied: Applied = { number, logged: [], refused: [], facts: {}, failure };
+  for (const [name, value] of facts)
+    if (!(value instanceof Uint8Array)) applied.facts[name] = value;
+    else if (name === 'rescue') applied.rescue = value;
   const names = new Set(members.map(({ member }) => member));
   if (names.size !== members.length || number !== approved.action.number)
     throw new OotoError('OOTO_MESH_AUDIT', 'peer', 'the answer names one member twice, or another action', {

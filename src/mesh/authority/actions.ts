@@ -12,10 +12,12 @@ import {
   requireTimely,
   verifyAction,
 } from '../../authority/action.ts';
+import type { CommitteeRecord } from '../../authority/committee-record.ts';
 import { type LogProof, logProof } from '../../authority/credential.ts';
 import type { GenesisRecord } from '../../authority/genesis.ts';
 import { encodeLeaf } from '../../authority/leaf.ts';
 import type { ActionKind } from '../../authority/operator-role.ts';
+import type { TrustBundle } from '../../authority/trust-bundle.ts';
 import { equal } from '../../base/bytes.ts';
 import { OotoError } from '../../base/errors.ts';
 import { Rates } from '../../channel/rates.ts';
@@ -25,10 +27,13 @@ import { boolean, bytes, bytesBetween, type Fields, fields, uint } from '../../e
 import type { Clock, Logger, Store, StoreChange } from '../../ports.ts';
 import { within } from '../patience.ts';
 import { asOotoError } from '../session.ts';
+import { isRescueEncoding, MOST_RESCUE_BYTES } from './ceremonies/rescue.ts';
 import type { AuthorityDuty } from './duty.ts';
 
 const PREFIX = 'authority/action/';
 const AFTER_PREFIX = 'authority/action0';
+/** Where in the log it is that operators let a trust bundle in, by its version. */
+const RESCUE_PREFIX = 'authority/rescue/';
 const NUMBER_DIGITS = 16;
 /** Longer than any ceremony takes. */
 export const PERFORM_MS = 300_000;
@@ -36,13 +41,26 @@ export const PERFORM_MS = 300_000;
 const MOST_LISTED = 64;
 const MOST_LISTED_BYTES = 4 * 1024 * 1024;
 
-/** What came of an action, by name; for people. */
-export type Facts = Readonly<Record<string, string | number>>;
+/** What came of an action, by name; for people, but for what has to be signed yet. */
+export type Facts = Readonly<Record<string, string | number | Uint8Array>>;
+
+/** What came of a rescue that operators have signed. */
+export interface Concluded {
+  /** Of the action that it was approved by. */
+  readonly number: number;
+  /** Of each member that is in the committee now: the proof that it has the rescue in its log, or why it has not. */
+  readonly answers: ReadonlyMap<string, CborValue | OotoError>;
+  readonly facts: Facts;
+}
 
 /** What the authority does for one kind of action. */
 export interface Performer<K extends ActionKind> {
   /** Needs no other member. */
   readonly alone?: true;
+  /** It is not over once it is performed: the same action may be performed again for as long as it is due. */
+  readonly isOpen?: true;
+  /** Members that must all have it in their logs first; where absent, as many as must sign. */
+  takenBy?(action: ActionOf<K>): readonly string[];
   /**
    * Asked before the action is admitted, and again before it is performed: whether the mesh is where the action begins.
    * @param isNew whether this member has not had the action in its log before
@@ -88,6 +106,8 @@ export interface AuthorityActionsOptions {
   /** Has another member admit the action; its answer is a proof. */
   askToAdmit(member: string, encoded: Uint8Array): Promise<CborValue>;
   performers: Performers;
+  /** Puts in force a rescue that operators have signed. @throws (peer) where they have not. */
+  conclude?(encoded: Uint8Array): Promise<Concluded>;
 }
 
 export class AuthorityActions {
@@ -106,7 +126,7 @@ export class AuthorityActions {
    * @throws OOTO_MESH_ACTION_RATE, _BUSY, _REPLAYED, _KIND, OOTO_AUTHORITY_ACTION_*, OOTO_ENVELOPE_* (peer).
    */
   async apply(carrier: string, body: CborValue): Promise<CborValue> {
-    const encoded = bytesBetween(1, MAX_ACTION_BYTES)(body, 'authority.apply');
+    const encoded = bytesBetween(1, MOST_RESCUE_BYTES)(body, 'authority.apply');
     this.#requireRate(this.#applications, carrier);
     if (this.#performing)
       throw new OotoError('OOTO_MESH_ACTION_BUSY', 'environment', 'another action is under way here', {
@@ -114,7 +134,7 @@ export class AuthorityActions {
       });
     this.#performing = true;
     try {
-      return await this.#lead(carrier, encoded);
+      return isRescueEncoding(encoded) ? await this.#conclude(encoded) : await this.#lead(carrier, encoded);
     } finally {
       this.#performing = false;
     }
@@ -135,6 +155,39 @@ export class AuthorityActions {
     );
     logger.log('info', 'action applied', { number, peer: carrier, what: action.kind });
     return { number, members: members.map(plainAnswer), ...outcome } as CborValue;
+  }
+
+  /** What an action of operators led to is signed by them too, and goes into force. */
+  async #conclude(encoded: Uint8Array): Promise<CborValue> {
+    const { conclude } = this.#options;
+    if (!conclude) throw unperformed('rescue');
+    const { number, answers, facts } = await conclude(encoded);
+    const members = [...answers].map(([member, answer]): MemberAnswer => {
+      if (answer instanceof OotoError) return { member, ...failureOf(answer) };
+      return { member, proof: logProof(answer, 'proof') };
+    });
+    return { number, members: members.map(plainAnswer), facts, failure: null } as CborValue;
+  }
+
+  /**
+   * Writes into this member's log, once, that operators let this trust bundle in, without the group key before it.
+   * @param committee of the members that go by it
+   */
+  logRescue({ version, digest, encoded, operators = [] }: TrustBundle, committee: CommitteeRecord) {
+    const { crypto, duty, store } = this.#options;
+    const number = numberOf(store, committee.action);
+    const among = committee.members.map(({ name }) => name);
+    const key = `${RESCUE_PREFIX}${version}`;
+    return duty.logAction((state, index) => {
+      const known = state.get(key);
+      if (known) return uint()(decode(known, { maxBytes: 9 }), key);
+      const approvals = crypto.sha256(encoded as Uint8Array);
+      const leaf = { kind: 'action' as const, action: 'rescue' as const, operators: [...operators] };
+      return {
+        leaf: encodeLeaf({ ...leaf, number, digest, approvals }),
+        changes: [{ put: key, value: encode(index) }],
+      };
+    }, among);
   }
 
   /** A member's own judgement and entry. @throws as {@link apply}. */
@@ -201,7 +254,7 @@ export class AuthorityActions {
       if (known?.done) throw replayed(action.number);
       this.#requireDue(approved, isNew);
       return known?.index ?? this.#newEntry(approved, index);
-    });
+    }, this.#performer(approved).takenBy?.(action));
     return { approved, proof, isNew };
   }
 
@@ -233,17 +286,18 @@ export class AuthorityActions {
   /** Only once enough members have it in their logs. What fails may be tried again, by this member or another. */
   async #perform({ approved, isNew }: Admitted, members: readonly MemberAnswer[]): Promise<Facts> {
     const performer = this.#performer(approved);
-    if (!performer.alone) this.#requireEnough(members);
+    if (!performer.alone) this.#requireEnough(members, performer.takenBy?.(approved.action));
     performer.requireDue(approved.action, isNew);
     const { clock } = this.#options;
     const facts = await within(clock, PERFORM_MS, approved.action.kind, performer.perform(approved));
-    await this.finish(approved);
+    if (!performer.isOpen) await this.finish(approved);
     return facts;
   }
 
-  #requireEnough(members: readonly MemberAnswer[]): void {
-    const admitted = members.filter((answer) => 'proof' in answer).length;
-    const threshold = this.#options.threshold();
+  #requireEnough(members: readonly MemberAnswer[], all?: readonly string[]): void {
+    const took = members.filter((answer) => 'proof' in answer && (all?.includes(answer.member) ?? true));
+    const admitted = took.length;
+    const threshold = all?.length ?? this.#options.threshold();
     if (admitted < threshold)
       throw new OotoError(
         'OOTO_AUTHORITY_UNAVAILABLE',
@@ -261,7 +315,7 @@ export class AuthorityActions {
   #performer({ action: { kind } }: ApprovedAction): Performer<ActionKind> {
     const performer = this.#options.performers[kind];
     if (performer) return performer as unknown as Performer<ActionKind>;
-    throw new OotoError('OOTO_MESH_ACTION_KIND', 'peer', `this member does not perform ${kind}`);
+    throw unperformed(kind);
   }
 
   #requireRate(rates: Rates, peer: string): void {
@@ -307,6 +361,17 @@ export const NOTING: Performer<'note'> = {
   },
   perform: async () => ({}),
 };
+
+function unperformed(kind: ActionKind): OotoError {
+  return new OotoError('OOTO_MESH_ACTION_KIND', 'peer', `this member does not perform ${kind}`);
+}
+
+/** Of the action with this digest; 0 where this member never had it. */
+function numberOf(store: Store, digest: Uint8Array): number {
+  const entries = store.range(PREFIX, AFTER_PREFIX);
+  const found = entries.find(({ value }) => equal(readEntry(value).digest, digest));
+  return found ? Number(found.key.slice(PREFIX.length)) : 0;
+}
 
 /** @throws OOTO_MESH_ACTION_REPLAYED (peer), always. */
 export function replayed(number: number): OotoError {

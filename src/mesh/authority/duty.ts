@@ -113,8 +113,11 @@ export interface AuthorityDutyOptions {
   witnessTreeKey?: NoteSigner | undefined;
   /** Logs of others that this member witnesses over HTTP. */
   foreignLogs?: readonly NoteKey[] | undefined;
-  /** Resolves once others have shown that they saw no more of this log than there is; nothing is added or approved before, but the root. */
-  requireRecent?: (() => Promise<void>) | undefined;
+  /**
+   * Resolves once others have shown that they saw no more of this log than there is; nothing is added or approved before,
+   * but the root. `among` are all that are left, where fewer are than must sign.
+   */
+  requireRecent?: ((among?: readonly string[]) => Promise<void>) | undefined;
   /** The parts of a head that this member believes. */
   headParts(): Pick<MeshHeadBody, 'bundle' | 'policy' | 'committee' | 'revocations'>;
   /** The number of the newest head that this member has seen; 0 before the first. */
@@ -230,9 +233,12 @@ export class AuthorityDuty {
     });
   }
 
-  /** Logs what operators approved, or proves it again where `judge` finds it logged. */
-  logAction(judge: LogJudgement): Promise<LogProof> {
-    return this.#append(judge);
+  /**
+   * Logs what operators approved, or proves it again where `judge` finds it logged.
+   * @param among where not as many members as must sign are left: those that are
+   */
+  logAction(judge: LogJudgement, among?: readonly string[]): Promise<LogProof> {
+    return this.#append(judge, among);
   }
 
   /** The proof of an entry that is in the log. */
@@ -267,8 +273,8 @@ export class AuthorityDuty {
   }
 
   /** One entry and what belongs to it, durable before anybody hears of it. */
-  async #append(judge: LogJudgement): Promise<LogProof> {
-    await this.#options.requireRecent?.();
+  async #append(judge: LogJudgement, among?: readonly string[]): Promise<LogProof> {
+    await this.#options.requireRecent?.(among);
     let leaf: Uint8Array | undefined;
     const index = await this.#writer.append((state, next) => {
       const judged = judge(state, next);

@@ -20,6 +20,7 @@ export type MemberOperation =
   | 'authority.sign'
   | 'authority.adopt-head'
   | 'authority.admit'
+  | 'authority.actions'
   | 'mesh.announce'
   | 'authority.cosign-log'
   | 'authority.log-seen'

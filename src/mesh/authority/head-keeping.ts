@@ -25,6 +25,8 @@ const HEAD_LIFE_MS = 3_600_000;
 const TURN_MS = 10_000;
 const POLL_MS = 100;
 const MOST_TRIES = 10;
+/** Of those that members signed who are lost: after a rescue, heads begin beyond them. */
+const MOST_UNSEEN_HEADS = 500;
 
 export type HeadParts = Pick<MeshHeadBody, 'bundle' | 'policy' | 'committee' | 'revocations'>;
 
@@ -89,7 +91,8 @@ export class HeadKeeping {
   async publish(documents: AuthorityDocuments): Promise<void> {
     const { node, authority, fellows } = this.#options;
     const { versions } = authority.stage(documents);
-    const encoded = await this.#sign(versions, documents);
+    const unseen = documents.bundles.length > 0 && authority.bundle.operators ? MOST_UNSEEN_HEADS : 0;
+    const encoded = await this.#sign(versions, documents, unseen);
     await node.following.adopt(encoded, documents);
     node.following.announce(encoded, documents);
     const body = { head: encoded, documents } as unknown as CborValue;
@@ -97,11 +100,16 @@ export class HeadKeeping {
   }
 
   /** Another head may take the number meanwhile: then it is the next. */
-  async #sign(versions: DocumentVersions, documents: AuthorityDocuments): Promise<Uint8Array> {
+  async #sign(
+    versions: DocumentVersions,
+    documents: AuthorityDocuments,
+    unseen: number,
+  ): Promise<Uint8Array> {
     const { node, issuing } = this.#options;
     for (let tries = 1; ; tries++) {
       try {
-        return await issuing.issueHead({ ...this.#body(), ...versions }, documents);
+        const body = this.#body();
+        return await issuing.issueHead({ ...body, ...versions, number: body.number + unseen }, documents);
       } catch (error) {
         const isTaken = isOotoError(error) && error.code === 'OOTO_AUTHORITY_HEAD';
         if (!isTaken || tries === MOST_TRIES) throw error;

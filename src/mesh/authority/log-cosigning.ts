@@ -90,10 +90,11 @@ export class LogCosigning {
   /**
    * Resolves once t - 1 other members have said what they saw of this log, and it fits: without as many nothing can be
    * issued anyway. Whoever else is there is heard too.
+   * @param among those that are left, where operators have said so: all of them are enough, from then on
    * @throws OOTO_LOG_ROLLED_BACK (environment).
    */
-  async requireRecent(): Promise<void> {
-    while (!this.#rolledBack && !this.#isHeard && this.#options.authority.threshold > 1)
+  async requireRecent(among?: readonly string[]): Promise<void> {
+    while (!this.#rolledBack && !this.#hasHeard(among) && this.#options.authority.threshold > 1)
       await new Promise<void>((resolve) => void this.#waiting.push(resolve));
     if (this.#rolledBack) throw this.#rolledBack;
   }
@@ -113,6 +114,13 @@ export class LogCosigning {
   #begin(): void {
     this.#isHeard = true;
     this.#wake();
+  }
+
+  #hasHeard(among: readonly string[] | undefined): boolean {
+    const { name } = this.#options;
+    const isHeardByAll = among?.every((other) => other === name || this.#cosigned.has(other));
+    if (isHeardByAll && !this.#isHeard) this.#begin();
+    return this.#isHeard;
   }
 
   async #keepAsking(witness: string, once: () => Promise<void>): Promise<void> {
@@ -148,6 +156,7 @@ export class LogCosigning {
     if (!this.#cosigned.has(member)) {
       this.#cosigned.set(member, await this.#seenBy(member));
       this.#noteHeard();
+      this.#wake();
     }
     const name = witnessName(authority.meshId, member);
     const keys = witnessKeysOf(authority.committee).filter((key) => key.name === name);

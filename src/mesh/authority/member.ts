@@ -52,6 +52,11 @@ import { Registrar } from './registrar.ts';
 import { Revoking } from './revoking.ts';
 
 const POLL_MS = 100;
+/** A mesh that is founded, or comes up again, is there soon; after so many tries something else is amiss. */
+const EAGER_TRIES = 100;
+const PATIENT_MS = 1_000;
+/** A member that gets no certificate may have missed what the others did meanwhile. */
+const TRIES_BETWEEN_LOOKS = 20;
 /** For one answer in a ceremony. */
 const CEREMONY_MS = 20_000;
 /** It may have been started a moment ago. */
@@ -136,6 +141,20 @@ export class AuthorityNode {
    * for, before `rules` (of appraisal, signed since) are in force.
    */
   async start(lifeMs: number, rules?: Uint8Array): Promise<void> {
+    await this.stand(rules);
+    await this.#becomeMember(lifeMs);
+    await required(this.#heads).establish();
+    this.#serve();
+    void this.#keepCertified(lifeMs);
+    void this.#keepListed();
+    void required(this.#ceremonies).keep();
+  }
+
+  /**
+   * Takes its place among the others, whom it meets as founders do: all that a member needs for what operators have
+   * approved, also where no certificate is valid any more and none can be issued.
+   */
+  async stand(rules?: Uint8Array): Promise<void> {
     const founding = await this.#standAsFounder();
     const genesis = await (this.#isFounder ? founding.run() : this.#comeIn());
     this.#fellows.founded(genesis.meshId);
@@ -146,12 +165,18 @@ export class AuthorityNode {
     this.#authority = authority;
     this.#takeUpDuty(authority, await new ShareStore(crypto, store).settle(authority));
     await this.#establishRoot(authority);
-    await this.#becomeMember(lifeMs);
-    await required(this.#heads).establish();
-    this.#serve();
-    void this.#keepCertified(lifeMs);
-    void this.#keepListed();
-    void required(this.#ceremonies).keep();
+  }
+
+  /** Leads what the operator of this member brings. @throws as {@link AuthorityActions.apply}. */
+  apply(encoded: Uint8Array): Promise<CborValue> {
+    return required(this.#actions).apply(this.node.options.name, encoded);
+  }
+
+  /** A page of the audit of a member, this one or another. */
+  async auditOf(member: string, body: CborValue): Promise<CborValue> {
+    const { name } = this.node.options;
+    if (member !== name) return this.#fellows.ask(member, 'authority.actions', body);
+    return required(this.#actions).list(name, body);
   }
 
   get #isFounder(): boolean {
@@ -248,7 +273,7 @@ export class AuthorityNode {
       witnessKey: this.#keys.witness,
       witnessTreeKey: this.#keys.witnessTree,
       foreignLogs: this.#foreign.logs,
-      requireRecent: () => required(this.#cosigning).requireRecent(),
+      requireRecent: (among) => required(this.#cosigning).requireRecent(among),
       headParts: () => headParts(crypto, authority),
       newestHead: () => (store.get(ROOT_KEY) ? (this.node.head.current?.number ?? 0) : 0),
       admittedAction: (number, digest) => required(this.#actions).requireAdmitted(number, digest),
@@ -284,6 +309,7 @@ export class AuthorityNode {
       fellows: () => this.#fellows.names,
       threshold: () => authority.threshold,
       askToAdmit: (fellow, encoded) => this.#fellows.ask(fellow, 'authority.admit', encoded),
+      conclude: (encoded) => ceremonies.conclude(encoded),
       performers: {
         ...ceremonies.performers,
         note: NOTING,
@@ -295,6 +321,7 @@ export class AuthorityNode {
     this.node.handle('authority.admit', async (peer, body) =>
       plainProof(await actions.admit(peer.name, body)),
     );
+    this.node.handle('authority.actions', (peer, body) => actions.list(peer.id, body));
     this.node.handle('witness.cosign', (peer, body, session) =>
       duty.witnessing.cosign(body, {
         prefix: `${peer.role}/${peer.name}/`,
@@ -319,6 +346,8 @@ export class AuthorityNode {
         this.#askNewcomer(newcomer, approved, operation, body),
       requireAdmitted: (number, digest) => required(this.#actions).requireAdmitted(number, digest),
       requireRecent: () => required(this.#cosigning).requireRecent(),
+      logRescue: async (bundle, committee) =>
+        plainProof(await required(this.#actions).logRescue(bundle, committee)),
       takeShare: (encoded) => duty.takeShare(encoded),
       publish: (documents) => heads.publish(documents),
       signal: this.#signal,
@@ -372,8 +401,10 @@ export class AuthorityNode {
   async #becomeMember(lifeMs: number): Promise<void> {
     const stored = storedCredential(this.node);
     if (stored) return present(this.node, stored);
-    while (!(await this.#attempt(() => this.#certify(lifeMs))))
-      await pause(this.node.options.clock, POLL_MS, this.#signal);
+    for (let tries = 1; !(await this.#attempt(() => this.#certify(lifeMs))); tries++) {
+      await pause(this.node.options.clock, tries < EAGER_TRIES ? POLL_MS : PATIENT_MS, this.#signal);
+      if (tries % TRIES_BETWEEN_LOOKS === 0) await this.#attempt(() => required(this.#ceremonies).catchUp());
+    }
   }
 
   /** A certificate on the word of the committee's record, which needs none that is still valid. */
@@ -421,7 +452,9 @@ export class AuthorityNode {
         session.peer.identity.details as EnrolmentRequest,
         peer,
       );
-      return plainChallenges(await issuing.challengeInvited(request, claim));
+      const challenges =
+        claim.kind === 'invite' ? issuing.challengeInvited(request, claim) : issuing.challenge(request);
+      return plainChallenges(await challenges);
     });
     node.handle('enrol.evidence', (peer, body, session) =>
       this.#issue(peer, body, session.peer.identity.details as EnrolmentRequest),
@@ -437,7 +470,6 @@ export class AuthorityNode {
     });
     const actions = required(this.#actions);
     node.handle('authority.apply', (peer, body) => actions.apply(peer.id, body));
-    node.handle('authority.actions', (peer, body) => actions.list(peer.id, body));
     node.handle('head.current', () => node.head.current?.encoded ?? null);
     node.handle('log.checkpoint', () => required(this.duty.log.checkpoint));
     node.handle('log.resource', (_, body) => this.duty.log.resource(text(256)(body, 'log.resource')) ?? null);
@@ -535,9 +567,9 @@ export class AuthorityNode {
   }
 }
 
-/** Newcomers have invites, members have certificates. */
+/** Newcomers have invites, or certificates that have ended; members have certificates. */
 function requireClaimable({ kind }: Claim, announced: EnrolmentRequest | undefined): void {
-  if (kind !== (announced ? 'invite' : 'renewal'))
+  if (!(announced ? ['invite', 'return'] : ['renewal']).includes(kind))
     throw new OotoError('OOTO_MESH_ENROLMENT', 'peer', 'this right cannot be claimed over this channel');
 }
 

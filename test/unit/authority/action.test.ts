@@ -51,7 +51,10 @@ const CHANGES: readonly Change[] = [
   { kind: 'reshare', parameters: { epoch: 0, threshold: 2, members } },
   { kind: 'repair', parameters: { epoch: 0, member: 'a2' } },
   { kind: 'rotate', parameters: { version: 0, overlapMs: 3_600_000 } },
-  { kind: 'rescue', parameters: { version: 0 } },
+  {
+    kind: 'rescue',
+    parameters: { version: 0, threshold: 1, members: ['a2'], since: now - 1, overlapMs: 3_600_000 },
+  },
 ];
 
 function approved(
@@ -123,9 +126,28 @@ test('an approval is for one action: other parameters, number, kind, times or me
   });
   const renamed = {
     ...refresh,
-    body: { ...(refresh.body as object), kind: 'rescue', parameters: { version: 1 } },
+    body: {
+      ...(refresh.body as object),
+      ...{ kind: 'rotate', parameters: { version: 1, overlapMs: 1 } },
+    },
   };
   assert.throwsCode(() => verify(encodeDocument(renamed)), 'OOTO_ENVELOPE_SIGNATURE');
+});
+
+test('a rescue names each member once, more than half of them sign, and nothing comes back from the future', () => {
+  const rescue = { version: 0, threshold: 2, members: ['a1', 'a2', 'a3'], since: now, overlapMs: 1 };
+  verify(approved({ kind: 'rescue', parameters: rescue }, [ann, ben]));
+  for (const wrong of [
+    { threshold: 1 },
+    { threshold: 4 },
+    { members: ['a1', 'a2', 'a2'] },
+    { members: ['a1', 'a2', 'a3', 'a4'] },
+    { since: now + 1 },
+  ])
+    assert.throwsCode(
+      () => proposeAction({ kind: 'rescue', parameters: { ...rescue, ...wrong } }, frame),
+      'OOTO_AUTHORITY_ACTION',
+    );
 });
 
 test('an action of another mesh is refused, though the same operators run it', () => {

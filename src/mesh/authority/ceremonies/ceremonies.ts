@@ -4,19 +4,23 @@
  * requests travel over members' sessions, or to somebody new over a channel that the action pins; what a leader left
  * behind is finished by whoever is up; a share that came with documents of another way is taken up.
  */
-import type { ActionOf, ApprovedAction } from '../../../authority/action.ts';
+import { type ActionOf, type ApprovedAction, verifyAction } from '../../../authority/action.ts';
 import type { AuthorityDocuments, AuthorityView } from '../../../authority/authority-view.ts';
+import type { CommitteeRecord } from '../../../authority/committee-record.ts';
 import type { Founder } from '../../../authority/genesis.ts';
+import type { TrustBundle } from '../../../authority/trust-bundle.ts';
 import { OotoError } from '../../../base/errors.ts';
 import type { CborValue } from '../../../envelope/cbor.ts';
 import type { KeyGenerationKey } from '../../../threshold/index.ts';
 import type { MeshNode } from '../../node.ts';
 import { CEREMONY_OPERATIONS, type CeremonyOperation } from '../../operations.ts';
 import { pause } from '../../patience.ts';
-import { type Facts, type Performer, type Performers, replayed } from '../actions.ts';
+import { type Concluded, type Facts, type Performer, type Performers, replayed } from '../actions.ts';
 import { Leader } from './leading.ts';
 import { Participant } from './participant.ts';
 import { type CeremonyKind, planOf } from './plan.ts';
+import { documentsOf, judgeRescue, readRescue } from './rescue.ts';
+import { unapproved } from './successor.ts';
 
 const CHECK_MS = 1_000;
 /** A leader has this long before another finishes what members stand for. */
@@ -38,6 +42,8 @@ export interface CeremoniesOptions {
   requireAdmitted(number: number, digest: Uint8Array): ApprovedAction;
   /** Resolves once others have shown that they know no more of this member than it does; it takes part in nothing before. */
   requireRecent(): Promise<void>;
+  /** Writes into this member's log, once, that operators let this key in; answers with the proof. */
+  logRescue(bundle: TrustBundle, committee: CommitteeRecord): Promise<CborValue>;
   /** This member signs with this share from now on. */
   takeShare(encoded: Uint8Array): void;
   /** Has everybody follow documents that the committee has taken. */
@@ -54,11 +60,11 @@ export class Ceremonies {
   #led: ApprovedAction | undefined;
 
   constructor(options: CeremoniesOptions) {
-    const { node, key, authority, requireAdmitted } = options;
+    const { node, key, authority, requireAdmitted, logRescue } = options;
     const { crypto, clock, logger, store, name } = node.options;
     this.#options = options;
     this.participant = new Participant({
-      ...{ crypto, clock, store, name, key, authority, requireAdmitted },
+      ...{ crypto, clock, store, name, key, authority, requireAdmitted, logRescue },
       onShare: (encoded) => options.takeShare(encoded),
     });
     this.#leader = new Leader({
@@ -66,6 +72,12 @@ export class Ceremonies {
       ask: (member, operation, body) => this.#ask(member, operation, body),
       onTaken: (documents) => options.publish(documents),
     });
+    this.#endWith(options.signal);
+  }
+
+  /** Nothing is left of it that would keep a process alive. */
+  #endWith(signal: AbortSignal): void {
+    signal.addEventListener('abort', () => this.participant[Symbol.dispose](), { once: true });
   }
 
   /** Answers other members that lead. */
@@ -95,10 +107,37 @@ export class Ceremonies {
     return { ...facts, bundle: this.#options.authority.bundle.version };
   }
 
-  /** Another group key for a mesh whose certificates or root have ended; its members meet as founders do. */
+  /** Another group key for a mesh whose own is lost or has ended: what operators have to sign is among the facts. */
   async rescue(approved: ApprovedAction & { action: ActionOf<'rescue'> }): Promise<Facts> {
-    const facts = await this.#change(approved);
-    return { ...facts, bundle: this.#options.authority.bundle.version };
+    const rescue = await this.#leader.rescue(approved);
+    const { version, threshold, members } = approved.action.parameters;
+    return { bundle: version + 1, threshold, members: members.length, rescue };
+  }
+
+  /**
+   * Puts in force what enough operators have signed; again, where not everybody has taken it.
+   * @throws OOTO_MESH_ACTION_REPLAYED, OOTO_MESH_CEREMONY_* (peer) for what is over or was not approved; OOTO_ENVELOPE_*,
+   * OOTO_AUTHORITY_* (peer) without the quorum.
+   */
+  async conclude(encoded: Uint8Array): Promise<Concluded> {
+    const { authority, node } = this.#options;
+    const { crypto } = node.options;
+    const rescue = readRescue(encoded);
+    const { action } = verifyAction(crypto, authority.genesis, rescue.action);
+    if (rescue.bundle.version < authority.bundle.version) throw replayed(action.number);
+    const documents = documentsOf(rescue);
+    authority.stage(documents);
+    if (rescue.bundle.version > authority.bundle.version) judgeRescue(crypto, authority, rescue);
+    if (action.kind !== 'rescue') throw unapproved('the action is no rescue');
+    const answers = await this.#leader.conclude(documents, action.parameters.members);
+    const { epoch, members, threshold } = authority.committee;
+    const facts = { bundle: authority.bundle.version, epoch, members: members.length, threshold };
+    return { number: action.number, answers, facts };
+  }
+
+  /** Takes what others have meanwhile, and finishes what any member stands for. */
+  catchUp(): Promise<void> {
+    return this.#leader.finish();
   }
 
   /** The share of one member again, for that member alone. */
@@ -114,7 +153,12 @@ export class Ceremonies {
       reshare: { requireDue, perform: (approved) => this.reshare(approved) },
       repair: { requireDue, perform: (approved) => this.repair(approved) },
       rotate: { requireDue, perform: (approved) => this.rotate(approved) },
-      rescue: { requireDue, perform: (approved) => this.rescue(approved) },
+      rescue: {
+        requireDue,
+        isOpen: true,
+        takenBy: ({ parameters }) => parameters.members,
+        perform: (approved) => this.rescue(approved),
+      },
     } satisfies { [K in CeremonyKind]: Performer<K> };
   }
 

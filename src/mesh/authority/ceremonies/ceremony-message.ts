@@ -5,7 +5,7 @@
  */
 import { readCommitteeBody } from '../../../authority/committee-record.ts';
 import { plainFounder } from '../../../authority/genesis.ts';
-import { readBundleBody } from '../../../authority/trust-bundle.ts';
+import { plainBundle, readBundleBody } from '../../../authority/trust-bundle.ts';
 import type { CborValue } from '../../../envelope/cbor.ts';
 import {
   bytes,
@@ -105,7 +105,7 @@ export function plainCommittee({ members, ...committee }: Successor['committee']
 export function plainSuccessor({ action, bundle, committee, certificate, proof }: Successor): CborValue {
   return {
     action: { ...action },
-    ...(bundle ? { bundle: bundle as unknown as CborValue } : {}),
+    ...(bundle ? { bundle: plainBundle(bundle) } : {}),
     committee: plainCommittee(committee),
     certificate,
     proof,

@@ -11,7 +11,8 @@ import {
   authorityDocuments,
 } from '../../../authority/authority-view.ts';
 import { encodeCommitteeRecord, nextCommittee } from '../../../authority/committee-record.ts';
-import { encodeBundle, nextBundle, type TrustBundleBody } from '../../../authority/trust-bundle.ts';
+import { encodeBundle, isRescue, nextBundle, type TrustBundleBody } from '../../../authority/trust-bundle.ts';
+import { equal } from '../../../base/bytes.ts';
 import { OotoError } from '../../../base/errors.ts';
 import { assembleCertificate } from '../../../cert/write.ts';
 import type { Crypto } from '../../../crypto/crypto.ts';
@@ -42,6 +43,7 @@ import {
   successorShape,
 } from './ceremony-message.ts';
 import { type Plan, planOf } from './plan.ts';
+import { encodeRescue } from './rescue.ts';
 import { messageOf, nextRoot, retiringAfter } from './successor.ts';
 
 const ANSWER_MS = 20_000;
@@ -79,6 +81,63 @@ export class Leader {
   /** A committee after the one in force: refreshed, another, or under another key. */
   async change(approved: ApprovedAction): Promise<void> {
     await this.finish();
+    await this.#complete(await this.#make(approved));
+  }
+
+  /**
+   * Another key that the one in force does not let in. What of it there is already is taken up again.
+   * @returns what the operators have to sign
+   */
+  async rescue(approved: ApprovedAction): Promise<Uint8Array> {
+    await this.finish();
+    const successor = (await this.#begun(approved)) ?? (await this.#make(approved));
+    const next = decodePublicPackage(this.#options.crypto, successor.committee.publicPackage);
+    const own = await this.#approved(successor, 'own', next);
+    const signature = await this.#approved(successor, 'committee', next);
+    const { committee, certificate } = successor;
+    return encodeRescue({
+      action: approved.encoded,
+      bundle: successor.bundle as TrustBundleBody,
+      own,
+      committee: encodeCommitteeRecord(committee, { certificate, signature }),
+      signatures: [],
+    });
+  }
+
+  /**
+   * Has everybody take a rescue that operators have signed; this member first.
+   * @returns how the members of the new committee answered
+   */
+  async conclude(
+    documents: AuthorityDocuments,
+    members: readonly string[],
+  ): Promise<Map<string, CborValue | OotoError>> {
+    const { name, onTaken } = this.#options;
+    const others = members.filter((member) => member !== name);
+    const answers = new Map<string, CborValue | OotoError>();
+    for (const wave of [members.filter((member) => member === name), others])
+      await Promise.all(
+        wave.map(async (member) => {
+          const answer = this.#ask(member, 'ceremony.adopt', documents as unknown as CborValue);
+          answers.set(member, await answer.catch((error) => asOotoError(error)));
+        }),
+      );
+    await onTaken?.(documents);
+    return answers;
+  }
+
+  /** What members stand for since this action was led before. */
+  async #begun(approved: ApprovedAction): Promise<Successor | undefined> {
+    const { authority } = this.#options;
+    const known = authority.known as unknown as CborValue;
+    for (const { name } of planOf(approved.action, authority).members) {
+      const { successor } = foundState(await this.#ask(name, 'ceremony.state', known), 'ceremony.state');
+      if (successor && equal(successor.action.digest, approved.digest)) return successor;
+    }
+    return undefined;
+  }
+
+  async #make(approved: ApprovedAction): Promise<Successor> {
     const { authority } = this.#options;
     const plan = planOf(approved.action, authority);
     const session = this.#options.crypto.random.bytes(32);
@@ -88,7 +147,7 @@ export class Leader {
     ];
     const proof = await this.#run(approved, { session, dealers, names });
     if (!proof) throw failed('no member has the certificate', []);
-    await this.#complete(await this.#successor(approved, plan, session, proof));
+    return this.#successor(approved, plan, session, proof);
   }
 
   /** The share of one member, computed anew by others. */
@@ -119,8 +178,13 @@ export class Leader {
       if (documents.committees.length > 0)
         await this.#attempt(() => this.#ask(name, 'ceremony.adopt', documents as unknown as CborValue));
     for (const { successor } of states)
-      if (successor?.committee.epoch === authority.committee.epoch + 1)
+      if (successor?.committee.epoch === authority.committee.epoch + 1 && !this.#isRescue(successor))
         await this.#attempt(() => this.#complete(successor));
+  }
+
+  /** It waits for the operators. */
+  #isRescue({ bundle }: Successor): boolean {
+    return bundle !== undefined && isRescue(bundle, this.#options.authority.bundle);
   }
 
   get #others(): string[] {
@@ -244,7 +308,7 @@ export class Leader {
     );
     const bundle =
       plan.overlapMs !== undefined
-        ? await this.#bundle(approved, plan.overlapMs, {
+        ? await this.#bundle(approved, plan, {
             session,
             created,
             publicPackage,
@@ -255,7 +319,7 @@ export class Leader {
 
   async #bundle(
     approved: ApprovedAction,
-    overlapMs: number,
+    plan: Plan,
     {
       session,
       created,
@@ -268,7 +332,7 @@ export class Leader {
     const request = { action: referenceTo(approved), run: session, created };
     const signature = await this.#sign(publicPackage, 'ceremony.root', request, tbs);
     const root = await assembleCertificate(tbs, signature);
-    const retiring = retiringAfter(authority, overlapMs, created);
+    const retiring = retiringAfter(authority, plan, created);
     return nextBundle(authority.bundle, { groupKey: key, created, retiring, root });
   }
 
@@ -278,16 +342,13 @@ export class Leader {
     const { committee, bundle, certificate } = successor;
     const before = authority.members.map(({ name }) => name);
     const next = decodePublicPackage(crypto, committee.publicPackage);
-    const plain = plainSuccessor(successor);
-    const part = (which: Exclude<Part, 'root'>, signers: PublicPackage) =>
-      this.#sign(signers, 'ceremony.approve', { part: which, successor: plain }, messageOf(successor, which));
     const bundles: Uint8Array[] = [];
     if (bundle) {
-      const signature = await part('previous', authority.publicPackage);
-      const own = await part('own', next);
+      const signature = await this.#approved(successor, 'previous', authority.publicPackage);
+      const own = await this.#approved(successor, 'own', next);
       bundles.push(encodeBundle(bundle, { own, succession: { kind: 'group', signature } }));
     }
-    const signature = await part('committee', bundle ? next : authority.publicPackage);
+    const signature = await this.#approved(successor, 'committee', bundle ? next : authority.publicPackage);
     const committees = [encodeCommitteeRecord(committee, { certificate, signature })];
     const documents = { bundles, committees, revocations: null };
     await this.#ask(this.#options.name, 'ceremony.adopt', documents);
@@ -301,6 +362,12 @@ export class Leader {
       ),
     );
     await this.#options.onTaken?.(documents);
+  }
+
+  /** One part of a successor, signed. */
+  #approved(successor: Successor, part: Exclude<Part, 'root'>, signers: PublicPackage): Promise<Uint8Array> {
+    const body = { part, successor: plainSuccessor(successor) };
+    return this.#sign(signers, 'ceremony.approve', body, messageOf(successor, part));
   }
 
   /** A signature by as many members of this package as approve. */

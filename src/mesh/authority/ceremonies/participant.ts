@@ -6,8 +6,17 @@
  * documents come back signed, and the new share takes the old one's place together with them.
  */
 import type { ApprovedAction } from '../../../authority/action.ts';
-import { type AuthorityView, authorityDocuments } from '../../../authority/authority-view.ts';
-import { committeeTranscript, requireCommitteeFollows } from '../../../authority/committee-record.ts';
+import {
+  type AuthorityView,
+  authorityDocuments,
+  type StagedDocuments,
+} from '../../../authority/authority-view.ts';
+import {
+  type CommitteeRecord,
+  committeeTranscript,
+  requireCommitteeFollows,
+} from '../../../authority/committee-record.ts';
+import { isRescue, type TrustBundle } from '../../../authority/trust-bundle.ts';
 import { concat, equal } from '../../../base/bytes.ts';
 import { wipe } from '../../../base/disposal.ts';
 import { OotoError } from '../../../base/errors.ts';
@@ -71,6 +80,8 @@ export interface ParticipantOptions {
   authority: AuthorityView;
   /** The action of this number, if it is in this member's log. @throws (peer). */
   requireAdmitted(number: number, digest: Uint8Array): ApprovedAction;
+  /** Has it in this member's own log, durably, that operators let this key in; answers with the proof. */
+  logRescue?(bundle: TrustBundle, committee: CommitteeRecord): Promise<CborValue>;
   /** A share of the committee in force is stored, and is to be signed with from now on. */
   onShare(encoded: Uint8Array): void;
 }
@@ -104,7 +115,7 @@ export class Participant {
   readonly #options: ParticipantOptions;
   #run: Run | undefined;
   /** By signing session and leader; each has approved one message. */
-  readonly #signing = new Map<string, SigningMember>();
+  readonly #signing = new Map<string, { machine: SigningMember; cancel: () => void }>();
   #busy: Promise<unknown> = Promise.resolve();
 
   constructor(options: ParticipantOptions) {
@@ -190,6 +201,7 @@ export class Participant {
     return this.#inTurn(async () => {
       this.#requireMember(leader);
       const { authority } = this.#options;
+      if (part === 'previous' && this.#isRescue(successor)) throw unapproved('operators let a rescue in');
       const publicPackage = await this.#standFor(successor);
       const signers = part === 'previous' || !successor.bundle ? authority.publicPackage : publicPackage;
       this.#approveMessage(leader, session, signers, messageOf(successor, part));
@@ -218,17 +230,18 @@ export class Participant {
   sign(leader: string, body: CborValue): Uint8Array {
     const { message } = fields(body, { message: bytesBetween(1, 64 * 1024) }, 'ceremony.sign');
     const key = `${leader} ${hex(signingSession(message))}`;
-    const machine = this.#signing.get(key);
+    const machine = this.#signing.get(key)?.machine;
     if (!machine) throw refuse('OOTO_MESH_CEREMONY_SESSION', 'nothing is to be signed in this session');
     return machine.receive(leader, message, this.#options.clock.monotonic());
   }
 
   /** Takes documents that the group has signed, and with them the share that belongs to them. */
-  adopt(body: CborValue): Promise<null> {
+  adopt(body: CborValue): Promise<CborValue> {
     const documents = authorityDocuments(body, 'ceremony.adopt');
     return this.#inTurn(async () => {
       const { authority, store } = this.#options;
       const staged = authority.stage(documents);
+      const proof = await this.#logRescues(staged);
       const { committees } = staged.state;
       const newest = committees[committees.length - 1];
       const changes = newest.epoch > authority.committee.epoch ? this.#succession(newest.publicPackage) : [];
@@ -236,7 +249,7 @@ export class Participant {
       authority.accept(staged);
       if (changes.length > 0) this[Symbol.dispose]();
       this.#announce();
-      return null;
+      return proof;
     });
   }
 
@@ -259,16 +272,30 @@ export class Participant {
     return successor.committee.epoch > this.#options.authority.committee.epoch ? successor : undefined;
   }
 
+  /** What operators let in is in this member's own log before it goes by it. Returns the last proof. */
+  async #logRescues({ state: { bundles, committees } }: StagedDocuments): Promise<CborValue> {
+    const { authority, name, logRescue } = this.#options;
+    let proof: CborValue = null;
+    for (const bundle of bundles.slice(authority.bundle.version + 1)) {
+      const record = committees.find((each) => equal(groupKey(each.publicPackage), bundle.groupKey));
+      if (bundle.operators && record?.members.some((member) => member.name === name))
+        proof = (await logRescue?.(bundle, record)) ?? null;
+    }
+    return proof;
+  }
+
   /**
    * After documents came another way: signs with the share that belongs to them, if this member has it, and keeps nothing
    * that led to them. Resolves to whether it has one.
    */
   settle(): Promise<boolean> {
     return this.#inTurn(async () => {
-      const { authority, store } = this.#options;
+      const { authority, store, name, logRescue } = this.#options;
       const share = await this.shares.settle(authority);
       wipe(share);
       if (store.get(SUCCESSOR_KEY) && !this.successor) await store.commit([{ delete: SUCCESSOR_KEY }]);
+      const isMember = authority.memberNamed(name) !== undefined;
+      if (authority.bundle.operators && isMember) await logRescue?.(authority.bundle, authority.committee);
       this.#announce();
       return share !== undefined;
     });
@@ -276,8 +303,7 @@ export class Participant {
 
   [Symbol.dispose](): void {
     this.#endRun();
-    for (const machine of this.#signing.values()) machine[Symbol.dispose]();
-    this.#signing.clear();
+    for (const name of [...this.#signing.keys()]) this.#forget(name);
   }
 
   #announce(): void {
@@ -382,10 +408,20 @@ export class Participant {
     const encoded = encode(plainSuccessor(successor));
     const publicPackage = judgeSuccessor(crypto, authority, approved, successor, clock.now());
     const known = this.successor;
-    if (known && !equal(encode(plainSuccessor(known)), encoded))
+    const isKnown = known !== undefined && equal(encode(plainSuccessor(known)), encoded);
+    if (known && !isKnown && !this.#mayReplace(known, approved))
       throw refuse('OOTO_MESH_CEREMONY_TAKEN', 'this member stands for another successor of this epoch');
-    if (!known) await store.commit([{ put: SUCCESSOR_KEY, value: encoded }]);
+    if (!isKnown) await store.commit([{ put: SUCCESSOR_KEY, value: encoded }]);
     return publicPackage;
+  }
+
+  /** Where the key is lost nothing that was begun under it ends; and operators may change their minds. */
+  #mayReplace(known: Successor, { action }: ApprovedAction): boolean {
+    return action.kind === 'rescue' && (!this.#isRescue(known) || known.action.number < action.number);
+  }
+
+  #isRescue({ bundle }: Successor): boolean {
+    return bundle !== undefined && isRescue(bundle, this.#options.authority.bundle);
   }
 
   #approveMessage(leader: string, session: Uint8Array, signers: PublicPackage, message: Uint8Array): void {
@@ -399,14 +435,16 @@ export class Participant {
       machine[Symbol.dispose]();
       throw new OotoError('OOTO_MESH_CEREMONY_BUSY', 'environment', 'too many messages are to be signed');
     }
-    this.#signing.set(name, machine);
     machine.approve({ session, message, coordinator: leader }, clock.monotonic());
-    clock.after(SIGNING_MS, () => this.#forget(name, machine));
+    const cancel = clock.after(SIGNING_MS, () => this.#forget(name));
+    this.#signing.set(name, { machine, cancel });
   }
 
-  #forget(name: string, only = this.#signing.get(name)): void {
-    only?.[Symbol.dispose]();
-    if (this.#signing.get(name) === only) this.#signing.delete(name);
+  #forget(name: string): void {
+    const open = this.#signing.get(name);
+    this.#signing.delete(name);
+    open?.cancel();
+    open?.machine[Symbol.dispose]();
   }
 
   #requireMember(leader: string): void {

@@ -3,7 +3,7 @@
  * committee that will be, with its members; every member plans by itself, so a leader can choose who deals and nothing
  * else. A member that stays keeps its number while the key stays; a new key numbers its members anew.
  */
-import type { Action } from '../../../authority/action.ts';
+import type { Action, ActionOf } from '../../../authority/action.ts';
 import type { AuthorityView } from '../../../authority/authority-view.ts';
 import type { Founder } from '../../../authority/genesis.ts';
 import type { ActionKind } from '../../../authority/operator-role.ts';
@@ -22,13 +22,9 @@ export interface Plan {
   readonly lost?: number;
   /** How long certificates under the key in force count on; for a ceremony that makes another key alone. */
   readonly overlapMs?: number;
+  /** Whoever had a certificate then may renew it as long, though it has ended; for a rescue alone. */
+  readonly since?: number;
 }
-
-/**
- * After a rescue whoever still has a certificate under the key before may renew it by the new one: the way back of a mesh
- * whose root has ended, and of one that operators want under another key at once.
- */
-export const RESCUE_OVERLAP_MS = 3_600_000;
 
 /** @throws OOTO_MESH_CEREMONY_KIND, OOTO_MESH_CEREMONY_EPOCH (peer) for an action of another kind, or from another state. */
 export function planOf(action: Action, authority: AuthorityView): Plan {
@@ -57,10 +53,7 @@ export function planOf(action: Action, authority: AuthorityView): Plan {
       };
     case 'rescue':
       requireNow(action.parameters.version, authority.bundle.version);
-      return {
-        ...{ kind: action.kind, members, committee: renumbered(committee) },
-        overlapMs: RESCUE_OVERLAP_MS,
-      };
+      return rescuedPlan(authority, action.parameters);
     default:
       throw new OotoError('OOTO_MESH_CEREMONY_KIND', 'peer', `no ceremony is held for ${action.kind}`);
   }
@@ -100,6 +93,22 @@ function resharedPlan(
   return { kind: 'reshare', members: numbered.map(({ member }) => member), committee };
 }
 
+/** Those that operators named, who are there still; nobody else is asked for anything. */
+function rescuedPlan(
+  authority: AuthorityView,
+  { members: names, threshold, since, overlapMs }: ActionOf<'rescue'>['parameters'],
+): Plan {
+  const { activeMembers, publicPackage } = authority;
+  for (const name of names) if (!activeMembers.some((member) => member.name === name)) throw noMember(name);
+  const { committee } = publicPackage;
+  const staying = committee.members.filter(({ name }) => names.includes(name));
+  return {
+    ...{ kind: 'rescue', since, overlapMs },
+    members: activeMembers.filter(({ name }) => names.includes(name)),
+    committee: renumbered({ ...committee, threshold, members: staying }),
+  };
+}
+
 function renumbered({ epoch, threshold, members }: Committee): Committee {
   return {
     epoch: epoch + 1,
@@ -110,6 +119,10 @@ function renumbered({ epoch, threshold, members }: Committee): Committee {
 
 function identifierOf({ members }: Committee, name: string): number {
   const member = members.find((candidate) => candidate.name === name);
-  if (!member) throw new OotoError('OOTO_MESH_CEREMONY_MEMBER', 'peer', `${name} is not of the committee`);
+  if (!member) throw noMember(name);
   return member.identifier;
+}
+
+function noMember(name: string): OotoError {
+  return new OotoError('OOTO_MESH_CEREMONY_MEMBER', 'peer', `${name} is not of the committee`);
 }

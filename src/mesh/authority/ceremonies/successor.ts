@@ -13,7 +13,12 @@ import {
   requireCommitteeFollows,
 } from '../../../authority/committee-record.ts';
 import { plainFounder } from '../../../authority/genesis.ts';
-import { bundleMessage, requireFollows, type TrustBundleBody } from '../../../authority/trust-bundle.ts';
+import {
+  bundleMessage,
+  plainRetiring,
+  requireFollows,
+  type TrustBundleBody,
+} from '../../../authority/trust-bundle.ts';
 import { equal } from '../../../base/bytes.ts';
 import { OotoError } from '../../../base/errors.ts';
 import { hex } from '../../../base/hex.ts';
@@ -60,7 +65,7 @@ export function judgeSuccessor(
   requireCertified(crypto, committee, certificate);
   if (plan.overlapMs !== undefined) {
     verifyGenerationCertificate(crypto, publicPackage, decodeGenerationCertificate(proof));
-    requireBundle(crypto, authority, plan.overlapMs, bundle, publicPackage);
+    requireBundle(crypto, authority, plan, bundle, publicPackage);
   } else {
     if (bundle) throw unapproved('it changes the group key');
     const dealt = decodeResharingCertificate(proof);
@@ -81,27 +86,29 @@ export function requirePlanned(
   if (!isSame || !areMembers) throw unapproved('its committee is not the approved one');
 }
 
-/** The keys that retire with a rotation: the one in force, and those that still count. */
+/** The keys that retire with another group key: the one in force, and those that still count. */
 export function retiringAfter(
   { bundle }: AuthorityView,
-  overlapMs: number,
+  { overlapMs = 0, since }: Pick<Plan, 'overlapMs' | 'since'>,
   created: number,
 ): TrustBundleBody['retiring'] {
   const older = bundle.retiring.filter(({ until }) => until > created);
-  return [{ groupKey: bundle.groupKey, until: created + overlapMs }, ...older];
+  const back = since === undefined ? {} : { since };
+  return [{ groupKey: bundle.groupKey, until: created + overlapMs, ...back }, ...older];
 }
 
-function requireBundle(
+/** The bundle follows, names the key of this package, and keeps of older keys what was planned. @throws as {@link judgeSuccessor}. */
+export function requireBundle(
   crypto: Crypto,
   authority: AuthorityView,
-  overlapMs: number,
+  plan: Plan,
   bundle: TrustBundleBody | undefined,
   publicPackage: PublicPackage,
 ): void {
   if (!bundle) throw unapproved('it keeps the group key');
   if (!equal(bundle.groupKey, groupKey(publicPackage))) throw unapproved('its bundle is of another key');
   requireFollows(crypto, bundle, authority.bundle);
-  const retiring = retiringAfter(authority, overlapMs, bundle.created);
+  const retiring = retiringAfter(authority, plan, bundle.created);
   if (!equal(encodeRetiring(bundle.retiring), encodeRetiring(retiring)))
     throw unapproved('its bundle keeps other keys, or for another time');
   const root = validateRoot(crypto, { certificate: bundle.root, trustDomain: hex(authority.meshId) });
@@ -109,7 +116,7 @@ function requireBundle(
 }
 
 function encodeRetiring(retiring: TrustBundleBody['retiring']): Uint8Array {
-  return encode(retiring.map(({ groupKey: key, until }) => ({ groupKey: key, until })));
+  return encode(retiring.map(plainRetiring));
 }
 
 /** The bytes that a group key signs for one part of a successor. */

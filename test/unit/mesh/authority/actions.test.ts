@@ -194,7 +194,8 @@ test('members answer each other for what is in their own logs alone', async () =
 });
 
 test('a kind that nobody performs is refused before it is written', async () => {
-  const rescue = approved({ kind: 'rescue', parameters: { version: 0 } });
+  const parameters = { version: 0, threshold: 2, members: ['a1', 'a2', 'a3'], since: 0, overlapMs: 0 };
+  const rescue = approved({ kind: 'rescue', parameters });
   await assert.rejectsCode(apply(rescue), 'OOTO_MESH_ACTION_KIND');
   assert.equal(sizes(), [0, 0, 0]);
 });

@@ -3,7 +3,6 @@ import { utf8 } from '../../../../../src/base/bytes.ts';
 import { OotoError } from '../../../../../src/base/errors.ts';
 import { hex } from '../../../../../src/base/hex.ts';
 import type { CborValue } from '../../../../../src/envelope/cbor.ts';
-import { RESCUE_OVERLAP_MS } from '../../../../../src/mesh/authority/ceremonies/plan.ts';
 import { SHARE_KEY } from '../../../../../src/mesh/authority/founding.ts';
 import { groupKey } from '../../../../../src/threshold/index.ts';
 import * as assert from '../../../../support/assert.ts';
@@ -95,17 +94,6 @@ test('a rotation makes another key, signed by both, and keeps the old one for a 
   await world.member('a2').leader.change(world.approve(again));
   requireSettled(world, FOUNDERS, 2);
   assert.is(world.member('a1').authority.bundle.retiring.length, 2);
-});
-
-test('a rescue makes another key by the word of the operators', async () => {
-  const world = await CeremonyWorld.create(crypto);
-  await world.member('a2').leader.change(world.approve({ kind: 'rescue', parameters: { version: 0 } }));
-  requireSettled(world, FOUNDERS, 1);
-  const { authority } = world.member('a1');
-  assert.is(authority.bundle.version, 1);
-  assert.ok(hex(authority.groupKey) !== hex(world.mesh.record.groupKey));
-  assert.is(authority.bundle.retiring[0].until, authority.bundle.created + RESCUE_OVERLAP_MS);
-  assert.ok(world.sign(MESSAGE, 'a2', 'a3'));
 });
 
 test('after a rotation the committee can be another, and be refreshed', async () => {
