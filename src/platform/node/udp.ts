@@ -14,9 +14,9 @@ import { systemError } from './system-error.ts';
 const UNSENT_BYTES_MOST = 2 ** 20;
 /**
  * How sockets share a port, where one that is connected gets all that its peer sends: by SO_REUSEPORT, which the kernel
- * gives to programs of one user alone; Node before 23.1 has SO_REUSEADDR only, by which any user's program can bind the
- * port too and take datagrams away. Neither is set unless it is asked for. What is meant to be shared is bound alone
- * first, so that a port in use is still noticed.
+ * gives to programs of one user alone. Node has it from 22.12 and 23.1 on; before, it has SO_REUSEADDR only, by which any
+ * user's program can bind the port too and take datagrams away. Neither is set unless it is asked for. What is meant to
+ * be shared is bound alone first, so that a port in use is still noticed.
  */
 const SHARING: SocketSharing | undefined =
   process.platform === 'linux' ? sharingOf(process.versions.node) : undefined;
@@ -32,7 +32,9 @@ type SocketSharing = { readonly reusePort: true } | { readonly reuseAddr: true }
 /** Exported for its test. */
 export function sharingOf(version: string): SocketSharing {
   const [major, minor] = version.split('.').map(Number);
-  return major > 23 || (major === 23 && minor >= 1) ? { reusePort: true } : { reuseAddr: true };
+  const since: Record<number, number> = { 22: 12, 23: 1 };
+  const isKnown = major > 23 || minor >= (since[major] ?? Number.POSITIVE_INFINITY);
+  return isKnown ? { reusePort: true } : { reuseAddr: true };
 }
 
 export interface UdpOptions {

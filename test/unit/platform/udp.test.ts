@@ -96,10 +96,19 @@ else {
       await socket.close();
     }
     equal(
-      ['20.19.0', '22.22.1', '23.0.9', '23.1.0', '24.0.0', '100.0.0'].map((version) =>
+      ['20.19.0', '21.99.0', '22.11.9', '22.12.0', '23.0.9', '23.1.0', '24.0.0', '100.0.0'].map((version) =>
         Object.keys(sharingOf(version)).join(),
       ),
-      ['reuseAddr', 'reuseAddr', 'reuseAddr', 'reusePort', 'reusePort', 'reusePort'],
+      [
+        'reuseAddr',
+        'reuseAddr',
+        'reuseAddr',
+        'reusePort',
+        'reuseAddr',
+        'reusePort',
+        'reusePort',
+        'reusePort',
+      ],
     );
   });
 
