@@ -44,6 +44,9 @@ test('members cosign each other; one started on an older log than they saw adds 
     rolledBack.authority.duty.logDefinition(crypto.random.bytes(32), 'o1'),
     'OOTO_LOG_ROLLED_BACK',
   );
+  const session = crypto.random.bytes(32);
+  const revocations = { kind: 'revocations', session, version: 1, time: 0, causes: [] };
+  await assert.rejectsCode(rolledBack.authority.duty.appraise('a2', revocations), 'OOTO_LOG_ROLLED_BACK');
   assert.is(rolledBack.authority.duty.log.size, olderSize);
   await mesh.kill(rolledBack);
 
