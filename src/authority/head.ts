@@ -172,6 +172,15 @@ function keyOf(mesh: HeadIssuer, stored: Uint8Array): Uint8Array {
   return mesh.groupKeyOf?.(peekHead(stored).bundle.version) ?? mesh.groupKey;
 }
 
+/** Whether nobody honest signs both: one number for other versions, or one version of a document that is two. */
+export function headsContradict(a: MeshHeadBody, b: MeshHeadBody): boolean {
+  const kinds = ['bundle', 'policy', 'committee', 'revocations'] as const;
+  const isTwo = kinds.some(
+    (kind) => a[kind].version === b[kind].version && !equal(a[kind].digest, b[kind].digest),
+  );
+  return isTwo || (a.number === b.number && !saysTheSame(a, b));
+}
+
 /** Whether both name the same versions of everything. */
 function saysTheSame(a: MeshHeadBody, b: MeshHeadBody): boolean {
   const withoutTime = (body: MeshHeadBody) => hex(headMessage({ ...body, time: 0, expires: 0 }));

@@ -10,12 +10,13 @@ import { EXIT } from './terminal.ts';
 
 const PLACE = 'where it is: http://…, a folder of tiles, or the folder of a member, which may be running';
 
-/** Adds `show`, `verify`, `prove` and `tail` to the command group `log`. */
+/** Adds `show`, `verify`, `prove`, `tail`, `alarms`, `acknowledge` and `evidence` to the command group `log`. */
 export function addLogCommands(log: Command, table: CommandTable): void {
   addShowing(log, table);
   addVerifying(log, table);
   addProving(log, table);
   addTailing(log, table);
+  addAlarms(log, table);
 }
 
 function addShowing(log: Command, { describeOutput, action }: CommandTable): void {
@@ -134,6 +135,56 @@ function addTailing(log: Command, { describeOutput, action, setVerdict }: Comman
       action(async (options: import('./log-tail.ts').TailWords, { terminal, signal }) => {
         const { tailLogs } = await import('./log-tail.ts');
         if (await tailLogs(options, terminal, signal)) setVerdict(EXIT.verification);
+      }),
+    );
+}
+
+function addAlarms(log: Command, { describeOutput, action, setVerdict }: CommandTable): void {
+  describeOutput(
+    log.command('alarms').description('show what a node found in the logs that nobody has acknowledged'),
+  )
+    .requiredOption('--folder <folder>', "the node's folder; the node may be running")
+    .action(
+      action(async ({ folder }: { folder: string }, { terminal }) => {
+        const [{ showAlarms }, { describeAlarm }] = await Promise.all([
+          import('./alarms.ts'),
+          import('./status.ts'),
+        ]);
+        const shown = await showAlarms(folder);
+        terminal.result(shown, () =>
+          shown.alarms.length === 0
+            ? 'no alarms'
+            : shown.alarms
+                .map((alarm) => `${alarm.alarmId} ${alarm.raised} ${describeAlarm(alarm)}`)
+                .join('\n'),
+        );
+        if (shown.alarms.length > 0) setVerdict(EXIT.verification);
+      }),
+    );
+  describeOutput(log.command('acknowledge').description('say that alarms were seen: they are shown no more'))
+    .argument('<alarm>', 'its name, as ooto log alarms shows it')
+    .requiredOption('--folder <folder>', "the node's folder")
+    .action(
+      action(async ({ folder }: { folder: string }, { terminal, words }) => {
+        const { acknowledge } = await import('./alarms.ts');
+        const done = await acknowledge(folder, words);
+        terminal.result(done, () => `acknowledged: ${done.alarms.join(', ')}`);
+      }),
+    );
+  describeOutput(
+    log.command('evidence').description('write the proof that a node has kept as files for ooto verify'),
+  )
+    .requiredOption('--folder <folder>', "the node's folder; the node may be running")
+    .requiredOption('--out <folder>', 'where the files go')
+    .action(
+      action(async ({ folder, out }: { folder: string; out: string }, { terminal }) => {
+        const { writeEvidence } = await import('./alarms.ts');
+        const written = await writeEvidence(folder, out);
+        for (const name of written.unproven)
+          terminal.warn(`${name} is kept and cannot be shown to a stranger`);
+        terminal.result(written, () =>
+          written.files.length === 0 ? 'nothing is kept' : written.files.join('\n'),
+        );
       }),
     );
 }

@@ -4,7 +4,7 @@
  */
 import { setMaxListeners } from 'node:events';
 import { existsSync } from 'node:fs';
-import { unlink } from 'node:fs/promises';
+import { readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ValidCredential } from '../authority/credential.ts';
 import { type Invite, readInvite } from '../authority/invite.ts';
@@ -28,6 +28,7 @@ import {
   writeFileAtomically,
 } from '../platform/node/files.ts';
 import type { HttpListener } from '../platform/node/http.ts';
+import { ACKNOWLEDGED, ALARM_ID } from './alarms.ts';
 import { BundleFile } from './bundle.ts';
 import { takeFederation } from './federation.ts';
 import { foreignLogs, serveLog } from './log-http.ts';
@@ -182,6 +183,7 @@ export async function keepRunning(running: RunningNode, signal: AbortSignal): Pr
   while (!signal.aborted && !running.authority?.rolledBack) {
     await writeStatus(running);
     await writeBundle(running, bundle);
+    await takeAcknowledgements(running);
     await writeForks(running);
     await sleepUntil(STATUS_MS, signal);
   }
@@ -195,6 +197,20 @@ async function writeStatus({ open, status }: RunningNode): Promise<void> {
   await writeFileAtomically(join(open.folder, 'status.json'), bytes).catch((error) =>
     open.logger.log('warn', 'the status was not written', { error }),
   );
+}
+
+/** Alarms that an operator has seen: a file for each, which is taken away. A full disk lets them wait. */
+async function takeAcknowledgements({ open, watch }: RunningNode): Promise<void> {
+  const folder = join(open.folder, ACKNOWLEDGED);
+  if (!existsSync(folder)) return;
+  for (const alarmId of (await readdir(folder)).filter((name) => ALARM_ID.test(name))) {
+    try {
+      await watch.acknowledge(alarmId);
+      await unlink(join(folder, alarmId));
+    } catch (error) {
+      open.logger.log('warn', 'an acknowledgement was not taken', { error });
+    }
+  }
 }
 
 /** Proof for anybody, which `ooto verify` judges; what cannot be written now is written later. */

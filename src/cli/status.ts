@@ -52,7 +52,15 @@ export function describeStatus({
   ].join('\n');
 }
 
-function describeAlarm({ alarm, member, id, key, index, reason }: Record<string, string | number>): string {
+/** In capitals: somebody has to look. */
+export function describeAlarm({
+  alarm,
+  member,
+  id,
+  key,
+  index,
+  reason,
+}: Record<string, string | number>): string {
   if (alarm === 'certificate')
     return `A CERTIFICATE FOR ${id} WAS ISSUED TO ANOTHER KEY (${key}): entry ${index} of the log of ${member}`;
   if (alarm === 'fork')

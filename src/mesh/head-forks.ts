@@ -9,8 +9,8 @@ import { decode, encode } from '../envelope/cbor.ts';
 import { bytesBetween, fields, uint } from '../envelope/fields.ts';
 import type { Logger, Store } from '../ports.ts';
 
-const PREFIX = 'evidence/head-fork/';
-const AFTER_PREFIX = 'evidence/head-fork0';
+/** Where they are kept. */
+export const HEAD_FORKS = { from: 'evidence/head-fork/', to: 'evidence/head-fork0' } as const;
 const MOST_FORKS = 64;
 const MOST_BYTES = 16 * 1024;
 const encodedHead = bytesBetween(1, 4 * 1024);
@@ -34,9 +34,10 @@ export class HeadForks {
 
   /** Keeps the first contradiction of a number. */
   keep(known: MeshHead, shown: MeshHead): void {
-    const key = `${PREFIX}${String(known.number).padStart(16, '0')}`;
+    const key = `${HEAD_FORKS.from}${String(known.number).padStart(16, '0')}`;
     this.#logger.log('error', 'two mesh heads contradict each other', { number: known.number });
-    if (this.#store.get(key) || this.#store.range(PREFIX, AFTER_PREFIX).length >= MOST_FORKS) return;
+    if (this.#store.get(key) || this.#store.range(HEAD_FORKS.from, HEAD_FORKS.to).length >= MOST_FORKS)
+      return;
     const value = encode({ number: known.number, known: known.encoded, shown: shown.encoded });
     this.#store
       .commit([{ put: key, value }])
@@ -44,9 +45,8 @@ export class HeadForks {
   }
 
   get all(): HeadFork[] {
-    return this.#store.range(PREFIX, AFTER_PREFIX).map(({ value }) => {
-      const shape = { number: uint(), known: encodedHead, shown: encodedHead } as const;
-      const { number, known, shown } = fields(decode(value, { maxBytes: MOST_BYTES }), shape);
+    return this.#store.range(HEAD_FORKS.from, HEAD_FORKS.to).map(({ value }) => {
+      const { number, known, shown } = keptHeads(value);
       return { number, heads: [this.#digest(known), this.#digest(shown)] };
     });
   }
@@ -54,4 +54,10 @@ export class HeadForks {
   #digest(head: Uint8Array): string {
     return hex(this.#crypto.sha256(head));
   }
+}
+
+/** Two signed heads as they are kept. */
+export function keptHeads(value: Uint8Array): { number: number; known: Uint8Array; shown: Uint8Array } {
+  const shape = { number: uint(), known: encodedHead, shown: encodedHead } as const;
+  return fields(decode(value, { maxBytes: MOST_BYTES }), shape);
 }

@@ -18,6 +18,7 @@ import {
   witnessKeysOf,
 } from '../../authority/credential.ts';
 import { type GenesisRecord, verifyGenesisRecord } from '../../authority/genesis.ts';
+import { headsContradict, peekHead, verifyHead } from '../../authority/head.ts';
 import { equal, utf8, utf8Decode } from '../../base/bytes.ts';
 import { isOotoError, OotoError } from '../../base/errors.ts';
 import { hex } from '../../base/hex.ts';
@@ -70,6 +71,7 @@ const BLOCKS = {
   ],
   log: ['OOTO LOG', 'OOTO AUTHORITY', 'OOTO GENESIS'],
   fork: ['OOTO LOG FORK', 'OOTO AUTHORITY', 'OOTO GENESIS'],
+  heads: ['OOTO HEAD FORK', 'OOTO AUTHORITY', 'OOTO GENESIS'],
 } as const;
 
 export type EvidenceKind = keyof typeof BLOCKS;
@@ -103,6 +105,15 @@ export function exportForkFile(
   evidence: Uint8Array,
 ): string {
   return bundle('fork', authority, [encode({ member, evidence })]);
+}
+
+/** Proof that the authority signed two mesh heads that contradict each other. */
+export function exportHeadForkFile(
+  { authority }: Pick<MeshTrust, 'authority'>,
+  first: Uint8Array,
+  second: Uint8Array,
+): string {
+  return bundle('heads', authority, [encode({ first, second })]);
 }
 
 /** The receipts of a job with everything that a judgement of them needs. */
@@ -183,6 +194,7 @@ const verifiers: Record<
   receipts: verifyReceiptsFile,
   log: verifyLogFile,
   fork: verifyForkFile,
+  heads: verifyHeadForkFile,
 };
 
 function verifyCertificateFile(
@@ -230,6 +242,29 @@ function verifyLogFile(
 /** The newest that has a member of this name: a name keeps its key from one committee to the next. */
 function committeeOf({ committees, committee }: AuthorityView, member: string): CommitteeRecord {
   return committees.findLast(({ members }) => members.some(({ name }) => name === member)) ?? committee;
+}
+
+/** Each signed by the group key of the bundle that it names. */
+function verifyHeadForkFile(
+  crypto: Crypto,
+  authority: AuthorityView,
+  [content]: readonly Uint8Array[],
+): EvidenceSummary['facts'] {
+  return check('heads', () => {
+    const encodedHead = bytesBetween(1, 4 * 1024);
+    const shape = { first: encodedHead, second: encodedHead } as const;
+    const { first, second } = fields(decode(content, { maxBytes: MOST_FORK_BYTES }), shape);
+    const [a, b] = [first, second].map((encoded) => {
+      const { version } = peekHead(encoded).bundle;
+      const groupKey = authority.groupKeyOf(version);
+      if (!groupKey)
+        throw new OotoError('OOTO_AUTHORITY_HEAD', 'peer', `nobody knows trust bundle ${version}`);
+      return verifyHead(crypto, { meshId: authority.meshId, groupKey }, encoded);
+    });
+    if (!headsContradict(a, b))
+      throw new OotoError('OOTO_AUTHORITY_HEAD', 'peer', 'these heads do not contradict each other');
+    return { firstNumber: a.number, secondNumber: b.number, signed: new Date(b.time).toISOString() };
+  });
 }
 
 function verifyForkFile(

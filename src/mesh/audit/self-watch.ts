@@ -1,7 +1,7 @@
 /**
  * A node that watches the authority's logs for its own name. What flows through here: every minute each member's log is
  * followed from where the watch stood, which is kept in the store; what is found stands in the node's log, in its status
- * and, as proof, in the store, until the operator takes it away.
+ * and in the store, as proof too where there is one, until an operator acknowledges it.
  */
 import { hex } from '../../base/hex.ts';
 import { type CborValue, decode, encode } from '../../envelope/cbor.ts';
@@ -12,14 +12,16 @@ import type { MeshNode } from '../node.ts';
 import { pause } from '../patience.ts';
 import type { ToldAlarm } from '../status.ts';
 import { exportForkFile } from './evidence-file.ts';
+import { KeptAlarms } from './kept-alarms.ts';
+import { LOG_FORKS, logForkKey } from './kept-evidence.ts';
 import { memberLog } from './log-reader.ts';
 import { type LogAlarm, MemberWatch } from './log-watch.ts';
 
 const LOOK_MS = 60_000;
 const KEPT_PREFIX = 'log-watch/';
-const EVIDENCE_PREFIX = 'evidence/log-fork/';
-const MOST_ALARMS = 64;
 const MOST_KEPT_BYTES = 256 * 1024;
+/** Of one member; the first convinces anybody. */
+const MOST_PROOFS = 16;
 
 const keptShape = {
   note: text(MAX_NOTE_BYTES),
@@ -30,8 +32,7 @@ export class SelfWatch {
   readonly #node: MeshNode;
   readonly #authorities: () => { id: string; name: string; addresses: readonly string[] }[];
   readonly #watches = new Map<string, MemberWatch>();
-  /** By what they say, so that one is told once. */
-  readonly #alarms = new Map<string, ToldAlarm>();
+  readonly #raised: KeptAlarms;
   readonly #files = new Map<string, string>();
 
   constructor(
@@ -40,10 +41,16 @@ export class SelfWatch {
   ) {
     this.#node = node;
     this.#authorities = authorities;
+    this.#raised = new KeptAlarms(node.options.crypto, node.options.store);
   }
 
   get alarms(): ToldAlarm[] {
-    return [...this.#alarms.values()];
+    return this.#raised.open;
+  }
+
+  /** Takes an alarm away that an operator has seen; whether there was one. */
+  acknowledge(alarmId: string): Promise<boolean> {
+    return this.#raised.acknowledge(alarmId);
   }
 
   /** Files for `ooto verify` that prove what a member did, by name. */
@@ -110,23 +117,28 @@ export class SelfWatch {
     return stored && fields(decode(stored, { maxBytes: MOST_KEPT_BYTES }), keptShape, 'log-watch');
   }
 
+  /** Durable before the watch moves on: what is not kept is found again. Proof comes first. */
   async #raise(alarm: LogAlarm): Promise<void> {
     const { event: _, ...said } = alarm;
-    const { crypto, logger, store } = this.#node.options;
+    const { clock, logger } = this.#node.options;
     const told = { ...said } as ToldAlarm & { evidence?: unknown };
     delete told.evidence;
-    const place = JSON.stringify(told);
-    if (this.#alarms.has(place) || this.#alarms.size >= MOST_ALARMS) return;
-    this.#alarms.set(place, told);
+    if (alarm.alarm === 'fork') await this.#keepProof(alarm.member, encodeForkEvidence(alarm.evidence));
+    if (!(await this.#raised.keep(told, clock.now()))) return;
     logger.log('error', 'a log of the authority gives cause for alarm', {
       member: alarm.member,
       what: alarm.alarm,
       ...(alarm.alarm === 'certificate' ? { id: alarm.id } : { why: alarm.reason }),
     });
-    if (alarm.alarm !== 'fork') return;
-    const evidence = encodeForkEvidence(alarm.evidence);
-    const name = `${alarm.member}-${hex(crypto.sha256(evidence)).slice(0, 16)}`;
-    this.#files.set(name, exportForkFile(this.#node.trust, alarm.member, evidence));
-    await store.commit([{ put: `${EVIDENCE_PREFIX}${name}`, value: evidence }]);
+  }
+
+  async #keepProof(member: string, evidence: Uint8Array): Promise<void> {
+    const { crypto, store } = this.#node.options;
+    const key = logForkKey(member, hex(crypto.sha256(evidence)));
+    if (store.get(key)) return;
+    const before = store.range(`${LOG_FORKS}${member}-`, `${LOG_FORKS}${member}.`).length;
+    if (before >= MOST_PROOFS) return;
+    await store.commit([{ put: key, value: evidence }]);
+    this.#files.set(key.slice(LOG_FORKS.length), exportForkFile(this.#node.trust, member, evidence));
   }
 }

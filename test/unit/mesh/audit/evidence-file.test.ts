@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { AuthorityView } from '../../../../src/authority/authority-view.ts';
 import { encodeCredential, readCredential, witnessName } from '../../../../src/authority/credential.ts';
+import { encodeHead, headMessage } from '../../../../src/authority/head.ts';
 import type { TrustBundleBody } from '../../../../src/authority/trust-bundle.ts';
 import { pemDecode, pemEncode } from '../../../../src/base/pem.ts';
 import { type CborValue, decode, encode } from '../../../../src/envelope/cbor.ts';
@@ -10,6 +11,7 @@ import { formatNoteSignature } from '../../../../src/log/note.ts';
 import {
   type EvidenceKind,
   exportCertificate,
+  exportHeadForkFile,
   exportLogFile,
   exportReceipts,
   verifyEvidence,
@@ -23,6 +25,7 @@ import {
   committeeBody,
   groupOf,
   newGroup,
+  signAs,
   signedBundle,
   signedCommittee,
 } from '../../../support/committee.ts';
@@ -49,6 +52,12 @@ test.before(async () => {
   files.certificate = exportCertificate(world.trust!, w0);
   files.receipts = exportReceipts(world.trust!, job);
   files.log = exportLogFile(world.trust!, 'a1', exportLog(world.duties.get('a1')!.log));
+  const [first, second] = [1, 2].map((byte) => {
+    const policy = { version: 1, digest: crypto.sha256(Uint8Array.of(byte)) };
+    const body = world.headBody({ number: 7, policy });
+    return encodeHead(body, signAs(crypto, groupOf(world.mesh), headMessage(body)));
+  });
+  files.heads = exportHeadForkFile(world.trust!, first, second);
 });
 
 const verify = (file: string, id = meshId, now = world.clock.now()) => verifyEvidence(crypto, file, id, now);
