@@ -1,5 +1,6 @@
 import { approveAction, type Change, proposeAction, readProposal } from '../../../../src/authority/action.ts';
 import type { LogProof } from '../../../../src/authority/credential.ts';
+import { readLeaf } from '../../../../src/authority/leaf.ts';
 import { OotoError } from '../../../../src/base/errors.ts';
 import type { CborValue } from '../../../../src/envelope/cbor.ts';
 import { readApplied, readAudit } from '../../../../src/mesh/audit/actions.ts';
@@ -26,6 +27,7 @@ let away: Set<string>;
 /** Numbers of the refreshes that each member led. */
 let performed: string[];
 let epoch: number;
+let canRescue: boolean;
 let onPerform: () => Promise<void>;
 
 test.beforeEach(async () => {
@@ -33,6 +35,7 @@ test.beforeEach(async () => {
   await world.establish();
   away = new Set();
   performed = [];
+  canRescue = false;
   epoch = 0;
   onPerform = async () => {};
   members = new Map(world.names.map((name) => [name, memberOn(name, world.stores.get(name)!)]));
@@ -51,6 +54,15 @@ function memberOn(name: string, store: MemoryStore): AuthorityActions {
       return { epoch };
     },
   };
+  const rescuing: Performer<'rescue'> = {
+    isOpen: true,
+    takenBy: ({ parameters }) => parameters.members,
+    requireDue() {},
+    async perform({ action }) {
+      performed.push(`${name} ${action.number}`);
+      return { bundle: 1, rescue: new Uint8Array([7]) };
+    },
+  };
   const { clock, logger } = world;
   return new AuthorityActions({
     ...{ crypto, clock, logger, store, name, genesis: world.mesh.record, duty: world.duties.get(name)! },
@@ -60,7 +72,7 @@ function memberOn(name: string, store: MemoryStore): AuthorityActions {
       if (away.has(member)) throw new OotoError('OOTO_MESH_TIMEOUT', 'peer', 'no answer');
       return (await members.get(member)!.admit(name, encoded)) as unknown as CborValue;
     },
-    performers: { note: NOTING, refresh: refreshing },
+    performers: { note: NOTING, refresh: refreshing, ...(canRescue ? { rescue: rescuing } : {}) },
   });
 }
 
@@ -191,6 +203,41 @@ test('members answer each other for what is in their own logs alone', async () =
   await apply(encoded);
   assert.is(member('a2').requireAdmitted(1, digest).action.kind, 'refresh');
   assert.throwsCode(() => member('a2').requireAdmitted(1, new Uint8Array(32)), 'OOTO_MESH_ACTION_UNKNOWN');
+});
+
+test('a rescue is led once every member that it names has it in its log, and again until it is signed', async () => {
+  canRescue = true;
+  for (const name of world.names) members.set(name, memberOn(name, world.stores.get(name)!));
+  const parameters = { version: 0, threshold: 2, members: ['a1', 'a3'], since: 0, overlapMs: 1 };
+  const rescue = approved({ kind: 'rescue', parameters });
+  away.add('a3');
+  // As many as must sign have it, and not all that are named.
+  assert.is((await apply(rescue)).failure?.code, 'OOTO_AUTHORITY_UNAVAILABLE');
+  away = new Set(['a2']);
+  const applied = await apply(rescue, 'a3');
+  assert.is(applied.failure, null);
+  assert.equal(applied.facts, { bundle: 1 });
+  assert.bytes(applied.rescue!, new Uint8Array([7]));
+  assert.is((await apply(rescue, 'a1')).failure, null);
+  assert.equal(performed, ['a3 1', 'a1 1']);
+  assert.equal(sizes(), [1, 1, 1]);
+});
+
+test('what operators let in is in the log once, with their names and the number of their action', async () => {
+  const { digest } = readProposal(crypto, note());
+  await member().apply('w', note());
+  const { bundle, committee } = world.authority;
+  const encoded = new Uint8Array([1, 2, 3]);
+  const admitted = { ...bundle, version: 1, encoded, operators: ['operator', 'operator-2'] };
+  const record = { ...committee, action: digest };
+  const first = await member().logRescue(admitted, record);
+  const again = await member().logRescue(admitted, record);
+  assert.is(again.index, first.index);
+  assert.is(world.duties.get('a1')!.log.size, 2);
+  assert.equal(readLeaf(first.leaf), {
+    ...{ kind: 'action', action: 'rescue', number: 1, digest: bundle.digest },
+    ...{ approvals: crypto.sha256(encoded), operators: ['operator', 'operator-2'] },
+  });
 });
 
 test('a kind that nobody performs is refused before it is written', async () => {

@@ -23,7 +23,14 @@ import { decodeSecretShare, groupKey } from '../../../../../src/threshold/index.
 import * as assert from '../../../../support/assert.ts';
 import { requireSettled, rescueOf } from '../../../../support/ceremony-crash.ts';
 import { CeremonyWorld } from '../../../../support/ceremony-world.ts';
-import { groupOf, signAs } from '../../../../support/committee.ts';
+import {
+  bundleBody,
+  committeeBody,
+  groupOf,
+  newGroup,
+  signAs,
+  signedCommittee,
+} from '../../../../support/committee.ts';
 import { testCrypto } from '../../../../support/crypto.ts';
 import { suite } from '../../../../support/suite.ts';
 
@@ -203,10 +210,29 @@ test('what a leader shows to operators is judged: another key, other members, an
   refuses({ action: note.encoded }, 'OOTO_MESH_CEREMONY_SUCCESSOR');
   const other = world.approve(rescueOf({ members: ['a1', 'a2', 'a3'], threshold: 3 }));
   refuses({ action: other.encoded }, 'OOTO_MESH_CEREMONY_SUCCESSOR');
+  const same = world.approve(rescueOf({ members: LEFT }));
+  refuses({ action: same.encoded }, 'OOTO_MESH_CEREMONY_SUCCESSOR');
   const body = peekCommittee(rescue.committee);
   const certificate = body.members.map(() => new Uint8Array(64).fill(1));
   const committee = encodeCommitteeRecord(body, { certificate, signature: new Uint8Array(64) });
   refuses({ committee }, 'OOTO_AUTHORITY_COMMITTEE');
+});
+
+test('a key of another threshold than the approved is refused, though all that were named made it', async () => {
+  const world = await lostKey();
+  const { action, bundle: approved, ...rescue } = await made(world);
+  const { authority } = world.member('a1');
+  const group = newGroup(
+    crypto,
+    LEFT.map((name) => world.keys.get(name)!),
+    { epoch: 1, threshold: 3 },
+  );
+  const { retiring, created } = approved;
+  const bundle = await bundleBody(crypto, authority.bundle, group, { retiring, created });
+  const body = committeeBody(authority.committee, group, { action: peekCommittee(rescue.committee).action });
+  const own = signAs(crypto, group, bundleMessage(bundle));
+  const other = { ...rescue, action, bundle, own, committee: signedCommittee(crypto, body, group) };
+  assert.throwsCode(() => judgeRescue(crypto, authority, other), 'OOTO_MESH_CEREMONY_SUCCESSOR');
 });
 
 test('nobody revoked or unknown makes the key, and every member that was named must', async () => {
