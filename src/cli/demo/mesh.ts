@@ -4,7 +4,6 @@
  * workers, a collector and the originator; their processes; and the originator itself, in this process.
  */
 import { existsSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { type GenesisDraft, readDraft } from '../../authority/genesis.ts';
 import { OotoError } from '../../base/errors.ts';
@@ -19,6 +18,7 @@ import { makePrivateFolder, readFileLimited, writeFileAtomically } from '../../p
 import type { SoftwareKey } from '../../platform/node/signer.ts';
 import { type Launch, NodeProcess } from '../children.ts';
 import { type NodeConfiguration, readConfiguration, writeConfiguration } from '../configuration.ts';
+import { freePort } from '../free-port.ts';
 import { measure } from '../measure.ts';
 import { MACHINE } from '../node-folder.ts';
 import { fingerprintOf, openNodeTpm, openTpm } from '../node-tpm.ts';
@@ -293,15 +293,6 @@ export class DemoMesh {
     void running.upkeep.run();
     return running;
   }
-}
-
-/** A port that was free a moment ago; founders need their addresses before they run. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 function required<T>(value: T | undefined): T {

@@ -12,10 +12,11 @@ import type { Crypto } from '../../crypto/crypto.ts';
 import { SHARE_KEY } from '../../mesh/authority/founding.ts';
 import { writeFileAtomically } from '../../platform/node/files.ts';
 import { decodeSecretShare, groupKey } from '../../threshold/index.ts';
+import { freePort } from '../free-port.ts';
 import { createFounder } from '../setting-up.ts';
 import { type Exercise, require } from './exercise.ts';
 import { logsOf, newcomer } from './issuing.ts';
-import { type DrillMesh, freePort, MEMBERS, type Member } from './mesh.ts';
+import { type DrillMesh, MEMBERS, type Member } from './mesh.ts';
 import { authorityNow, perform } from './operators.ts';
 import { withTraffic } from './traffic.ts';
 

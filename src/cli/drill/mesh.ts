@@ -4,7 +4,6 @@
  * a process of this program too, with a fault that lies in the drill alone. Invites are spent by `ooto join`.
  */
 import { existsSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AppraisalRules } from '../../attest/appraisal-policy.ts';
@@ -23,6 +22,7 @@ import { makePrivateFolder, readFileLimited, writeFileAtomically } from '../../p
 import { openStore } from '../../platform/node/store.ts';
 import type { Store } from '../../ports.ts';
 import { type EndedProcess, type Launch, NodeProcess, runToEnd } from '../children.ts';
+import { freePort } from '../free-port.ts';
 import { authorityKeys } from '../node-folder.ts';
 import { measureProgram } from '../program.ts';
 import {
@@ -322,15 +322,6 @@ function rules(program: Uint8Array): AppraisalRules {
     firmware: [],
     endorsement: { fingerprints: [], roots: [] },
   };
-}
-
-/** A port that was free a moment ago; founders need their addresses before they run. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 function required<T>(value: T | undefined): T {

@@ -8,8 +8,8 @@ export interface ArrivalOptions<T> {
   weigh: (item: T) => number;
   /** The producer is asked to stop above this cost. */
   most: number;
-  pause: () => void;
-  resume: () => void;
+  pause?: () => void;
+  resume?: () => void;
 }
 
 export class Arrivals<T> implements AsyncIterable<T> {
@@ -30,7 +30,7 @@ export class Arrivals<T> implements AsyncIterable<T> {
     this.#weight += this.#options.weigh(item);
     if (this.#weight > this.#options.most && !this.#paused) {
       this.#paused = true;
-      this.#options.pause();
+      this.#options.pause?.();
     }
     this.#signal();
   }
@@ -38,6 +38,11 @@ export class Arrivals<T> implements AsyncIterable<T> {
   /** Takes all that waits. */
   takeAll(): T[] {
     return Array.from({ length: this.#waiting.length }, () => this.#take());
+  }
+
+  /** Whether more waits than should, and nothing more is wanted for now. */
+  get isFull(): boolean {
+    return this.#paused;
   }
 
   get hasEnded(): boolean {
@@ -70,7 +75,7 @@ export class Arrivals<T> implements AsyncIterable<T> {
     this.#weight -= this.#options.weigh(item);
     if (this.#paused && this.#weight <= this.#options.most / 2) {
       this.#paused = false;
-      this.#options.resume();
+      this.#options.resume?.();
     }
     return item;
   }

@@ -11,6 +11,7 @@ import { concat, utf8 } from '../../base/bytes.ts';
 import { OotoError } from '../../base/errors.ts';
 import type { HttpClient, HttpHandler, HttpReader, HttpResponse } from '../../ports.ts';
 import { formatAddress, parseAddress } from './address.ts';
+import { startListening } from './listening.ts';
 import { systemError } from './system-error.ts';
 
 const REQUEST_BYTES_MOST = 96 * 1024;
@@ -32,7 +33,7 @@ export interface HttpListener {
 
 /** @throws OOTO_TRANSPORT_ADDRESS (caller), OOTO_TRANSPORT_LISTEN (environment). */
 export async function listenHttp(address: string, handler: HttpHandler): Promise<HttpListener> {
-  const { host, port } = parseAddress(address);
+  const endpoint = parseAddress(address);
   const server = createServer(
     {
       requestTimeout: REQUEST_MS,
@@ -45,12 +46,7 @@ export async function listenHttp(address: string, handler: HttpHandler): Promise
   );
   server.maxConnections = CONNECTIONS_MOST;
   server.maxRequestsPerSocket = REQUESTS_EACH;
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause) =>
-      reject(systemError('OOTO_TRANSPORT_LISTEN', `cannot listen on ${address}`, cause)),
-    );
-    server.listen({ host, port }, resolve);
-  });
+  await startListening(server, endpoint, address);
   const bound = server.address() as AddressInfo;
   return {
     address: formatAddress({ host: bound.address, port: bound.port }),

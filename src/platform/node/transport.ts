@@ -12,6 +12,7 @@ import type { Connection, Listener, Receiver, Transport } from '../../ports.ts';
 import { formatAddress, parseAddress } from './address.ts';
 import { Arrivals } from './arrivals.ts';
 import { landed } from './landing.ts';
+import { startListening } from './listening.ts';
 import { systemError } from './system-error.ts';
 
 const UNREAD_BYTES_MOST = 256 * 1024;
@@ -62,14 +63,9 @@ function abandon(socket: Socket, reason: unknown): unknown {
 }
 
 async function listen(address: string): Promise<Listener> {
-  const { host, port } = parseAddress(address);
+  const endpoint = parseAddress(address);
   const server = createServer({ noDelay: true, pauseOnConnect: true, ...BUFFERING });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause) =>
-      reject(systemError('OOTO_TRANSPORT_LISTEN', `cannot listen on ${address}`, cause)),
-    );
-    server.listen({ host, port }, resolve);
-  });
+  await startListening(server, endpoint, address);
   return new TcpListener(server);
 }
 
@@ -78,22 +74,12 @@ class TcpListener implements Listener {
   readonly connections: Arrivals<Connection>;
   readonly #server: Server;
   readonly #open = new Set<TcpConnection>();
-  #full = false;
 
   constructor(server: Server) {
     const bound = server.address() as { address: string; port: number };
     this.address = formatAddress({ host: bound.address, port: bound.port });
     this.#server = server;
-    this.connections = new Arrivals({
-      weigh: () => 1,
-      most: WAITING_CONNECTIONS_MOST,
-      pause: () => {
-        this.#full = true;
-      },
-      resume: () => {
-        this.#full = false;
-      },
-    });
+    this.connections = new Arrivals({ weigh: () => 1, most: WAITING_CONNECTIONS_MOST });
     server.removeAllListeners('error').on('error', () => {});
     server.on('connection', (socket: Socket) => this.#admit(socket));
   }
@@ -108,7 +94,7 @@ class TcpListener implements Listener {
   }
 
   #admit(socket: Socket): void {
-    if (this.#full) {
+    if (this.connections.isFull) {
       abandon(socket, undefined);
       return;
     }

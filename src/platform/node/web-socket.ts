@@ -11,6 +11,7 @@ import { OotoError } from '../../base/errors.ts';
 import type { Connection, Listener, Transport } from '../../ports.ts';
 import { formatAddress, parseAddress } from './address.ts';
 import { Arrivals } from './arrivals.ts';
+import { startListening } from './listening.ts';
 import { systemError } from './system-error.ts';
 
 export const WEB_SOCKET_SCHEME = 'ws://';
@@ -73,7 +74,7 @@ function parseWebSocketAddress(address: string): ReturnType<typeof parseAddress>
 }
 
 async function listen(address: string): Promise<Listener> {
-  const { host, port } = parseWebSocketAddress(address);
+  const endpoint = parseWebSocketAddress(address);
   const server = createServer(
     {
       requestTimeout: OPENING_MS,
@@ -83,12 +84,7 @@ async function listen(address: string): Promise<Listener> {
     },
     (_, response) => void response.writeHead(UPGRADE_REQUIRED, { connection: 'close' }).end(),
   );
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause) =>
-      reject(systemError('OOTO_TRANSPORT_LISTEN', `cannot listen on ${address}`, cause)),
-    );
-    server.listen({ host, port }, resolve);
-  });
+  await startListening(server, endpoint, address);
   return new WebSocketListener(server);
 }
 
@@ -98,22 +94,12 @@ class WebSocketListener implements Listener {
   readonly #server: Server;
   readonly #sockets: WebSocketServer;
   readonly #open = new Set<WebSocketConnection>();
-  #full = false;
 
   constructor(server: Server) {
     const bound = server.address() as AddressInfo;
     this.address = `${WEB_SOCKET_SCHEME}${formatAddress({ host: bound.address, port: bound.port })}`;
     this.#server = server;
-    this.connections = new Arrivals({
-      weigh: () => 1,
-      most: WAITING_CONNECTIONS_MOST,
-      pause: () => {
-        this.#full = true;
-      },
-      resume: () => {
-        this.#full = false;
-      },
-    });
+    this.connections = new Arrivals({ weigh: () => 1, most: WAITING_CONNECTIONS_MOST });
     server.removeAllListeners('error').on('error', () => {});
     this.#sockets = new WebSocketServer({ ...OPTIONS, server, clientTracking: false });
     this.#sockets.on('error', () => {});
@@ -131,7 +117,7 @@ class WebSocketListener implements Listener {
   }
 
   #admit(socket: WebSocket, request: IncomingMessage): void {
-    if (this.#full) {
+    if (this.connections.isFull) {
       socket.on('error', () => {}).terminate();
       return;
     }
