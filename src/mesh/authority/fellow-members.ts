@@ -9,10 +9,14 @@ import type { CborValue } from '../../envelope/cbor.ts';
 import { fields } from '../../envelope/fields.ts';
 import type { MeshNode } from '../node.ts';
 import type { CeremonyOperation } from '../operations.ts';
+import { pause } from '../patience.ts';
 import type { Session } from '../session.ts';
 import { foundingState } from './founding.ts';
 
 const ANSWER_MS = 5_000;
+/** A newcomer may have been started a moment ago. */
+const NEWCOMER_TRIES = 20;
+const NEWCOMER_AGAIN_MS = 500;
 
 export type MemberOperation =
   | 'authority.challenge'
@@ -62,6 +66,30 @@ export class FellowMembers {
   ): Promise<CborValue> {
     const session = this.#live(member, operation) ?? (await this.#dial(member));
     return session.request(operation, body, { timeoutMs, signal: this.#signal });
+  }
+
+  /** Asks whom operators bring in, over the channel on which founders meet; `introduction` is what it must know first. */
+  async askNewcomer(
+    newcomer: Founder,
+    introduction: Iterable<CborValue>,
+    operation: CeremonyOperation,
+    body: CborValue,
+    timeoutMs: number,
+  ): Promise<CborValue> {
+    const session = this.#node.peers.with(this.#digest, newcomer.name) ?? (await this.#meet(newcomer));
+    const options = { timeoutMs, signal: this.#signal };
+    for (const page of introduction) await session.request('ceremony.introduce', page, options);
+    return session.request(operation, body, options);
+  }
+
+  async #meet({ name, addresses: [address] }: Founder): Promise<Session> {
+    for (let left = NEWCOMER_TRIES; ; left--)
+      try {
+        return await this.#node.peers.dial(this.#digest, address, name, { signal: this.#signal });
+      } catch (error) {
+        if (left === 1) throw error;
+        await pause(this.#node.options.clock, NEWCOMER_AGAIN_MS, this.#signal);
+      }
   }
 
   /** What the first founder that has it gives of the mesh's beginning. */

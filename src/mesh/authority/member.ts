@@ -1,53 +1,41 @@
 /**
  * A node that is a member of the authority. What flows through here, in order: it founds the mesh with the others,
  * or finds it founded; root and first head are there or are made; it gets its own certificate from the authority
- * like everybody else; then it takes enrolments and renewals, keeps heads coming, logs, witnesses, and says who is
- * in the mesh.
+ * like everybody else; then it serves all that this room has (enrolments, heads, logs, witnessing, actions, ceremonies,
+ * the list of members), and keeps its own certificate and the list of revocations young.
  */
 
-import type { ApprovedAction } from '../../authority/action.ts';
 import { AuthorityView } from '../../authority/authority-view.ts';
 import type { ValidCredential } from '../../authority/credential.ts';
-import { draftDigest, type Founder, type GenesisRecord, readDraft } from '../../authority/genesis.ts';
-import {
-  type Application,
-  AuthorityMember,
-  applicationShape,
-  type Claim,
-  readClaim,
-} from '../../authority/member.ts';
+import { draftDigest, type GenesisRecord, readDraft } from '../../authority/genesis.ts';
+import { AuthorityMember } from '../../authority/member.ts';
 import { isRenewalDue } from '../../authority/next-revocations.ts';
-import { type EnrolmentRequest, MOST_REQUEST_BYTES, readRequest } from '../../authority/request.ts';
-import { equal } from '../../base/bytes.ts';
 import { OotoError } from '../../base/errors.ts';
-import { Rates } from '../../channel/rates.ts';
 import type { CborValue } from '../../envelope/cbor.ts';
-import { bytesBetween, fields, text, uint } from '../../envelope/fields.ts';
+import { bytesBetween } from '../../envelope/fields.ts';
 import type { SigningKey } from '../../envelope/keys.ts';
 import type { NoteKey, NoteSigner } from '../../log/index.ts';
 import type { HttpClient } from '../../ports.ts';
 import type { KeyGenerationKey } from '../../threshold/index.ts';
-import { requireCurrent } from '../../workload/admission.ts';
-import { DEFINITION_BYTES_MOST, verifyDefinition } from '../../workload/definition.ts';
-import { type KnownPeer, policyOf, ROOT_KEY, trustIn } from '../identity.ts';
+import { policyOf, ROOT_KEY, trustIn } from '../identity.ts';
 import { newRequest, obtain, present, storedCredential } from '../joining.ts';
-import { plainChallenges } from '../member-challenge.ts';
 import type { MeshNode } from '../node.ts';
-import type { CeremonyOperation } from '../operations.ts';
 import { DELEGATION_LIFE_MS, OwnCredentials } from '../own-credential.ts';
 import { pause } from '../patience.ts';
-import { endorsementJudge, originatorKey, readPolicy } from '../policy.ts';
+import { endorsementJudge, readPolicy } from '../policy.ts';
 import { AuthorityActions, NOTING } from './actions.ts';
 import { Ceremonies } from './ceremonies/ceremonies.ts';
 import { introductions, Newcomer } from './ceremonies/newcomer.ts';
 import { ShareStore } from './ceremonies/share-store.ts';
 import { AuthorityDuty } from './duty.ts';
+import { Enrolling, ownApplicant } from './enrolling.ts';
 import { enrolmentJudge } from './enrolment-judge.ts';
 import { FellowMembers } from './fellow-members.ts';
 import { Founding, founderVerifier, type SignedDraft } from './founding.ts';
 import { HeadKeeping, headParts } from './head-keeping.ts';
 import { type AskMember, Issuing } from './issuing.ts';
 import { type ForeignWitness, LogCosigning } from './log-cosigning.ts';
+import { plainProof, serveLog } from './log-serving.ts';
 import { Registrar } from './registrar.ts';
 import { Revoking } from './revoking.ts';
 
@@ -59,9 +47,6 @@ const PATIENT_MS = 1_000;
 const TRIES_BETWEEN_LOOKS = 20;
 /** For one answer in a ceremony. */
 const CEREMONY_MS = 20_000;
-/** It may have been started a moment ago. */
-const NEWCOMER_TRIES = 20;
-const NEWCOMER_AGAIN_MS = 500;
 const CERTIFICATE_CHECK_MS = 15_000;
 const LIST_CHECK_MS = 60_000;
 const FOUNDER_LIFE_MS = 365 * 24 * 3_600_000;
@@ -91,8 +76,6 @@ export class AuthorityNode {
   readonly #signal: AbortSignal;
   readonly #foreign: ForeignLogs;
   readonly #fellows: FellowMembers;
-  /** Two requests a renewal, for each of a few members that are tried. */
-  readonly #renewals = new Rates({ perSecond: 0.2, burst: 16, most: 65_536 });
   #authority: AuthorityView | undefined;
   /** While this node is none of the members. */
   #newcomer: Newcomer | undefined;
@@ -342,8 +325,10 @@ export class AuthorityNode {
       key: this.#keys.keyGeneration,
       authority,
       askMember: (member, operation, body) => this.#fellows.ask(member, operation, body, CEREMONY_MS),
-      askNewcomer: (newcomer, approved, operation, body) =>
-        this.#askNewcomer(newcomer, approved, operation, body),
+      askNewcomer: async (newcomer, approved, operation, body) => {
+        const introduction = operation === 'ceremony.open' ? introductions(authority, approved) : [];
+        return this.#fellows.askNewcomer(newcomer, introduction, operation, body, CEREMONY_MS);
+      },
       requireAdmitted: (number, digest) => required(this.#actions).requireAdmitted(number, digest),
       requireRecent: () => required(this.#cosigning).requireRecent(),
       logRescue: async (bundle, committee) =>
@@ -355,31 +340,6 @@ export class AuthorityNode {
     this.#ceremonies = ceremonies;
     ceremonies.serve();
     return ceremonies;
-  }
-
-  /** Over the channel on which founders meet; what it must know is shown first. */
-  async #askNewcomer(
-    newcomer: Founder,
-    approved: ApprovedAction,
-    operation: CeremonyOperation,
-    body: CborValue,
-  ): Promise<CborValue> {
-    const { name, addresses } = newcomer;
-    const { peers } = this.node;
-    const options = { timeoutMs: CEREMONY_MS, signal: this.#signal };
-    let session = peers.with(this.#digest, name);
-    for (let left = NEWCOMER_TRIES; !session; left--)
-      session = await peers
-        .dial(this.#digest, addresses[0], name, { signal: this.#signal })
-        .catch(async (error) => {
-          if (left === 1) throw error;
-          await pause(this.node.options.clock, NEWCOMER_AGAIN_MS, this.#signal);
-          return undefined;
-        });
-    if (operation === 'ceremony.open')
-      for (const page of introductions(required(this.#authority), approved))
-        await session.request('ceremony.introduce', page, options);
-    return session.request(operation, body, options);
   }
 
   /** The first founder of the draft has the root signed; the others ask for it. */
@@ -410,13 +370,8 @@ export class AuthorityNode {
   /** A certificate on the word of the committee's record, which needs none that is still valid. */
   async #certify(lifeMs: number): Promise<ValidCredential> {
     const { node } = this;
-    const issuing = required(this.#issuing);
     const request = await newRequest(node, node.trust, lifeMs);
-    const applicant = {
-      challenge: async () => plainChallenges(await issuing.challenge(request)),
-      apply: async (body: CborValue) =>
-        plainIssued(await issuing.issue(fields(body, applicationShape)), null),
-    };
+    const applicant = ownApplicant(required(this.#issuing), request);
     return obtain(node, node.trust, request, { kind: 'founder' }, applicant);
   }
 
@@ -444,104 +399,13 @@ export class AuthorityNode {
 
   /** What the other members, the operators' nodes and the newcomers may ask. */
   #serve(): void {
-    const issuing = required(this.#issuing);
-    const { node } = this;
-    node.handle('enrol.challenge', async (peer, body, session) => {
-      const { request, claim } = this.#openingOf(
-        body,
-        session.peer.identity.details as EnrolmentRequest,
-        peer,
-      );
-      const challenges =
-        claim.kind === 'invite' ? issuing.challengeInvited(request, claim) : issuing.challenge(request);
-      return plainChallenges(await challenges);
-    });
-    node.handle('enrol.evidence', (peer, body, session) =>
-      this.#issue(peer, body, session.peer.identity.details as EnrolmentRequest),
-    );
-    node.handle('certificate.renew', async (peer, body) => {
-      this.#requireRenewalRate(peer);
-      const { request } = this.#openingOf(body, undefined, peer);
-      return plainChallenges(await issuing.challenge(request));
-    });
-    node.handle('certificate.renew-evidence', (peer, body) => {
-      this.#requireRenewalRate(peer);
-      return this.#issue(peer, body, undefined);
-    });
+    const { node, duty } = this;
+    new Enrolling({ node, duty, issuing: required(this.#issuing) }).serve();
     const actions = required(this.#actions);
     node.handle('authority.apply', (peer, body) => actions.apply(peer.id, body));
     node.handle('head.current', () => node.head.current?.encoded ?? null);
-    node.handle('log.checkpoint', () => required(this.duty.log.checkpoint));
-    node.handle('log.resource', (_, body) => this.duty.log.resource(text(256)(body, 'log.resource')) ?? null);
-    node.handle('log.consistency', (_, body) => {
-      const { from, to } = fields(body, { from: uint(), to: uint() }, 'log.consistency');
-      return this.duty.proveConsistency(from, to);
-    });
-    node.handle('definition.log', async (_, body) => {
-      const envelope = bytesBetween(1, DEFINITION_BYTES_MOST)(body, 'definition.log');
-      const trusted = (name: string) => originatorKey(node.policy, name);
-      const definition = verifyDefinition(node.options.crypto, envelope, trusted);
-      requireCurrent(definition, node.options.clock.now());
-      return plainProof(await this.duty.logDefinition(definition.digest, definition.originator));
-    });
+    serveLog(node, duty);
     new Registrar(node).serve();
-  }
-
-  /** Each renewal costs every member an appraisal, an entry and a signature. */
-  #requireRenewalRate({ id }: KnownPeer): void {
-    if (!this.#renewals.take(id, this.node.options.clock.monotonic()))
-      throw new OotoError('OOTO_MESH_RENEWAL_RATE', 'peer', 'a certificate is renewed too often', {
-        hint: 'renew at a quarter of its life',
-      });
-  }
-
-  async #issue(
-    peer: KnownPeer,
-    body: CborValue,
-    announced: EnrolmentRequest | undefined,
-  ): Promise<CborValue> {
-    const application = fields(body, applicationShape, 'application');
-    this.#requireMayAsk(application, announced, peer);
-    const issued = await required(this.#issuing).issue(application);
-    this.node.options.logger.log('info', 'certificate issued', { peer: peer.id, logs: issued.proofs.length });
-    return plainIssued(issued, this.node.head.current?.encoded ?? null);
-  }
-
-  #openingOf(
-    body: CborValue,
-    announced: EnrolmentRequest | undefined,
-    peer: KnownPeer,
-  ): { request: EnrolmentRequest; claim: Claim } {
-    const opening = fields(
-      body,
-      { request: bytesBetween(1, MOST_REQUEST_BYTES), claim: readClaim },
-      'enrolment',
-    );
-    return { request: this.#requireMayAsk(opening, announced, peer), claim: opening.claim };
-  }
-
-  /** No member is asked for anything before a right is shown: challenges take room, and judging takes time. */
-  #requireMayAsk(
-    { request: encoded, claim }: Pick<Application, 'request' | 'claim'>,
-    announced: EnrolmentRequest | undefined,
-    peer: KnownPeer,
-  ): EnrolmentRequest {
-    const request = this.#requireOwnRequest(encoded, announced, peer);
-    requireClaimable(claim, announced);
-    this.duty.requireRight(request, claim);
-    return request;
-  }
-
-  /** Whoever asks, asks for itself: the request is the one of the channel, or of the certificate's holder. */
-  #requireOwnRequest(
-    encoded: Uint8Array,
-    announced: EnrolmentRequest | undefined,
-    peer: KnownPeer,
-  ): EnrolmentRequest {
-    const request = readRequest(this.node.options.crypto, encoded);
-    if (request.id !== peer.id || (announced && !equal(announced.digest, request.digest)))
-      throw new OotoError('OOTO_MESH_ENROLMENT', 'peer', 'a certificate can be asked for oneself only');
-    return request;
   }
 
   #isFirst(genesis: GenesisRecord): boolean {
@@ -565,23 +429,6 @@ export class AuthorityNode {
       return undefined;
     }
   }
-}
-
-/** Newcomers have invites, or certificates that have ended; members have certificates. */
-function requireClaimable({ kind }: Claim, announced: EnrolmentRequest | undefined): void {
-  if (!(announced ? ['invite', 'return'] : ['renewal']).includes(kind))
-    throw new OotoError('OOTO_MESH_ENROLMENT', 'peer', 'this right cannot be claimed over this channel');
-}
-
-function plainProof(proof: object | null): CborValue {
-  return proof as CborValue;
-}
-
-function plainIssued(
-  issued: { certificate: Uint8Array; proofs: readonly object[] },
-  head: Uint8Array | null,
-): CborValue {
-  return { certificate: issued.certificate, proofs: issued.proofs as CborValue, head };
 }
 
 function required<T>(value: T | undefined): T {
