@@ -4,7 +4,7 @@
  * shares, every new member certifies that it holds one, and the group key signs. A reader goes from one to the next,
  * never past one and never back.
  */
-import { equal } from '../base/bytes.ts';
+import { concat, equal } from '../base/bytes.ts';
 import { OotoError } from '../base/errors.ts';
 import { hex } from '../base/hex.ts';
 import type { Crypto } from '../crypto/crypto.ts';
@@ -58,6 +58,8 @@ export interface CommitteeRecord extends Omit<CommitteeBody, 'publicPackage'> {
   publicPackage: PublicPackage;
   /** Of what is signed, so that it is the same whoever signed. */
   digest: Uint8Array;
+  /** Every member's signature over {@link committeeTranscript}, in their order; of record 0 none. */
+  certificate: readonly Uint8Array[];
   /** Absent in record 0, which nobody sends. */
   encoded?: Uint8Array;
 }
@@ -71,7 +73,7 @@ export function firstCommittee(crypto: Crypto, genesis: GenesisRecord): Committe
     ...{ previous: meshId, action: new Uint8Array(32) },
   };
   const message = committeeMessage({ ...body, publicPackage: encodePublicPackage(publicPackage) });
-  return { ...body, publicPackage, digest: crypto.sha256(message) };
+  return { ...body, publicPackage, digest: crypto.sha256(message), certificate: [] };
 }
 
 /** The body that follows `previous`. */
@@ -95,6 +97,11 @@ export function committeeMessage(body: CommitteeBody): Uint8Array {
 /** The bytes that every new member signs with its key-generation key, once it holds a share that fits, durably. */
 export function committeeTranscript(body: CommitteeBody): Uint8Array {
   return statementMessage('committee-certificate', plain(body));
+}
+
+/** What a log says of who certified a record. */
+export function certificateDigest(crypto: Crypto, { certificate }: CommitteeRecord): Uint8Array {
+  return crypto.sha256(concat(...certificate));
 }
 
 /** The record as it is sent and kept. `certificate` holds the members' signatures in their order. */
@@ -121,7 +128,7 @@ export function verifyCommittee(
   requireCertified(crypto, body, certificate);
   const message = committeeMessage(body);
   crypto.ed25519.verify(groupKeyOf(publicPackage), message, signature);
-  return { ...body, publicPackage, digest: crypto.sha256(message), encoded };
+  return { ...body, publicPackage, digest: crypto.sha256(message), certificate, encoded };
 }
 
 /** What a record claims. @throws OOTO_ENVELOPE_* (peer). */

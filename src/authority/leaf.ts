@@ -1,6 +1,6 @@
 /**
- * What a member of the authority writes into its log before it signs or acts. What flows through here: a certificate,
- * a workload definition or an action of the operators becomes one leaf, which says what is signed, for whom, on what
+ * What a member of the authority writes into its log before it signs or acts. What flows through here: a certificate, a
+ * workload definition, an action of the operators or a committee record becomes one leaf, which says what is signed, for whom, on what
  * evidence, and what this member found; a reader takes it apart strictly.
  */
 import { type CborValue, decode, encode } from '../envelope/cbor.ts';
@@ -59,10 +59,22 @@ const actionLeaf = {
   operators: list(text(63), { min: 1, max: 16 }),
 } as const;
 
+const committeeLeaf = {
+  /** Of the committee record, which is to follow. */
+  epoch: uint(0xffffffff),
+  /** Digest of the record: of what the group key signs. */
+  record: bytes(32),
+  /** SHA-256 of the signatures of all its members over it, one after the other in their order. */
+  certificate: bytes(32),
+  /** SHA-256 of the certificate of the ceremony that gave them their shares, where this member took part in it. */
+  transcript: optional(bytes(32)),
+} as const;
+
 export type CertificateLeaf = { kind: 'certificate' } & Fields<typeof certificateLeaf>;
 export type DefinitionLeaf = { kind: 'definition' } & Fields<typeof definitionLeaf>;
 export type ActionLeaf = { kind: 'action' } & Fields<typeof actionLeaf>;
-export type Leaf = CertificateLeaf | DefinitionLeaf | ActionLeaf;
+export type CommitteeLeaf = { kind: 'committee' } & Fields<typeof committeeLeaf>;
+export type Leaf = CertificateLeaf | DefinitionLeaf | ActionLeaf | CommitteeLeaf;
 
 export function encodeLeaf(leaf: Leaf): Uint8Array {
   return encode(leaf as unknown as CborValue);
@@ -74,6 +86,7 @@ export function readLeaf(encoded: Uint8Array): Leaf {
     certificate: certificateLeaf,
     definition: definitionLeaf,
     action: actionLeaf,
+    committee: committeeLeaf,
   });
   return reader(decode(encoded, { maxBytes: MOST_BYTES }), 'leaf');
 }

@@ -1,21 +1,19 @@
 /**
  * How a node follows the authority. What flows through here, in order: a peer shows a mesh head; where it names newer
- * documents than are known, they come with it or are asked of the peer that showed it; documents and head are judged
- * together, kept together, and only then go into force; sessions with whoever is revoked end at once; what was new is
- * passed on to every session, once. A head counts for no more than the documents it names.
+ * documents than are known, they come with it or are asked of the peer that showed it; documents and head go into force
+ * together; sessions with whoever is revoked end at once; what was new is passed on to every session, once. A head counts
+ * for no more than the documents it names.
  */
 
 import {
   type AuthorityDocuments,
   authorityDocuments,
-  DOCUMENT_KINDS,
   type DocumentVersions,
   isAhead,
   NO_DOCUMENTS,
-  type StagedDocuments,
 } from '../authority/authority-view.ts';
 import { nodeIdOf } from '../authority/certification.ts';
-import { type HeadView, type MeshHead, type MeshHeadBody, peekHead } from '../authority/head.ts';
+import { type HeadView, peekHead } from '../authority/head.ts';
 import { type Claim, readClaim } from '../authority/member.ts';
 import type { EnrolmentRequest } from '../authority/request.ts';
 import { countIn } from '../authority/revocation.ts';
@@ -27,6 +25,7 @@ import type { Crypto } from '../crypto/crypto.ts';
 import type { CborValue } from '../envelope/cbor.ts';
 import { bytesBetween, fields, nullable, optional, uint } from '../envelope/fields.ts';
 import type { Clock, Logger, Store } from '../ports.ts';
+import { Adoption } from './adoption.ts';
 import { requireDocumentRight } from './document-right.ts';
 import type { HeadForks } from './head-forks.ts';
 import type { KnownPeer, MemberDetails, MeshTrust } from './identity.ts';
@@ -66,17 +65,18 @@ export interface FollowingNode {
 
 export class Following {
   readonly #node: FollowingNode;
+  readonly adoption: Adoption;
   readonly #rates = new Rates({ perSecond: 1, burst: 32, most: 4_096 });
   /** Sessions that began under a head whose documents are not here yet. */
   readonly #catchingUp = new WeakMap<Session, Promise<void>>();
   /** When group keys retire, and how to wait no longer for it. */
   readonly #ends = new Map<number, () => void>();
-  #adopting: Promise<unknown> = Promise.resolve();
   /** Shown to whom documents are asked of, while this node has no certificate that others can judge. */
   right: Claim | undefined;
 
   constructor(node: FollowingNode) {
     this.#node = node;
+    this.adoption = new Adoption(node);
   }
 
   serve(): void {
@@ -101,15 +101,11 @@ export class Following {
   }
 
   /**
-   * Keeps a head that is newer than the one known, with the documents it names, which go into force; one after the
-   * other, so that none overtakes a newer. Resolves to whether documents are new.
-   * @throws OOTO_AUTHORITY_HEAD_DOCUMENTS (peer) where it names others than those that are known and given;
-   * OOTO_AUTHORITY_*, OOTO_ENVELOPE_*, OOTO_CERT_*, OOTO_THRESHOLD_*, OOTO_CRYPTO_* (peer).
+   * Puts a head that is newer than the one known into force, with the documents it names. Resolves to whether documents
+   * are new. @throws as {@link Adoption.adopt}.
    */
   async adopt(encoded: Uint8Array, documents: AuthorityDocuments = NO_DOCUMENTS): Promise<boolean> {
-    const turn = this.#adopting.then(() => this.#adopt(encoded, documents));
-    this.#adopting = turn.catch(() => {});
-    const hasChanged = await turn;
+    const hasChanged = await this.adoption.adopt(encoded, documents);
     if (hasChanged) {
       this.#enforce();
       for (const session of this.#node.peers.sessions) this.#watch(session);
@@ -202,41 +198,6 @@ export class Following {
     return { head: newest, documents };
   }
 
-  async #adopt(encoded: Uint8Array, documents: AuthorityDocuments): Promise<boolean> {
-    const { trust, head: view, options } = this.#node;
-    const { authority } = trust;
-    const staged = authority.stage(documents);
-    if (isPassed(peekHead(encoded), staged, view.current)) return false;
-    const { head, changes } = view.stage(encoded, options.clock.now(), staged.groupKey);
-    if (changes.length === 0) return false;
-    this.#requireNamed(head, staged);
-    await options.store.commit([...staged.changes, ...changes]);
-    authority.accept(staged);
-    view.accept(head);
-    return staged.changes.length > 0;
-  }
-
-  /** Exactly these documents: of older ones it is a step back, of newer ones they must be here first. */
-  #requireNamed(head: MeshHead, { versions }: StagedDocuments): void {
-    for (const part of DOCUMENT_KINDS) {
-      const [named, has] = [head[part], versions[part]];
-      if (named.version !== has.version)
-        throw new OotoError(
-          'OOTO_AUTHORITY_HEAD_DOCUMENTS',
-          'peer',
-          `the head names ${part} ${named.version}, and ${has.version} is what there is`,
-        );
-      if (equal(named.digest, has.digest)) continue;
-      const { current } = this.#node.head;
-      if (current) this.#node.headForks.keep(current, head);
-      throw new OotoError(
-        'OOTO_AUTHORITY_DOCUMENTS_FORK',
-        'peer',
-        `there are two of ${part} ${named.version}: the authority is compromised`,
-      );
-    }
-  }
-
   /** Waits for nothing any more. */
   close(): void {
     for (const cancel of this.#ends.values()) cancel();
@@ -297,16 +258,6 @@ export class Following {
 function isOvertaken(error: unknown): boolean {
   const codes = ['OOTO_ENVELOPE_VERSION', 'OOTO_AUTHORITY_HEAD_DOCUMENTS', 'OOTO_AUTHORITY_REVOCATION'];
   return isOotoError(error) && codes.includes(error.code);
-}
-
-/** An older head than the one known, under a group key that is not in force any more: nothing is taken from it. */
-function isPassed(
-  claimed: MeshHeadBody,
-  { versions }: StagedDocuments,
-  current: MeshHead | undefined,
-): boolean {
-  const isOlder = current !== undefined && claimed.number < current.number;
-  return isOlder && claimed.bundle.version < versions.bundle.version;
 }
 
 /** Adds a page, and counts what there is then; whether more may come. */

@@ -121,6 +121,7 @@ function mortal(store: MemoryStore, pass: (moment: Death) => void, isAlive: () =
 
 async function finishAll(world: CeremonyWorld): Promise<void> {
   for (const name of world.living.keys()) await world.member(name).leader.finish();
+  for (const { participant } of world.living.values()) await participant.settle();
 }
 
 /** Every one of them is in the same epoch, and has the share of it and nothing beside. */

@@ -13,11 +13,14 @@ import {
 } from '../../src/authority/action.ts';
 import { AuthorityView } from '../../src/authority/authority-view.ts';
 import { rootTbs } from '../../src/authority/certification.ts';
+import { HEAD_LIFE_MS, HeadView, type MeshHead } from '../../src/authority/head.ts';
+import type { AuthorityMember } from '../../src/authority/member.ts';
 import { OotoError } from '../../src/base/errors.ts';
 import { assembleCertificate } from '../../src/cert/write.ts';
 import type { Crypto } from '../../src/crypto/crypto.ts';
 import { type CborValue, decode, encode } from '../../src/envelope/cbor.ts';
 import { Ed25519SigningKey, type SigningKey } from '../../src/envelope/keys.ts';
+import { Adoption } from '../../src/mesh/adoption.ts';
 import { Leader } from '../../src/mesh/authority/ceremonies/leading.ts';
 import { Participant } from '../../src/mesh/authority/ceremonies/participant.ts';
 import {
@@ -26,6 +29,7 @@ import {
   readRescue,
   signRescue,
 } from '../../src/mesh/authority/ceremonies/rescue.ts';
+import { AuthorityDuty } from '../../src/mesh/authority/duty.ts';
 import { SHARE_KEY } from '../../src/mesh/authority/founding.ts';
 import type { CeremonyOperation } from '../../src/mesh/operations.ts';
 import {
@@ -44,9 +48,14 @@ import { RecordingLogger } from './recording-logger.ts';
 export interface Living {
   name: string;
   authority: AuthorityView;
+  head: HeadView;
+  duty: AuthorityDuty;
+  adoption: Adoption;
   participant: Participant;
   leader: Leader;
 }
+
+const POLICY = { version: 1, digest: new Uint8Array(32) };
 
 /** Called before a request is answered; may throw, or change what is carried. */
 export type OnRequest = (to: string, operation: CeremonyOperation, body: CborValue) => CborValue;
@@ -60,6 +69,8 @@ export class CeremonyWorld {
   readonly living = new Map<string, Living>();
   readonly actions = new Map<number, ApprovedAction>();
   readonly log = new RecordingLogger();
+  /** Heads that contradict each other. */
+  readonly forks: [MeshHead, MeshHead][] = [];
   onRequest: OnRequest = (_, __, body) => body;
   /** Called before a member writes into its log that operators let a key in. */
   onRescue: (name: string) => void = () => {};
@@ -102,9 +113,23 @@ export class CeremonyWorld {
     const store = this.stores.get(name)!.reopened();
     this.stores.set(name, store);
     const authority = AuthorityView.open(crypto, this.mesh.record, store, this.#root);
+    const onFork = (known: MeshHead, shown: MeshHead) => void this.forks.push([known, shown]);
+    const head = new HeadView(crypto, authority, store.get(HeadView.storeKey), onFork);
+    const node = { options: { clock, store }, trust: { authority }, head, headForks: { keep: onFork } };
+    const adoption = new Adoption(node);
+    const keys = this.keys.get(name)!;
+    const duty = new AuthorityDuty({
+      ...{ crypto, clock, store, authority, name, member: {} as AuthorityMember, secretShare: undefined },
+      ...{ logKey: keys.log, witnessKey: keys.witness },
+      headParts: () => ({ ...authority.versions, policy: POLICY }),
+      newestHead: () => head.current?.number ?? 0,
+    });
     const participant = new Participant({
       ...{ crypto, clock, store, name, authority },
-      key: this.keys.get(name)!.keyGeneration,
+      key: keys.keyGeneration,
+      newestHead: () => head.current?.encoded,
+      adopt: (encoded, documents) => adoption.adopt(encoded, documents),
+      member: { log: duty.committees, admitHead: (body, documents) => duty.admitHead(body, documents) },
       requireAdmitted: (number) => {
         const approved = this.actions.get(number);
         if (approved) return approved;
@@ -117,11 +142,18 @@ export class CeremonyWorld {
       },
       onShare: () => {},
     });
+    adoption.succession = participant.succession;
     const leader = new Leader({
-      ...{ crypto, clock, name, authority, logger: this.log },
+      ...{ crypto, clock, name, authority, logger: this.log, signal: new AbortController().signal },
+      nextHead: (versions) => {
+        const time = clock.now();
+        const { meshId: mesh } = authority;
+        const frame = { mesh, number: duty.nextHeadNumber, time, expires: time + HEAD_LIFE_MS };
+        return { ...frame, ...versions, policy: POLICY };
+      },
       ask: (member, operation, body) => this.ask(name, member, operation, body),
     });
-    const living = { name, authority, participant, leader };
+    const living = { name, authority, head, duty, adoption, participant, leader };
     this.living.set(name, living);
     return living;
   }

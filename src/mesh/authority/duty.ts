@@ -35,6 +35,7 @@ import {
   boolean,
   bytes,
   bytesBetween,
+  type Fields,
   fields,
   list,
   object,
@@ -54,6 +55,7 @@ import {
 } from '../../log/index.ts';
 import type { Clock, Store } from '../../ports.ts';
 import { decodeSecretShare, SigningMember } from '../../threshold/index.ts';
+import { CommitteeLog } from './ceremonies/committee-log.ts';
 import { Successors } from './successors.ts';
 import { Witnessing } from './witnessing.ts';
 
@@ -78,6 +80,14 @@ const proposal = variant('kind', {
     causes: list(object({ number: uint(), digest: bytes(32) }), { max: MOST_CAUSES }),
   },
 });
+
+const signedHeadShape = {
+  number: uint(),
+  message: bytesBetween(1, 4096),
+  /** What it names. */
+  bundle: optional(uint()),
+  committee: optional(uint()),
+} as const;
 
 const challengeShape = {
   /** Of the request. */
@@ -133,6 +143,7 @@ export class AuthorityDuty {
   readonly witnessing: Witnessing;
   /** For every document of which there is one in each version. */
   readonly successors: Successors;
+  readonly committees: CommitteeLog;
   readonly #writer: LogWriter;
   #writing: Promise<unknown> = Promise.resolve();
 
@@ -141,6 +152,7 @@ export class AuthorityDuty {
     this.#options = options;
     this.#signing = secretShare && this.#signingWith(secretShare);
     this.successors = new Successors(crypto, store);
+    this.committees = new CommitteeLog({ crypto, store, append: (judge) => this.#append(judge) });
     this.log = new Log({
       crypto,
       store,
@@ -292,7 +304,7 @@ export class AuthorityDuty {
 
   #messageOf(proposed: Exclude<Proposal, { kind: 'certificate' }>): Promise<Uint8Array> {
     if (proposed.kind === 'revocations') return this.#revocationsMessage(proposed);
-    if (proposed.kind === 'head') return this.#headMessage(proposed.body, proposed.documents);
+    if (proposed.kind === 'head') return this.admitHead(proposed.body, proposed.documents);
     return rootTbs(this.#options.crypto, this.#options.authority.bundle);
   }
 
@@ -321,10 +333,12 @@ export class AuthorityDuty {
   }
 
   /**
-   * A head may be signed when its parts are ours, or those of documents that come with it and follow ours, its time is
-   * now, and its number is new; each number once.
+   * The bytes of a head that this member may sign: its parts are ours, or those of documents that come with it and follow
+   * ours, its time is now, and its number is new; each number once, and none with an older bundle or committee than a
+   * head before it: that one may be in force somewhere.
+   * @throws OOTO_AUTHORITY_HEAD (peer), and what speaks against the documents.
    */
-  async #headMessage(body: MeshHeadBody, documents?: AuthorityDocuments): Promise<Uint8Array> {
+  async admitHead(body: MeshHeadBody, documents?: AuthorityDocuments): Promise<Uint8Array> {
     const { authority, clock, store, headParts } = this.#options;
     const { bundle, policy, committee, revocations } = body;
     const parts = { ...headParts(), ...(documents ? authority.stage(documents).versions : {}) };
@@ -336,29 +350,38 @@ export class AuthorityDuty {
     if (body.expires !== body.time + HEAD_LIFE_MS) throw refuse('the head ends too early or too late');
     return this.#inTurn(async () => {
       const message = headMessage(body);
-      this.#requireNumber(body.number, message);
-      await store.commit([{ put: SIGNED_HEAD_KEY, value: encode({ number: body.number, message }) }]);
+      this.#requireNumber(body, message);
+      await store.commit([
+        {
+          put: SIGNED_HEAD_KEY,
+          value: encode({
+            number: body.number,
+            message,
+            bundle: bundle.version,
+            committee: committee.version,
+          }),
+        },
+      ]);
       return message;
     });
   }
 
   /** Each number once, none below one that is known, and none far above. */
-  #requireNumber(number: number, message: Uint8Array): void {
+  #requireNumber({ number, bundle, committee }: MeshHeadBody, message: Uint8Array): void {
     const signed = this.#signedHead;
     if (number === signed?.number && equal(signed.message, message)) return;
+    if (bundle.version < (signed?.bundle ?? 0) || committee.version < (signed?.committee ?? 0))
+      throw refuse('this member has signed a head that names a newer bundle or committee');
     const newest = Math.max(signed?.number ?? 0, this.#options.newestHead());
     if (number <= newest) throw refuse(`head ${newest} is known, another ${number} is not signed`);
     if (number > newest + MOST_SKIPPED_HEADS) throw refuse(`head ${number} does not follow head ${newest}`);
   }
 
   /** The newest head that this member has approved. */
-  get #signedHead(): { number: number; message: Uint8Array } | undefined {
+  get #signedHead(): Fields<typeof signedHeadShape> | undefined {
     const stored = this.#options.store.get(SIGNED_HEAD_KEY);
     if (!stored) return undefined;
-    return fields(decode(stored, { maxBytes: 8 * 1024 }), {
-      number: uint(),
-      message: bytesBetween(1, 4096),
-    });
+    return fields(decode(stored, { maxBytes: 8 * 1024 }), signedHeadShape);
   }
 
   /** The number that a new head of this member's making may have. */

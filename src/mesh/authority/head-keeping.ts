@@ -83,20 +83,31 @@ export class HeadKeeping {
     return null;
   }
 
+  /** The next head, as it names these documents. */
+  next(versions: DocumentVersions): MeshHeadBody {
+    return { ...this.#body(), ...versions };
+  }
+
+  /** Sends what is in force here to everybody at once: over every session, and to members without one. */
+  spread(head: Uint8Array, documents: AuthorityDocuments): void {
+    const { node, fellows } = this.#options;
+    node.following.announce(head, documents);
+    const body = { head, documents } as unknown as CborValue;
+    for (const name of fellows.names) void fellows.ask(name, 'mesh.announce', body).catch(() => undefined);
+  }
+
   /**
    * Has the group sign a head that names these documents, which follow those in force, puts all in force here, and
    * sends it to everybody at once.
    * @throws OOTO_AUTHORITY_UNAVAILABLE (environment) below the threshold; what the members refuse with.
    */
   async publish(documents: AuthorityDocuments): Promise<void> {
-    const { node, authority, fellows } = this.#options;
+    const { node, authority } = this.#options;
     const { versions } = authority.stage(documents);
     const unseen = documents.bundles.length > 0 && authority.bundle.operators ? MOST_UNSEEN_HEADS : 0;
     const encoded = await this.#sign(versions, documents, unseen);
     await node.following.adopt(encoded, documents);
-    node.following.announce(encoded, documents);
-    const body = { head: encoded, documents } as unknown as CborValue;
-    for (const name of fellows.names) void fellows.ask(name, 'mesh.announce', body).catch(() => undefined);
+    this.spread(encoded, documents);
   }
 
   /** Another head may take the number meanwhile: then it is the next. */
@@ -108,8 +119,8 @@ export class HeadKeeping {
     const { node, issuing } = this.#options;
     for (let tries = 1; ; tries++) {
       try {
-        const body = this.#body();
-        return await issuing.issueHead({ ...body, ...versions, number: body.number + unseen }, documents);
+        const body = this.next(versions);
+        return await issuing.issueHead({ ...body, number: body.number + unseen }, documents);
       } catch (error) {
         const isTaken = isOotoError(error) && error.code === 'OOTO_AUTHORITY_HEAD';
         if (!isTaken || tries === MOST_TRIES) throw error;

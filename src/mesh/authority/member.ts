@@ -146,7 +146,7 @@ export class AuthorityNode {
     const { crypto, store } = this.node.options;
     const authority = AuthorityView.open(crypto, genesis, store, store.get(ROOT_KEY));
     this.#authority = authority;
-    this.#takeUpDuty(authority, await new ShareStore(crypto, store).settle(authority));
+    this.#takeUpDuty(authority, new ShareStore(crypto, store).encodedFor(authority.publicPackage));
     await this.#establishRoot(authority);
   }
 
@@ -334,6 +334,10 @@ export class AuthorityNode {
       logRescue: async (bundle, committee) =>
         plainProof(await required(this.#actions).logRescue(bundle, committee)),
       takeShare: (encoded) => duty.takeShare(encoded),
+      log: duty.committees,
+      admitHead: (body, documents) => duty.admitHead(body, documents),
+      nextHead: (versions) => heads.next(versions),
+      spread: (head, documents) => heads.spread(head, documents),
       publish: (documents) => heads.publish(documents),
       signal: this.#signal,
     });

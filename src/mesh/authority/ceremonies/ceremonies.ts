@@ -5,9 +5,14 @@
  * behind is finished by whoever is up; a share that came with documents of another way is taken up.
  */
 import { type ActionOf, type ApprovedAction, verifyAction } from '../../../authority/action.ts';
-import type { AuthorityDocuments, AuthorityView } from '../../../authority/authority-view.ts';
+import type {
+  AuthorityDocuments,
+  AuthorityView,
+  DocumentVersions,
+} from '../../../authority/authority-view.ts';
 import type { CommitteeRecord } from '../../../authority/committee-record.ts';
 import type { Founder } from '../../../authority/genesis.ts';
+import { HeadView, type MeshHeadBody } from '../../../authority/head.ts';
 import type { TrustBundle } from '../../../authority/trust-bundle.ts';
 import { OotoError } from '../../../base/errors.ts';
 import type { CborValue } from '../../../envelope/cbor.ts';
@@ -16,6 +21,7 @@ import type { MeshNode } from '../../node.ts';
 import { CEREMONY_OPERATIONS, type CeremonyOperation } from '../../operations.ts';
 import { pause } from '../../patience.ts';
 import { type Concluded, type Facts, type Performer, type Performers, replayed } from '../actions.ts';
+import type { CommitteeLog } from './committee-log.ts';
 import { Leader } from './leading.ts';
 import { Participant } from './participant.ts';
 import { type CeremonyKind, planOf } from './plan.ts';
@@ -46,7 +52,15 @@ export interface CeremoniesOptions {
   logRescue(bundle: TrustBundle, committee: CommitteeRecord): Promise<CborValue>;
   /** This member signs with this share from now on. */
   takeShare(encoded: Uint8Array): void;
-  /** Has everybody follow documents that the committee has taken. */
+  /** This member's log of committee records. */
+  log: CommitteeLog;
+  /** The bytes of a head that names these documents, once this member may sign it. */
+  admitHead(body: MeshHeadBody, documents: AuthorityDocuments): Promise<Uint8Array>;
+  /** The next head, as it names these documents. */
+  nextHead(versions: DocumentVersions): MeshHeadBody;
+  /** Has everybody follow a head that the committee has taken, with its documents. */
+  spread(head: Uint8Array, documents: AuthorityDocuments): void;
+  /** Has a head signed that names documents which operators let in, and everybody follow both. */
   publish(documents: AuthorityDocuments): Promise<void>;
   signal: AbortSignal;
 }
@@ -60,17 +74,22 @@ export class Ceremonies {
   #led: ApprovedAction | undefined;
 
   constructor(options: CeremoniesOptions) {
-    const { node, key, authority, requireAdmitted, logRescue } = options;
+    const { node, key, authority, requireAdmitted, logRescue, nextHead, signal } = options;
     const { crypto, clock, logger, store, name } = node.options;
     this.#options = options;
     this.participant = new Participant({
       ...{ crypto, clock, store, name, key, authority, requireAdmitted, logRescue },
       onShare: (encoded) => options.takeShare(encoded),
+      newestHead: () => store.get(HeadView.storeKey),
+      adopt: (head, documents) => node.following.adopt(head, documents),
+      member: options,
     });
+    node.following.adoption.succession = this.participant.succession;
     this.#leader = new Leader({
-      ...{ crypto, clock, logger, name, authority },
+      ...{ crypto, clock, logger, name, authority, nextHead, signal },
       ask: (member, operation, body) => this.#ask(member, operation, body),
-      onTaken: (documents) => options.publish(documents),
+      onTaken: (head, documents) => options.spread(head, documents),
+      onRescued: (documents) => options.publish(documents),
     });
     this.#endWith(options.signal);
   }

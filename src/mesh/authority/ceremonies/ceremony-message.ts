@@ -3,8 +3,11 @@
  * carries the messages of the threshold machines from one member to the other; each is signed by its sender for its
  * receiver, so that a leader that changes one on its way blames itself and nobody else.
  */
+import { authorityDocuments } from '../../../authority/authority-view.ts';
 import { readCommitteeBody } from '../../../authority/committee-record.ts';
+import { logProof } from '../../../authority/credential.ts';
 import { plainFounder } from '../../../authority/genesis.ts';
+import { headBody } from '../../../authority/head.ts';
 import { plainBundle, readBundleBody } from '../../../authority/trust-bundle.ts';
 import type { CborValue } from '../../../envelope/cbor.ts';
 import {
@@ -26,6 +29,7 @@ const MOST_CERTIFICATE_BYTES = 256 * 1024;
 const SIGNATURE_BYTES = 64;
 
 const session = bytes(32);
+const encodedHead = bytesBetween(1, 4 * 1024);
 const memberName = text(63);
 
 /** The action that a ceremony is held for, as every member has it in its own log. */
@@ -82,6 +86,29 @@ export const certifyShape = {
   session,
   committee: readCommitteeBody,
   proof: bytesBetween(1, MOST_CERTIFICATE_BYTES),
+} as const;
+
+/** A successor that the group has signed, to be written into the logs. */
+export const recordShape = { successor: object(successorShape), documents: authorityDocuments } as const;
+
+/** The head that puts documents into force, and what lets it be signed. */
+export const headShape = {
+  session,
+  body: headBody,
+  documents: authorityDocuments,
+  /** That members of the committee in force have the record in their logs. */
+  proofs: list(logProof, { max: MOST_MEMBERS }),
+} as const;
+
+/** Documents and the head that names them: what goes into force. What operators let in needs no head. */
+export const adoptShape = { head: nullable(encodedHead), documents: authorityDocuments } as const;
+
+/** How far a member is. */
+export const stateShape = {
+  /** Null before the first. */
+  head: nullable(encodedHead),
+  documents: authorityDocuments,
+  successor: nullable(object(successorShape)),
 } as const;
 
 /** What of a successor is to be signed: by the group key in force, or by the new one. */

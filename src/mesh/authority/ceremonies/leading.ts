@@ -1,23 +1,26 @@
 /**
  * The leader's side of ceremonies. What flows through here, in order: every member that takes part opens a run; what
  * one says is carried to the other, round after round; what came of it is certified by all new members, approved and
- * signed by the group, and taken by everybody, the leader first. The leader holds nothing that the others do not judge
+ * signed by the group, written into enough logs, and put into force by a head that the members who were in force sign (of
+ * another key, who holds it); everybody takes it, the leader first. The leader holds nothing that the others do not judge
  * by themselves: it can fail to finish, and then whoever leads next finishes what any member stands for.
  */
 import type { ApprovedAction } from '../../../authority/action.ts';
-import {
-  type AuthorityDocuments,
-  type AuthorityView,
-  authorityDocuments,
+import type {
+  AuthorityDocuments,
+  AuthorityView,
+  DocumentVersions,
 } from '../../../authority/authority-view.ts';
 import { encodeCommitteeRecord, nextCommittee } from '../../../authority/committee-record.ts';
+import { type LogProof, logProof } from '../../../authority/credential.ts';
+import { encodeHead, headMessage, type MeshHeadBody } from '../../../authority/head.ts';
 import { encodeBundle, isRescue, nextBundle, type TrustBundleBody } from '../../../authority/trust-bundle.ts';
 import { equal } from '../../../base/bytes.ts';
-import { OotoError } from '../../../base/errors.ts';
+import { isOotoError, OotoError } from '../../../base/errors.ts';
 import { assembleCertificate } from '../../../cert/write.ts';
 import type { Crypto } from '../../../crypto/crypto.ts';
 import type { CborValue } from '../../../envelope/cbor.ts';
-import { bytes, bytesBetween, fields, nullable, object } from '../../../envelope/fields.ts';
+import { bytes, bytesBetween, fields, nullable } from '../../../envelope/fields.ts';
 import type { Clock, Logger } from '../../../ports.ts';
 import {
   decodeGenerationCertificate,
@@ -28,7 +31,7 @@ import {
   type PublicPackage,
 } from '../../../threshold/index.ts';
 import type { CeremonyOperation } from '../../operations.ts';
-import { within } from '../../patience.ts';
+import { pause, within } from '../../patience.ts';
 import { asOotoError } from '../../session.ts';
 import { signWithGroup } from '../group-signature.ts';
 import {
@@ -39,8 +42,8 @@ import {
   type Said,
   type Step,
   type Successor,
+  stateShape,
   stepShape,
-  successorShape,
 } from './ceremony-message.ts';
 import { type Plan, planOf } from './plan.ts';
 import { encodeRescue } from './rescue.ts';
@@ -49,6 +52,9 @@ import { messageOf, nextRoot, retiringAfter } from './successor.ts';
 const ANSWER_MS = 20_000;
 /** Rounds of the longest machine, and one more. */
 const MOST_ROUNDS = 4;
+/** Another head may take the number meanwhile: then it is the next. */
+const MOST_HEADS = 10;
+const NEXT_HEAD_MS = 100;
 
 /** Carries a request to a member, this one included, and its answer back. */
 export type AskParticipant = (
@@ -65,11 +71,14 @@ export interface LeaderOptions {
   name: string;
   authority: AuthorityView;
   ask: AskParticipant;
-  /** The committee has taken these documents. */
-  onTaken?(documents: AuthorityDocuments): Promise<void>;
+  /** The next head, as it names these documents. */
+  nextHead(versions: DocumentVersions): MeshHeadBody;
+  /** The committee has taken these documents with this head. */
+  onTaken?(head: Uint8Array, documents: AuthorityDocuments): void;
+  /** Members have taken documents that operators let in. */
+  onRescued?(documents: AuthorityDocuments): Promise<void>;
+  signal: AbortSignal;
 }
-
-const foundState = object({ documents: authorityDocuments, successor: nullable(object(successorShape)) });
 
 export class Leader {
   readonly #options: LeaderOptions;
@@ -112,17 +121,17 @@ export class Leader {
     documents: AuthorityDocuments,
     members: readonly string[],
   ): Promise<Map<string, CborValue | OotoError>> {
-    const { name, onTaken } = this.#options;
+    const { name, onRescued } = this.#options;
     const others = members.filter((member) => member !== name);
     const answers = new Map<string, CborValue | OotoError>();
     for (const wave of [members.filter((member) => member === name), others])
       await Promise.all(
         wave.map(async (member) => {
-          const answer = this.#ask(member, 'ceremony.adopt', documents as unknown as CborValue);
+          const answer = this.#ask(member, 'ceremony.adopt', { head: null, documents } as never);
           answers.set(member, await answer.catch((error) => asOotoError(error)));
         }),
       );
-    await onTaken?.(documents);
+    await onRescued?.(documents);
     return answers;
   }
 
@@ -131,7 +140,11 @@ export class Leader {
     const { authority } = this.#options;
     const known = authority.known as unknown as CborValue;
     for (const { name } of planOf(approved.action, authority).members) {
-      const { successor } = foundState(await this.#ask(name, 'ceremony.state', known), 'ceremony.state');
+      const { successor } = fields(
+        await this.#ask(name, 'ceremony.state', known),
+        stateShape,
+        'ceremony.state',
+      );
       if (successor && equal(successor.action.digest, approved.digest)) return successor;
     }
     return undefined;
@@ -169,14 +182,14 @@ export class Leader {
     const answers = await Promise.all(
       names.map((member) =>
         this.#attempt(async () =>
-          foundState(await this.#ask(member, 'ceremony.state', known), 'ceremony.state'),
+          fields(await this.#ask(member, 'ceremony.state', known), stateShape, 'ceremony.state'),
         ),
       ),
     );
     const states = answers.filter((state) => state !== undefined);
-    for (const { documents } of states)
+    for (const { head, documents } of states)
       if (documents.committees.length > 0)
-        await this.#attempt(() => this.#ask(name, 'ceremony.adopt', documents as unknown as CborValue));
+        await this.#attempt(() => this.#ask(name, 'ceremony.adopt', { head, documents } as never));
     for (const { successor } of states)
       if (successor?.committee.epoch === authority.committee.epoch + 1 && !this.#isRescue(successor))
         await this.#attempt(() => this.#complete(successor));
@@ -336,11 +349,12 @@ export class Leader {
     return nextBundle(authority.bundle, { groupKey: key, created, retiring, root });
   }
 
-  /** Has the group sign every part, and everybody take the documents; this member first. */
+  /** Has the group sign every part, the logs tell of it, a head name it, and everybody take it; this member first. */
   async #complete(successor: Successor): Promise<void> {
-    const { authority, crypto, logger } = this.#options;
+    const { authority, crypto, logger, onTaken } = this.#options;
     const { committee, bundle, certificate } = successor;
     const before = authority.members.map(({ name }) => name);
+    const names = [...new Set([...before, ...committee.members.map(({ name }) => name)])];
     const next = decodePublicPackage(crypto, committee.publicPackage);
     const bundles: Uint8Array[] = [];
     if (bundle) {
@@ -351,17 +365,58 @@ export class Leader {
     const signature = await this.#approved(successor, 'committee', bundle ? next : authority.publicPackage);
     const committees = [encodeCommitteeRecord(committee, { certificate, signature })];
     const documents = { bundles, committees, revocations: null };
-    await this.#ask(this.#options.name, 'ceremony.adopt', documents);
-    const names = [...new Set([...before, ...committee.members.map(({ name }) => name)])];
+    const proofs = await this.#record(successor, documents, { before, names });
+    const head = await this.#head(documents, bundle ? next : authority.publicPackage, proofs);
+    const taken = { head, documents };
+    await this.#ask(this.#options.name, 'ceremony.adopt', taken);
+    onTaken?.(head, documents);
     await Promise.all(
       names.map((name) =>
-        this.#attempt(() => this.#ask(name, 'ceremony.adopt', documents)).then((answer) => {
+        this.#attempt(() => this.#ask(name, 'ceremony.adopt', taken)).then((answer) => {
           if (answer === undefined)
             logger.log('warn', 'a member has not taken the new committee yet', { member: name });
         }),
       ),
     );
-    await this.#options.onTaken?.(documents);
+  }
+
+  /** Every member, old and new, writes the record into its log; the proofs of those that were members before. */
+  async #record(
+    successor: Successor,
+    documents: AuthorityDocuments,
+    { before, names }: { before: readonly string[]; names: readonly string[] },
+  ): Promise<LogProof[]> {
+    const body = { successor: plainSuccessor(successor), documents: documents as unknown as CborValue };
+    const answers = await Promise.all(
+      names.map((name) =>
+        this.#attempt(async () => {
+          const proof = nullable(logProof)(await this.#ask(name, 'ceremony.record', body), 'ceremony.record');
+          return before.includes(name) ? proof : null;
+        }),
+      ),
+    );
+    return answers.filter((proof) => proof !== undefined && proof !== null);
+  }
+
+  /** The head that puts the documents into force. */
+  async #head(
+    documents: AuthorityDocuments,
+    signers: PublicPackage,
+    proofs: readonly LogProof[],
+  ): Promise<Uint8Array> {
+    const { authority, clock, nextHead, signal } = this.#options;
+    const { versions } = authority.stage(documents);
+    for (let tries = 1; ; tries++) {
+      const body = nextHead(versions);
+      const request = { body, documents, proofs } as unknown as Record<string, CborValue>;
+      try {
+        return encodeHead(body, await this.#sign(signers, 'ceremony.head', request, headMessage(body)));
+      } catch (error) {
+        const isTaken = isOotoError(error) && isOotoError(error.cause, 'OOTO_AUTHORITY_HEAD');
+        if (tries === MOST_HEADS || !isTaken) throw error;
+        await pause(clock, NEXT_HEAD_MS, signal);
+      }
+    }
   }
 
   /** One part of a successor, signed. */
@@ -373,7 +428,7 @@ export class Leader {
   /** A signature by as many members of this package as approve. */
   async #sign(
     publicPackage: PublicPackage,
-    operation: 'ceremony.approve' | 'ceremony.root',
+    operation: 'ceremony.approve' | 'ceremony.root' | 'ceremony.head',
     body: Record<string, CborValue>,
     message: Uint8Array,
   ): Promise<Uint8Array> {
@@ -450,6 +505,6 @@ function tooFew(
     'OOTO_AUTHORITY_UNAVAILABLE',
     'environment',
     `too few members approve: ${missing.join(', ')} do not (${why})`,
-    { culprits: missing, hint: 'it goes on when enough are back' },
+    { culprits: missing, cause: errors[0], hint: 'it goes on when enough are back' },
   );
 }

@@ -8,16 +8,19 @@
 import { type ApprovedAction, verifyAction } from '../../../authority/action.ts';
 import { AuthorityView, authorityDocuments } from '../../../authority/authority-view.ts';
 import { type GenesisRecord, verifyGenesisRecord } from '../../../authority/genesis.ts';
+import { HeadView } from '../../../authority/head.ts';
 import { equal } from '../../../base/bytes.ts';
 import { OotoError } from '../../../base/errors.ts';
 import type { CborValue } from '../../../envelope/cbor.ts';
-import { anything, bytesBetween, fields } from '../../../envelope/fields.ts';
+import { bytesBetween, fields } from '../../../envelope/fields.ts';
 import type { KeyGenerationKey } from '../../../threshold/index.ts';
+import { Adoption } from '../../adoption.ts';
 import { GENESIS_KEY, ROOT_KEY } from '../../identity.ts';
 import type { MeshNode } from '../../node.ts';
 import { CEREMONY_OPERATIONS } from '../../operations.ts';
 import { pause } from '../../patience.ts';
 import type { FellowMembers } from '../fellow-members.ts';
+import { stateShape } from './ceremony-message.ts';
 import { Participant } from './participant.ts';
 
 const introductionShape = {
@@ -51,7 +54,6 @@ export function introductions(authority: AuthorityView, { encoded }: ApprovedAct
 
 /** How often the members are asked whether the ceremony has come to its end. */
 const ASK_MS = 5_000;
-const stateShape = { documents: authorityDocuments, successor: anything } as const;
 
 interface Known {
   readonly authority: AuthorityView;
@@ -121,9 +123,9 @@ export class Newcomer {
     if (!this.#known) return;
     const { authority, participant } = this.#known;
     const answer = await this.#fellows.ask(member, 'ceremony.state', authority.known as unknown as CborValue);
-    const { documents } = fields(answer, stateShape, 'ceremony.state');
-    if (documents.committees.length === 0) return;
-    await participant.adopt(documents as unknown as CborValue);
+    const { head, documents } = fields(answer, stateShape, 'ceremony.state');
+    if (!head || documents.committees.length === 0) return;
+    await participant.adopt({ head, documents } as unknown as CborValue);
     if (this.#isIn(authority)) this.#settle.resolve(authority.genesis);
   }
 
@@ -159,13 +161,21 @@ export class Newcomer {
     return null;
   }
 
+  /** It has no head yet: that which puts its committee into force is its first. */
   #participant(authority: AuthorityView, name: string): Participant {
     const { crypto, clock, store } = this.#node.options;
-    return new Participant({
+    const { headForks, options } = this.#node;
+    const head = new HeadView(crypto, authority, store.get(HeadView.storeKey));
+    const adoption = new Adoption({ options, trust: { authority }, head, headForks });
+    const participant = new Participant({
       ...{ crypto, clock, store, name, authority, key: this.#key },
       requireAdmitted: (number, digest) => this.#requireAction(number, digest),
       onShare: () => {},
+      newestHead: () => head.current?.encoded,
+      adopt: (encoded, documents) => adoption.adopt(encoded, documents),
     });
+    adoption.succession = participant.succession;
+    return participant;
   }
 
   #requireAction(number: number, digest: Uint8Array): ApprovedAction {

@@ -2,20 +2,23 @@
  * One member's side of every ceremony. What flows through here, in order: the leader opens a run for an action that is
  * in this member's own log; this member plans the run itself, from the action and what is in force; messages of the
  * threshold machines are taken and given; the share they end with is durable before this member certifies it; a
- * successor is judged whole and stored before this member helps to sign it, and no other for the same epoch; the
- * documents come back signed, and the new share takes the old one's place together with them.
+ * successor is judged whole and stored before this member helps to sign it, and no other for the same epoch; signed, it
+ * goes into this member's log; a head that names it is approved once enough logs have it; with that head the documents go
+ * into force, and the new share takes the old one's place, in one commit.
  */
 import type { ApprovedAction } from '../../../authority/action.ts';
-import {
-  type AuthorityView,
-  authorityDocuments,
-  type StagedDocuments,
+import type {
+  AuthorityDocuments,
+  AuthorityView,
+  StagedDocuments,
 } from '../../../authority/authority-view.ts';
 import {
   type CommitteeRecord,
+  committeeMessage,
   committeeTranscript,
   requireCommitteeFollows,
 } from '../../../authority/committee-record.ts';
+import type { MeshHeadBody } from '../../../authority/head.ts';
 import { isRescue, type TrustBundle } from '../../../authority/trust-bundle.ts';
 import { concat, equal } from '../../../base/bytes.ts';
 import { wipe } from '../../../base/disposal.ts';
@@ -24,7 +27,7 @@ import { hex } from '../../../base/hex.ts';
 import type { Crypto } from '../../../crypto/crypto.ts';
 import { type CborValue, decode, encode } from '../../../envelope/cbor.ts';
 import { bytes, bytesBetween, fields, object, oneOf, uint } from '../../../envelope/fields.ts';
-import type { Clock, Store } from '../../../ports.ts';
+import type { Clock, Store, StoreChange } from '../../../ports.ts';
 import {
   decodeGenerationCertificate,
   decodeResharingCertificate,
@@ -44,21 +47,26 @@ import {
   verifyResharingCertificate,
 } from '../../../threshold/index.ts';
 import { schnorrVerify } from '../../../threshold/schnorr.ts';
+import type { Succession } from '../../adoption.ts';
 import type { CeremonyOperation } from '../../operations.ts';
 import { asOotoError } from '../../session.ts';
 import {
   actionReference,
+  adoptShape,
   certifyShape,
   deliverShape,
   type Heard,
+  headShape,
   openShape,
   plainSuccessor,
+  recordShape,
   relayMessage,
   type Said,
   type Step,
   type Successor,
   successorShape,
 } from './ceremony-message.ts';
+import { type CommitteeLog, requireRecordedByEnough } from './committee-log.ts';
 import { type Plan, planOf } from './plan.ts';
 import { ShareStore } from './share-store.ts';
 import { judgeSuccessor, messageOf, nextRoot, requirePlanned, unapproved } from './successor.ts';
@@ -84,6 +92,16 @@ export interface ParticipantOptions {
   logRescue?(bundle: TrustBundle, committee: CommitteeRecord): Promise<CborValue>;
   /** A share of the committee in force is stored, and is to be signed with from now on. */
   onShare(encoded: Uint8Array): void;
+  /** The newest head that is known here, encoded. */
+  newestHead(): Uint8Array | undefined;
+  /** Puts documents into force with the head that names them, and commits {@link Participant.succession}'s part. */
+  adopt(head: Uint8Array, documents: AuthorityDocuments): Promise<unknown>;
+  /** What only a member has, and somebody who is to become one has not. */
+  member?: {
+    readonly log: CommitteeLog;
+    /** The bytes of a head that names these documents, once this member may sign it. */
+    admitHead(body: MeshHeadBody, documents: AuthorityDocuments): Promise<Uint8Array>;
+  };
 }
 
 interface Run {
@@ -108,7 +126,7 @@ const rootShape = {
   created: uint(),
 } as const;
 
-const stateShape = { bundle: uint(), committee: uint(), revocations: uint() } as const;
+const knownShape = { bundle: uint(), committee: uint(), revocations: uint() } as const;
 
 export class Participant {
   readonly shares: ShareStore;
@@ -136,6 +154,10 @@ export class Participant {
         return this.approveRoot(leader, body);
       case 'ceremony.approve':
         return this.approve(leader, body);
+      case 'ceremony.record':
+        return this.record(leader, body);
+      case 'ceremony.head':
+        return this.approveHead(leader, body);
       case 'ceremony.sign':
         return this.sign(leader, body);
       case 'ceremony.adopt':
@@ -235,30 +257,86 @@ export class Participant {
     return machine.receive(leader, message, this.#options.clock.monotonic());
   }
 
-  /** Takes documents that the group has signed, and with them the share that belongs to them. */
-  adopt(body: CborValue): Promise<CborValue> {
-    const documents = authorityDocuments(body, 'ceremony.adopt');
+  /** Writes a successor that the group has signed into this member's log; answers with the proof, if it has a log. */
+  record(leader: string, body: CborValue): Promise<CborValue> {
+    const { successor, documents } = fields(body, recordShape, 'ceremony.record');
     return this.#inTurn(async () => {
-      const { authority, store } = this.#options;
-      const staged = authority.stage(documents);
-      const proof = await this.#logRescues(staged);
-      const { committees } = staged.state;
-      const newest = committees[committees.length - 1];
-      const changes = newest.epoch > authority.committee.epoch ? this.#succession(newest.publicPackage) : [];
-      await store.commit([...staged.changes, ...changes]);
-      authority.accept(staged);
-      if (changes.length > 0) this[Symbol.dispose]();
-      this.#announce();
-      return proof;
+      this.#requireMember(leader);
+      const { crypto, clock, authority, requireAdmitted, member } = this.#options;
+      const approved = requireAdmitted(successor.action.number, successor.action.digest);
+      const record = this.#successorIn(authority.stage(documents));
+      judgeSuccessor(crypto, authority, approved, successor, clock.now());
+      if (!equal(crypto.sha256(committeeMessage(successor.committee)), record.digest))
+        throw unapproved('what was signed is another record');
+      const proof = await member?.log.write(record, successor.proof);
+      return (proof ?? null) as unknown as CborValue;
     });
+  }
+
+  /** A head that puts the documents into force: not before the logs have the record, this member's own among them. */
+  approveHead(leader: string, body: CborValue): Promise<null> {
+    const { session, body: head, documents, proofs } = fields(body, headShape, 'ceremony.head');
+    return this.#inTurn(async () => {
+      this.#requireMember(leader);
+      const { crypto, authority, member } = this.#options;
+      const staged = authority.stage(documents);
+      const record = this.#successorIn(staged);
+      if (!member?.log.has(record))
+        throw refuse('OOTO_MESH_CEREMONY_RECORD', 'the committee record is not in the log of this member');
+      requireRecordedByEnough(crypto, authority.committee, record, proofs);
+      const message = await member.admitHead(head, documents);
+      const isSameKey = equal(staged.groupKey, authority.groupKey);
+      const signers = isSameKey ? authority.publicPackage : record.publicPackage;
+      this.#approveMessage(leader, session, signers, message);
+      return null;
+    });
+  }
+
+  /** Takes what the group has signed and put into force, and with it the share that belongs to it. */
+  adopt(body: CborValue): Promise<CborValue> {
+    const { head, documents } = fields(body, adoptShape, 'ceremony.adopt');
+    return this.#inTurn(async () => {
+      const staged = this.#options.authority.stage(documents);
+      if (this.#rescuesIn(staged).length > 0) return this.#adoptRescue(staged);
+      if (!head) throw refuse('OOTO_MESH_CEREMONY_HEAD', 'no head names these documents');
+      await this.#options.adopt(head, documents);
+      return null;
+    });
+  }
+
+  /** No head can name what operators let in where the key in force is lost: their signatures are in its place. */
+  async #adoptRescue(staged: StagedDocuments): Promise<CborValue> {
+    const { authority, store } = this.#options;
+    const proof = await this.#logRescues(staged);
+    await store.commit([...staged.changes, ...this.#succession(staged)]);
+    authority.accept(staged);
+    this.succession.onCommittee();
+    return proof;
+  }
+
+  /** Bundles that operators let in, and that are not known yet. */
+  #rescuesIn({ state: { bundles } }: StagedDocuments): readonly TrustBundle[] {
+    return bundles.slice(this.#options.authority.bundle.version + 1).filter(({ operators }) => operators);
+  }
+
+  /** What of this member changes when another committee goes into force, whichever way that came. */
+  get succession(): Succession {
+    return {
+      changesFor: (staged) => this.#succession(staged),
+      onCommittee: () => {
+        this[Symbol.dispose]();
+        this.#announce();
+      },
+    };
   }
 
   /** What whoever asks lacks, and the successor that this member stands for. */
   state(body: CborValue): CborValue {
     const { authority } = this.#options;
-    const documents = authority.documentsAfter(fields(body, stateShape, 'ceremony.state'));
+    const documents = authority.documentsAfter(fields(body, knownShape, 'ceremony.state'));
     const successor = this.successor;
     return {
+      head: this.#options.newestHead() ?? null,
       documents: documents as unknown as CborValue,
       successor: successor ? plainSuccessor(successor) : null,
     };
@@ -273,30 +351,37 @@ export class Participant {
   }
 
   /** What operators let in is in this member's own log before it goes by it. Returns the last proof. */
-  async #logRescues({ state: { bundles, committees } }: StagedDocuments): Promise<CborValue> {
-    const { authority, name, logRescue } = this.#options;
+  async #logRescues(staged: StagedDocuments): Promise<CborValue> {
+    const { name, logRescue } = this.#options;
+    const { committees } = staged.state;
     let proof: CborValue = null;
-    for (const bundle of bundles.slice(authority.bundle.version + 1)) {
+    for (const bundle of this.#rescuesIn(staged)) {
       const record = committees.find((each) => equal(groupKey(each.publicPackage), bundle.groupKey));
-      if (bundle.operators && record?.members.some((member) => member.name === name))
+      if (record?.members.some((member) => member.name === name))
         proof = (await logRescue?.(bundle, record)) ?? null;
     }
     return proof;
   }
 
   /**
-   * After documents came another way: signs with the share that belongs to them, if this member has it, and keeps nothing
-   * that led to them. Resolves to whether it has one.
+   * Signs with the share of the committee in force, if this member has it, and keeps nothing that led to it; erases the one
+   * before once the record is in this member's log, where it is written if the ceremony went by without this member.
+   * Resolves to whether it has one.
    */
-  settle(): Promise<boolean> {
+  async settle(): Promise<boolean> {
+    this.#announce();
+    const { authority, store, member } = this.#options;
+    const { committee } = authority;
+    if (member && !member.log.has(committee) && !authority.bundle.operators)
+      await member.log.write(committee, null);
     return this.#inTurn(async () => {
-      const { authority, store, name, logRescue } = this.#options;
-      const share = await this.shares.settle(authority);
-      wipe(share);
+      const { name, logRescue } = this.#options;
+      await this.shares.settle(authority);
       if (store.get(SUCCESSOR_KEY) && !this.successor) await store.commit([{ delete: SUCCESSOR_KEY }]);
       const isMember = authority.memberNamed(name) !== undefined;
-      if (authority.bundle.operators && isMember) await logRescue?.(authority.bundle, authority.committee);
-      this.#announce();
+      if (authority.bundle.operators && isMember) await logRescue?.(authority.bundle, committee);
+      const share = this.shares.encodedFor(authority.publicPackage);
+      wipe(share);
       return share !== undefined;
     });
   }
@@ -308,12 +393,26 @@ export class Participant {
 
   #announce(): void {
     const { authority, onShare } = this.#options;
-    const encoded = this.shares.encodedInForce(authority.publicPackage);
+    const encoded = this.shares.encodedFor(authority.publicPackage);
     if (encoded) onShare(encoded);
   }
 
-  #succession(publicPackage: PublicPackage) {
-    return [...this.shares.succession(publicPackage), { delete: SUCCESSOR_KEY }];
+  /** Without the record in its log, or the operators' word, a member keeps its old share, until {@link settle}. */
+  #succession(staged: StagedDocuments): StoreChange[] {
+    const { authority, member } = this.#options;
+    const { committees } = staged.state;
+    const newest = committees[committees.length - 1];
+    if (newest.epoch === authority.committee.epoch) return [];
+    if (member && !member.log.has(newest) && this.#rescuesIn(staged).length === 0) return [];
+    return [...this.shares.succession(newest.publicPackage), { delete: SUCCESSOR_KEY }];
+  }
+
+  /** @throws OOTO_MESH_CEREMONY_EPOCH (peer) unless the documents are exactly what follows. */
+  #successorIn({ state: { committees } }: StagedDocuments): CommitteeRecord {
+    const { epoch } = this.#options.authority.committee;
+    const newest = committees[committees.length - 1];
+    if (newest.epoch === epoch + 1) return newest;
+    throw refuse('OOTO_MESH_CEREMONY_EPOCH', `no committee record of epoch ${epoch + 1} is among them`);
   }
 
   #machine(plan: Plan, session: Uint8Array, dealers: readonly number[]): Run['machine'] {
@@ -322,7 +421,7 @@ export class Participant {
     const { committee, lost } = plan;
     if (plan.overlapMs !== undefined) return new KeyGeneration({ crypto, committee, session, name, key });
     const self = previous.committee.members.find((member) => member.name === name);
-    const secretShare = self && dealers.includes(self.identifier) ? this.shares.inForce(previous) : undefined;
+    const secretShare = self && dealers.includes(self.identifier) ? this.shares.held(previous) : undefined;
     if (lost !== undefined) {
       const repair = { publicPackage: previous, lost, helpers: dealers, session };
       return new ShareRepair({ crypto, plan: repair, name, key, secretShare });
@@ -426,7 +525,7 @@ export class Participant {
 
   #approveMessage(leader: string, session: Uint8Array, signers: PublicPackage, message: Uint8Array): void {
     const { crypto, clock } = this.#options;
-    const secretShare = this.shares.inForce(signers) ?? this.shares.pending(signers);
+    const secretShare = this.shares.held(signers);
     if (!secretShare) throw refuse('OOTO_MESH_CEREMONY_SHARE', 'this member has no share to sign with');
     const machine = new SigningMember({ crypto, publicPackage: signers, secretShare });
     const name = `${leader} ${hex(session)}`;

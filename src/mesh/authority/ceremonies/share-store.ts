@@ -1,8 +1,9 @@
 /**
  * Where a member keeps its share, and shares that may become it. What flows through here: a share that a ceremony gave
- * is stored beside the one in force before its member certifies it; once a committee record names its public package
- * it takes the other's place, in one transaction with the record, and everything older is deleted. Nothing that was
- * certified is deleted before: whatever crash comes, each member has the share of whatever record there is.
+ * is stored beside the one in force before its member certifies it; once a head names a committee record of its public
+ * package, and that record is in the member's log, it takes the other's place, in one transaction with the record, and
+ * everything older is deleted. Nothing that was certified is deleted before: whatever crash comes, each member has the
+ * share of whatever record there is.
  */
 import type { AuthorityView } from '../../../authority/authority-view.ts';
 import { wipe } from '../../../base/disposal.ts';
@@ -80,6 +81,11 @@ export class ShareStore {
     return undefined;
   }
 
+  /** The share of this package, in its place or beside the one before. */
+  held(publicPackage: PublicPackage): SecretShare | undefined {
+    return this.inForce(publicPackage) ?? this.pending(publicPackage);
+  }
+
   /** What is to be committed with the record of this package: its share takes the place of the one before. */
   succession(publicPackage: PublicPackage): StoreChange[] {
     const share = this.pending(publicPackage);
@@ -94,20 +100,16 @@ export class ShareStore {
     return [{ put: SHARE_KEY, value }, ...over];
   }
 
-  /**
-   * The share of the committee in force, taken from the pending ones if need be, in its encoding; undefined when this
-   * member has none: it is no member any more, or its share was lost or is of an older backup.
-   */
-  async settle(authority: AuthorityView): Promise<Uint8Array | undefined> {
-    const { publicPackage } = authority;
+  /** Has the share of the committee in force take the place of the one before, which is erased. */
+  async settle({ publicPackage }: AuthorityView): Promise<void> {
     const share = this.inForce(publicPackage);
     if (share) share[Symbol.dispose]();
     else if (this.#hasStale()) await this.#store.commit(this.succession(publicPackage));
-    return this.encodedInForce(publicPackage);
   }
 
-  encodedInForce(publicPackage: PublicPackage): Uint8Array | undefined {
-    const share = this.inForce(publicPackage);
+  /** That of {@link held}. */
+  encodedFor(publicPackage: PublicPackage): Uint8Array | undefined {
+    const share = this.held(publicPackage);
     if (!share) return undefined;
     const encoded = share.encode();
     share[Symbol.dispose]();

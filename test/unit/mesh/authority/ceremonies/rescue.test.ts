@@ -59,8 +59,8 @@ async function made(world: CeremonyWorld, leader = 'a2'): Promise<Rescue> {
 async function refused(world: CeremonyWorld, rescue: Rescue, code: string): Promise<void> {
   for (const name of LEFT) {
     const { participant, authority } = world.member(name);
-    const documents = documentsOf(rescue) as unknown as CborValue;
-    await assert.rejectsCode(participant.answer('a1', 'ceremony.adopt', documents), code);
+    const taken = { head: null, documents: documentsOf(rescue) } as unknown as CborValue;
+    await assert.rejectsCode(participant.answer('a1', 'ceremony.adopt', taken), code);
     assert.is(authority.bundle.version, 0);
     assert.is(world.stores.get(name)!.get('rescues/1'), undefined, 'nothing is in its log');
   }
