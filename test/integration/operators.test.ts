@@ -8,7 +8,7 @@ import { freeBasePort } from '../support/free-ports.ts';
 import { builtProgram, LiveMesh } from '../support/live-mesh.ts';
 import { suite } from '../support/suite.ts';
 
-const test = suite('integration/operators', { timeout: 150_000 });
+const test = suite('integration/operators', { timeout: 300_000 });
 const folder = mkdtempSync(join(tmpdir(), 'ooto-operators-'));
 test.after(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -129,7 +129,11 @@ export class CeremonyWorld {
       key: keys.keyGeneration,
       newestHead: () => head.current?.encoded,
       adopt: (encoded, documents) => adoption.adopt(encoded, documents),
-      member: { log: duty.committees, admitHead: (body, documents) => duty.admitHead(body, documents) },
+      member: {
+        log: duty.committees,
+        admitHead: (body, documents) => duty.admitHead(body, documents),
+        noteShown: (log, leader, checkpoint) => duty.witnessing.noteShown(log, leader, checkpoint),
+      },
       requireAdmitted: (number) => {
         const approved = this.actions.get(number);
         if (approved) return approved;

@@ -336,6 +336,7 @@ export class AuthorityNode {
       takeShare: (encoded) => duty.takeShare(encoded),
       log: duty.committees,
       admitHead: (body, documents) => duty.admitHead(body, documents),
+      noteShown: (log, leader, checkpoint) => duty.witnessing.noteShown(log, leader, checkpoint),
       nextHead: (versions) => heads.next(versions),
       spread: (head, documents) => heads.spread(head, documents),
       publish: (documents) => heads.publish(documents),

@@ -1,7 +1,7 @@
 /**
  * Checkpoints of members' logs that were shown before anybody has cosigned them. What flows through here: whoever has a
  * certificate signed shows the signers in which logs it stands; each keeps, in memory, the newest of every log from
- * everybody that showed one; when a member that was started asks what was seen of its log, they are judged by its key.
+ * everybody that showed one, as a leader does for a new committee; when a member that was started asks what was seen of its log, they are judged by its key.
  */
 import { parseCheckpoint } from '../../log/index.ts';
 import { parseNote } from '../../log/note.ts';

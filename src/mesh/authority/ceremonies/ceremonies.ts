@@ -56,6 +56,8 @@ export interface CeremoniesOptions {
   log: CommitteeLog;
   /** The bytes of a head that names these documents, once this member may sign it. */
   admitHead(body: MeshHeadBody, documents: AuthorityDocuments): Promise<Uint8Array>;
+  /** Remembers how far the log of this member was, by what `leader` shows. */
+  noteShown(log: string, leader: string, checkpoint: string): void;
   /** The next head, as it names these documents. */
   nextHead(versions: DocumentVersions): MeshHeadBody;
   /** Has everybody follow a head that the committee has taken, with its documents. */

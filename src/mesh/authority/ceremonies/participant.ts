@@ -101,6 +101,8 @@ export interface ParticipantOptions {
     readonly log: CommitteeLog;
     /** The bytes of a head that names these documents, once this member may sign it. */
     admitHead(body: MeshHeadBody, documents: AuthorityDocuments): Promise<Uint8Array>;
+    /** Remembers how far the log of this member was, by what `leader` shows. */
+    noteShown(log: string, leader: string, checkpoint: string): void;
   };
 }
 
@@ -284,6 +286,7 @@ export class Participant {
       if (!member?.log.has(record))
         throw refuse('OOTO_MESH_CEREMONY_RECORD', 'the committee record is not in the log of this member');
       requireRecordedByEnough(crypto, authority.committee, record, proofs);
+      for (const { log, checkpoint } of proofs) member.noteShown(log, leader, checkpoint);
       const message = await member.admitHead(head, documents);
       const isSameKey = equal(staged.groupKey, authority.groupKey);
       const signers = isSameKey ? authority.publicPackage : record.publicPackage;
