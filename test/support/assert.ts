@@ -1,4 +1,4 @@
-/** Assertions of this project: uvu's, and three that name what matters here. */
+/** Assertions of this project: uvu's, and those that name what matters here. */
 import { equal as sameBytes } from '../../src/base/bytes.ts';
 import { OotoError } from '../../src/base/errors.ts';
 import { hex } from '../../src/base/hex.ts';
@@ -36,6 +36,26 @@ export async function rejectsCode(promise: Promise<unknown>, code: string): Prom
     return requireCode(error, code);
   }
   throw new Error(`nothing was thrown, expected ${code}`);
+}
+
+/** What `promise` is refused with: it must reject with an OotoError. */
+export async function refusal(promise: Promise<unknown>): Promise<OotoError> {
+  const error = await promise.then(
+    () => undefined,
+    (reason) => reason,
+  );
+  if (error instanceof OotoError) return error;
+  throw new Error(`threw ${error}, expected an OotoError`, { cause: error });
+}
+
+/** What `body` throws; undefined when it throws nothing. */
+export function thrown(body: () => unknown): unknown {
+  try {
+    body();
+  } catch (error) {
+    return error;
+  }
+  return undefined;
 }
 
 function requireCode(error: unknown, code: string): OotoError {

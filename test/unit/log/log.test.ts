@@ -16,10 +16,9 @@ import {
   verifyInclusion,
 } from '../../../src/log/index.ts';
 import type { StoreChange } from '../../../src/ports.ts';
-import { bytes, equal, is, ok, throwsCode } from '../../support/assert.ts';
+import { bytes, equal, is, ok, thrown, throwsCode } from '../../support/assert.ts';
 import { suite } from '../../support/suite.ts';
 import {
-  catching,
   crypto,
   entriesFrom,
   entryAt,
@@ -189,7 +188,7 @@ test('a value cut short, lost or altered is noticed when the log is opened', () 
       if (kind === 0) broken.content.delete(key);
       else if (kind === 1) broken.content.set(key, value.slice(0, where % value.length));
       else broken.content.set(key, flipped(value, where % value.length, 1 << bit));
-      const error = catching(() => openLog(broken));
+      const error = thrown(() => openLog(broken));
       ok(error instanceof OotoError, `${key} ${kind}: ${error}`);
     }),
     { numRuns: 60 },
@@ -299,11 +298,11 @@ test('an exported log is verified in full; no changed, missing or added byte pas
   equal(verifyExportedLog(crypto, exported, policy).entries, entriesFrom(0, 20));
   for (let at = 0; at < exported.length; at++) {
     const bit = 1 << (at % 8);
-    const error = catching(() => verifyExportedLog(crypto, flipped(exported, at, bit), policy));
+    const error = thrown(() => verifyExportedLog(crypto, flipped(exported, at, bit), policy));
     ok(error instanceof OotoError, `byte ${at}: ${error}`);
   }
   for (let cut = 0; cut < exported.length; cut += 7)
-    ok(catching(() => verifyExportedLog(crypto, exported.subarray(0, cut), policy)) instanceof OotoError);
+    ok(thrown(() => verifyExportedLog(crypto, exported.subarray(0, cut), policy)) instanceof OotoError);
   throwsCode(
     () => verifyExportedLog(crypto, concat(exported, Uint8Array.of(0)), policy),
     'OOTO_BASE_TRAILING',

@@ -87,12 +87,3 @@ export function flipped(bytes: Uint8Array, at: number, bit = 1): Uint8Array {
   copy[at] ^= bit;
   return copy;
 }
-
-export function catching(body: () => unknown): unknown {
-  try {
-    body();
-  } catch (error) {
-    return error;
-  }
-  return undefined;
-}

@@ -4,9 +4,9 @@ import { OotoError } from '../../../src/base/errors.ts';
 import { unbase64 } from '../../../src/base/hex.ts';
 import { verifyConsistency, verifyInclusion } from '../../../src/log/index.ts';
 import { consistencyRanges, inclusionRanges } from '../../../src/log/proof.ts';
-import { equal, is, ok, throwsCode } from '../../support/assert.ts';
+import { equal, is, ok, thrown, throwsCode } from '../../support/assert.ts';
 import { suite } from '../../support/suite.ts';
-import { catching, crypto, entriesFrom, entryAt, flipped, logOf, rootOf } from './logs.ts';
+import { crypto, entriesFrom, entryAt, flipped, logOf, rootOf } from './logs.ts';
 
 const test = suite('Merkle proofs', { timeout: 60_000 });
 
@@ -138,8 +138,8 @@ test('sizes that are none are refused', () => {
       () => verifyConsistency(crypto, { size1: 1, root1: root, size2: size, root2: root, proof: [] }),
       'OOTO_LOG_CONSISTENCY',
     );
-    ok(catching(() => inclusionRanges(0, size)) instanceof OotoError);
-    ok(catching(() => consistencyRanges(1, size)) instanceof OotoError);
+    ok(thrown(() => inclusionRanges(0, size)) instanceof OotoError);
+    ok(thrown(() => consistencyRanges(1, size)) instanceof OotoError);
   }
 });
 

@@ -17,10 +17,9 @@ import {
   verifyForkEvidence,
   Witness,
 } from '../../../src/log/index.ts';
-import { equal, is, ok, throwsCode } from '../../support/assert.ts';
+import { equal, is, ok, thrown, throwsCode } from '../../support/assert.ts';
 import { suite } from '../../support/suite.ts';
 import {
-  catching,
   crypto,
   entriesFrom,
   flipped,
@@ -141,9 +140,9 @@ test('a fork at one size becomes evidence, at the witness and at a reader', () =
   const witness = witnessOver(states);
   ask(witness, states, honest);
   const request = { oldSize: 8, proof: [], note: other.checkpoint! };
-  requireEvidence(catching(() => witness.stage(request, NOW)));
+  requireEvidence(thrown(() => witness.stage(request, NOW)));
   const view = advanceView(crypto, POLICY, undefined, honest.checkpoint!, []);
-  requireEvidence(catching(() => advanceView(crypto, POLICY, view, other.checkpoint!, [])));
+  requireEvidence(thrown(() => advanceView(crypto, POLICY, view, other.checkpoint!, [])));
   is(witness.sizeOf(ORIGIN), 8);
 });
 
@@ -156,7 +155,7 @@ test('a fork at different sizes becomes evidence when the log gives the proof of
   const branch = openLog(store);
   grow(branch, store, [...entriesFrom(0, 6), utf8('another entry'), ...entriesFrom(0, 3)]);
   const view = advanceView(crypto, POLICY, undefined, honest.checkpoint!, []);
-  const error = catching(() =>
+  const error = thrown(() =>
     advanceView(crypto, POLICY, view, branch.checkpoint!, branch.proveConsistency(7)),
   );
   requireEvidence(error);
@@ -165,7 +164,7 @@ test('a fork at different sizes becomes evidence when the log gives the proof of
 test('evidence about an honest log, or changed evidence, shows nothing', () => {
   const { honest, other } = forked(7, 1);
   const view = advanceView(crypto, POLICY, undefined, honest.checkpoint!, []);
-  const { evidence } = catching(() => advanceView(crypto, POLICY, view, other.checkpoint!, [])) as ForkError;
+  const { evidence } = thrown(() => advanceView(crypto, POLICY, view, other.checkpoint!, [])) as ForkError;
   const same = { ...evidence, second: evidence.first, prefixRoot: view.root };
   throwsCode(() => verifyForkEvidence(crypto, same, POLICY), 'OOTO_LOG_EVIDENCE');
   const grown = logOf(12).log;
@@ -180,9 +179,7 @@ test('evidence about an honest log, or changed evidence, shows nothing', () => {
   throwsCode(() => verifyForkEvidence(crypto, invented, POLICY), 'OOTO_LOG_CONSISTENCY');
   const encoded = encodeForkEvidence(evidence);
   for (let at = 0; at < encoded.length; at++) {
-    const error = catching(() =>
-      verifyForkEvidence(crypto, decodeForkEvidence(flipped(encoded, at)), POLICY),
-    );
+    const error = thrown(() => verifyForkEvidence(crypto, decodeForkEvidence(flipped(encoded, at)), POLICY));
     ok(error instanceof OotoError, `byte ${at}`);
   }
 });
@@ -244,7 +241,7 @@ test('requests are those of tlog-witness', () => {
     throwsCode(() => parseWitnessRequest(bad), 'OOTO_LOG_REQUEST');
   fc.assert(
     fc.property(fc.string(), (junk) => {
-      const error = catching(() => parseWitnessRequest(junk));
+      const error = thrown(() => parseWitnessRequest(junk));
       ok(error === undefined || error instanceof OotoError);
     }),
   );

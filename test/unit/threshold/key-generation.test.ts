@@ -17,7 +17,7 @@ import {
   verifyGenerationCertificate,
 } from '../../../src/threshold/index.ts';
 import { verifyingShares } from '../../../src/threshold/public-package.ts';
-import { bytes, equal, is, ok, throwsCode } from '../../support/assert.ts';
+import { bytes, equal, is, ok, thrown, throwsCode } from '../../support/assert.ts';
 import { suite } from '../../support/suite.ts';
 import {
   committeeOf,
@@ -174,7 +174,7 @@ test('a raised threshold (a longer commitment) is refused', () => {
   victim.receive(own, relabelled);
   const last = [...honest.get('member-3')!.start()].find((m) => m.to === 'member-2')!;
   blamed(
-    catching(() => victim.receive('member-3', last.bytes)),
+    thrown(() => victim.receive('member-3', last.bytes)),
     'OOTO_THRESHOLD_BAD_PACKAGE',
     [own],
   );
@@ -250,7 +250,7 @@ test('a second, different message of a round ends the run', () => {
   const other = message.bytes.slice();
   other[HEADER + 5] ^= 1;
   blamed(
-    catching(() => victim.receive('member-2', other)),
+    thrown(() => victim.receive('member-2', other)),
     'OOTO_THRESHOLD_EQUIVOCATION',
     ['member-2'],
   );
@@ -262,7 +262,7 @@ test('silent members are named when the time is over, and nothing is kept', () =
   const machine = machines.get('member-1')!;
   machine.tick(999);
   blamed(
-    catching(() => machine.tick(1_000)),
+    thrown(() => machine.tick(1_000)),
     'OOTO_THRESHOLD_TOO_FEW',
     ['member-4'],
   );
@@ -315,9 +315,7 @@ test('a certificate stands for exactly this key and these members', () => {
     const changed = encoded.slice();
     changed[at] ^= 1;
     ok(
-      catching(() =>
-        verifyGenerationCertificate(crypto, publicPackage, decodeGenerationCertificate(changed)),
-      ),
+      thrown(() => verifyGenerationCertificate(crypto, publicPackage, decodeGenerationCertificate(changed))),
     );
   }
   const signatures = certificate.signatures.slice(1);
@@ -335,14 +333,14 @@ test('stored public packages and shares are read strictly', () => {
   longer.set(publicBytes);
   throwsCode(() => decodePublicPackage(crypto, longer), 'OOTO_BASE_TRAILING');
   for (let cut = 0; cut < publicBytes.length; cut += 11)
-    ok(catching(() => decodePublicPackage(crypto, publicBytes.subarray(0, cut))));
+    ok(thrown(() => decodePublicPackage(crypto, publicBytes.subarray(0, cut))));
   const secret = secretShare.encode();
   bytes(decodeSecretShare(crypto, publicPackage, secret).encode(), secret);
   for (let at = 0; at < secret.length; at++) {
     const changed = secret.slice();
     changed[at] ^= 1;
     ok(
-      catching(() => decodeSecretShare(crypto, publicPackage, changed)),
+      thrown(() => decodeSecretShare(crypto, publicPackage, changed)),
       `byte ${at}`,
     );
   }
@@ -369,15 +367,6 @@ test('a share that was disposed of is gone, and has no text form', () => {
   secretShare[Symbol.dispose]();
   throwsCode(() => secretShare.encode(), 'OOTO_THRESHOLD_STATE');
 });
-
-function catching(body: () => unknown): unknown {
-  try {
-    body();
-  } catch (error) {
-    return error;
-  }
-  return undefined;
-}
 
 /** Signs a changed package of round 1 anew with the member's own key. */
 function resign(ceremony: ReturnType<typeof createCeremony>, message: Uint8Array, identifier: number): void {

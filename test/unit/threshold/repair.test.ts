@@ -25,7 +25,7 @@ import {
 } from '../../../src/threshold/repair-message.ts';
 import { repairCeremony } from '../../../src/threshold/repair-plan.ts';
 import { sumOfShares } from '../../../src/threshold/secret-share.ts';
-import { bytes, equal, is, ok, throwsCode } from '../../support/assert.ts';
+import { bytes, equal, is, ok, thrown, throwsCode } from '../../support/assert.ts';
 import { suite } from '../../support/suite.ts';
 import {
   crypto,
@@ -270,7 +270,7 @@ test('silent helpers are named when the time is over', () => {
   const target = machines.get('member-3')!;
   target.tick(999);
   blamed(
-    catching(() => target.tick(1_000)),
+    thrown(() => target.tick(1_000)),
     'OOTO_THRESHOLD_TOO_FEW',
     ['member-2'],
   );
@@ -318,13 +318,4 @@ function changing(plan: RepairPlan, round: number, liar: number, at: number): Ta
     changed.set(generationKeyOf(liar).sign(statement), changed.length - 64);
     return { ...message, bytes: changed };
   };
-}
-
-function catching(body: () => unknown): unknown {
-  try {
-    body();
-  } catch (error) {
-    return error;
-  }
-  return undefined;
 }

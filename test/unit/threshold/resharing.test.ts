@@ -22,7 +22,7 @@ import {
 } from '../../../src/threshold/index.ts';
 import { randomScalar, SecretPolynomial } from '../../../src/threshold/polynomial.ts';
 import { dealerWeight, resharingCeremony } from '../../../src/threshold/resharing-plan.ts';
-import { bytes, equal, is, ok, throwsCode } from '../../support/assert.ts';
+import { bytes, equal, is, ok, thrown, throwsCode } from '../../support/assert.ts';
 import { suite } from '../../support/suite.ts';
 import {
   approving,
@@ -335,14 +335,14 @@ test('a certificate stands for exactly this change, and needs all new members', 
     const changed = encoded.slice();
     changed[at] ^= 1;
     ok(
-      catching(() =>
+      thrown(() =>
         verifyResharingCertificate(crypto, plan.previous, publicPackage, decodeResharingCertificate(changed)),
       ),
       `byte ${at}`,
     );
   }
   const other = packageOf(3, 5);
-  ok(catching(() => verifyResharingCertificate(crypto, other, publicPackage, certificate)));
+  ok(thrown(() => verifyResharingCertificate(crypto, other, publicPackage, certificate)));
   const later = { ...publicPackage, committee: { ...publicPackage.committee, epoch: 3 } };
   throwsCode(
     () => verifyResharingCertificate(crypto, plan.previous, later, certificate),
@@ -368,7 +368,7 @@ test('silent dealers and receivers are named when the time is over, and nothing 
   generate(machines, (from, m) => (from === 'member-2' ? undefined : m));
   const machine = machines.get('member-1')!;
   blamed(
-    catching(() => machine.tick(1_000)),
+    thrown(() => machine.tick(1_000)),
     'OOTO_THRESHOLD_TOO_FEW',
     ['member-2'],
   );
@@ -430,15 +430,6 @@ function renamed(committee: Committee, identifier: number): Committee {
 function renumbered(committee: Committee): Committee {
   const members = committee.members.map((member) => ({ ...member, identifier: member.identifier + 10 }));
   return { ...committee, members };
-}
-
-function catching(body: () => unknown): unknown {
-  try {
-    body();
-  } catch (error) {
-    return error;
-  }
-  return undefined;
 }
 
 /** Signs a changed package of round 1 anew with the dealer's own key. */

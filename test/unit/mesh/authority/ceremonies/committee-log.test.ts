@@ -20,16 +20,6 @@ const FOUNDERS = ['a1', 'a2', 'a3'];
 const refresh: Change = { kind: 'refresh', parameters: { epoch: 0 } };
 const rotate: Change = { kind: 'rotate', parameters: { version: 0, overlapMs: 3_600_000 } };
 
-async function codeOf(promise: Promise<unknown>): Promise<string> {
-  try {
-    await promise;
-  } catch (error) {
-    assert.ok(error instanceof OotoError, `${error}`);
-    return error.code;
-  }
-  throw new Error('nothing was refused');
-}
-
 interface HeadRequest {
   session: Uint8Array;
   body: CborValue;
@@ -84,8 +74,10 @@ test('no head is signed without the entries of enough logs, and of the own one',
   const world = await CeremonyWorld.create(crypto);
   const request = await headRequest(world, 'a3', refresh);
   const { participant } = world.member('a3');
-  const refused = (proofs: HeadRequest['proofs']) =>
-    codeOf(participant.answer('a1', 'ceremony.head', { ...request, proofs } as unknown as CborValue));
+  const refused = async (proofs: HeadRequest['proofs']) => {
+    const body = { ...request, proofs } as unknown as CborValue;
+    return (await assert.refusal(participant.answer('a1', 'ceremony.head', body))).code;
+  };
   const [one, two] = request.proofs;
   assert.is(await refused([]), 'OOTO_MESH_CEREMONY_RECORD');
   assert.is(await refused([one]), 'OOTO_MESH_CEREMONY_RECORD');
@@ -103,7 +95,7 @@ test('a member in whose log the record is not signs no head that names it', asyn
   const key = world.stores.get('a3')!.range('authority/committee/', 'authority/committee0')[0].key;
   await world.stores.get('a3')!.commit([{ delete: key }]);
   const answer = world.member('a3').participant.answer('a1', 'ceremony.head', request as never);
-  assert.is(await codeOf(answer), 'OOTO_MESH_CEREMONY_RECORD');
+  assert.is((await assert.refusal(answer)).code, 'OOTO_MESH_CEREMONY_RECORD');
 });
 
 test('signed documents without a head that names them change nothing', async () => {
@@ -118,9 +110,9 @@ test('signed documents without a head that names them change nothing', async () 
   };
   const older = encodeHead(body, world.sign(headMessage(body), 'a1', 'a2')!);
   const answer = participant.answer('a1', 'ceremony.adopt', { head: older, documents: request.documents });
-  assert.is(await codeOf(answer), 'OOTO_AUTHORITY_HEAD_DOCUMENTS');
+  assert.is((await assert.refusal(answer)).code, 'OOTO_AUTHORITY_HEAD_DOCUMENTS');
   const headless = participant.answer('a1', 'ceremony.adopt', { head: null, documents: request.documents });
-  assert.is(await codeOf(headless), 'OOTO_MESH_CEREMONY_HEAD');
+  assert.is((await assert.refusal(headless)).code, 'OOTO_MESH_CEREMONY_HEAD');
   assert.is(authority.committee.epoch, 0);
   assert.is(head.current, undefined);
   assert.bytes(world.stores.get('a3')!.get(SHARE_KEY)!, share);
@@ -133,7 +125,10 @@ test('a commit that fails leaves the state before whole, and what was begun is f
   store.beforeCommit = (changes) => {
     if (changes.some((change) => 'put' in change && change.put === 'head/current')) diskFull();
   };
-  assert.is(await codeOf(world.member('a1').leader.change(world.approve(refresh))), 'OOTO_STORE_WRITE');
+  assert.is(
+    (await assert.refusal(world.member('a1').leader.change(world.approve(refresh)))).code,
+    'OOTO_STORE_WRITE',
+  );
   store.beforeCommit = () => {};
   for (const name of FOUNDERS) assert.is(world.member(name).authority.committee.epoch, 0);
   assert.ok(world.sign(utf8('as before'), ...FOUNDERS.slice(0, 2)));
@@ -153,7 +148,7 @@ test('whoever has signed a head with the new committee signs none with the old o
     ...{ mesh: authority.meshId, number: duty.nextHeadNumber, time, expires: time + 3_600_000 },
     ...{ ...authority.versions, policy: { version: 1, digest: new Uint8Array(32) } },
   };
-  assert.is(await codeOf(duty.admitHead(body)), 'OOTO_AUTHORITY_HEAD');
+  assert.is((await assert.refusal(duty.admitHead(body))).code, 'OOTO_AUTHORITY_HEAD');
 });
 
 test('a member that was away signs with its new share, and erases the old one once its log has the record', async () => {

@@ -149,7 +149,7 @@ test('of one epoch a member stands for one successor, also after a restart', asy
   world.start('a1');
   // This leader does not want to know what others stand for.
   const second = await secondSuccessor(world);
-  const error = await codeOf(world.member('a3').participant.answer('a1', 'ceremony.approve', second));
+  const error = await assert.refusal(world.member('a3').participant.answer('a1', 'ceremony.approve', second));
   assert.is(error.code, 'OOTO_MESH_CEREMONY_TAKEN');
 });
 
@@ -160,7 +160,7 @@ test('a member restored from an older backup is found out, signs nothing, and is
   world.stores.set('a3', backup);
   world.start('a3');
   assert.is(world.member('a3').authority.committee.epoch, 0);
-  const late = await codeOf(world.member('a3').leader.change(world.approve(refresh)));
+  const late = await assert.refusal(world.member('a3').leader.change(world.approve(refresh)));
   assert.is(late.code, 'OOTO_MESH_CEREMONY_EPOCH');
   assert.is(world.member('a3').authority.committee.epoch, 1, 'it has learnt what there is');
   const { authority, participant } = world.member('a3');
@@ -178,7 +178,7 @@ test('a share of a run that did not end is kept until what followed is known, an
     if (operation === 'ceremony.certify' && to === 'a3') throw gone();
     return body;
   };
-  await codeOf(world.member('a1').leader.change(world.approve(refresh)));
+  await assert.refusal(world.member('a1').leader.change(world.approve(refresh)));
   world.onRequest = (_, __, body) => body;
   const store = world.stores.get('a3')!;
   assert.is(store.range('ceremony/pending/', 'ceremony/pending0').length, 1);
@@ -205,14 +205,4 @@ async function secondSuccessor(world: CeremonyWorld): Promise<CborValue> {
     .catch(() => {});
   world.onRequest = (_, __, body) => body;
   return seen!;
-}
-
-async function codeOf(promise: Promise<unknown>): Promise<OotoError> {
-  try {
-    await promise;
-  } catch (error) {
-    assert.ok(error instanceof OotoError, `${error}`);
-    return error;
-  }
-  throw new Error('nothing was refused');
 }
